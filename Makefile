@@ -1,0 +1,45 @@
+# Each target sets up what it needs in .venv; none needs root.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+
+.PHONY: help demo test test-fast lint format bench docs clean
+
+help: ## list these targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group test --group lint --editable '.[testing]'
+	touch $@
+
+demo: $(VENV)/.ready ## the whole story on this machine: a CA, nginx, sshd; deploy, verify, break, roll back
+	@$(BIN)/certpush demo
+
+test: $(VENV)/.ready ## all tests, with coverage gates
+	@tests/run $(BIN)
+
+test-fast: $(VENV)/.ready ## the tests without real servers
+	$(BIN)/python -m pytest -q -n $(JOBS) -m "not live"
+
+lint: $(VENV)/.ready ## types, style, layers, generated documentation
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/generate.py --check
+
+format: $(VENV)/.ready ## let ruff rewrite
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/.ready ## the claims, as ratios against what you would use instead
+	$(BIN)/python benchmarks/run.py
+
+docs: $(VENV)/.ready ## write the generated reference anew
+	$(BIN)/python docs/generate.py
+
+clean: ## remove what the targets above made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage* dist

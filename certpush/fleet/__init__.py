@@ -1,0 +1,1 @@
+"""Many rotations at once."""

@@ -1,0 +1,35 @@
+"""All hooks. A target hook returns a class; the class does the work, so no plugin is ever handed another's keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    from certpush.model import Event
+    from certpush.target import TargetKind
+
+hookspec = pluggy.HookspecMarker("certpush")
+hookimpl = pluggy.HookimplMarker("certpush")
+
+
+@hookspec
+def certpush_target() -> TargetKind[Any]:  # type: ignore[empty-body]
+    """Declare the kind of target that this plugin offers. Asked of one plugin at a time, when the configuration names it."""
+
+
+@hookspec
+def certpush_observer() -> Callable[[Event], None]:  # type: ignore[empty-body]
+    """Declare an observer for an ``[observer.NAME]`` table with this plugin's ``kind``. Asked of one plugin at a time."""
+
+
+@hookspec
+def certpush_observe(event: Event) -> None:
+    """Hear what happens, after every phase. Raising is logged by name and never alters the outcome."""
+
+
+@hookspec
+def certpush_commands(group: Any) -> None:
+    """Add subcommands to the command line (``group`` is an argparse subparsers object). Only when that plugin is configured."""

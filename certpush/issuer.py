@@ -1,0 +1,46 @@
+"""The Issuer protocol: who signs certificates. step-ca is the built-in one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from cryptography import x509
+
+from certpush.model import CertificateBundle, CertificateRequest, Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What the issuer answered: untrusted until ``rotation.obtain`` has compared it with the request."""
+
+    leaf: x509.Certificate
+    chain: tuple[x509.Certificate, ...]
+    roots: tuple[x509.Certificate, ...]
+
+
+class Issuer(Protocol):
+    """Signs what it is asked to. Used from many threads at once."""
+
+    def sign(self, request: CertificateRequest, csr: bytes) -> Issued:
+        """Get a certificate for the PEM signing request.
+
+        Raises:
+            IssuerUnreachable: no answer; trying later may help.
+            IssuerRefused: the CA said no; the hint says what to change.
+            TrustError: it is not our CA; nothing secret was sent.
+
+        """
+        ...
+
+    def rekey(self, current: CertificateBundle, csr: bytes) -> Issued:
+        """Get the same certificate for a new key, proving ourselves with the current one; no password needed."""
+        ...
+
+    def revoke(self, serial: int, *, reason: str, reason_code: int) -> None:
+        """Keep this certificate from being renewed (and list it, where the CA keeps a list)."""
+        ...
+
+    def check(self, request: CertificateRequest | None) -> tuple[Finding, ...]:
+        """Check all that can be known before asking: reachability, root, provisioner, clock, lifetime."""
+        ...

@@ -1,0 +1,1 @@
+"""Tools for plugins: TLS, SSH, file layouts, settings, and translating library errors."""

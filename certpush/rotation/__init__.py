@@ -1,0 +1,1 @@
+"""The story, one verb a file: plan, obtain, stage, activate, verify, confirm, roll back."""

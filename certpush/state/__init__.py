@@ -1,0 +1,1 @@
+"""What certpush remembers: the journal, the escrow of certificates, the locks."""

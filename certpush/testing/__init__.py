@@ -1,0 +1,1 @@
+"""For plugin authors: a CA, a reference target, faults, and the contract every target must pass."""
