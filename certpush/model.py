@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from certpush.errors import BundleInvalid, CertpushError, ConfigError
 
-JsonValue: TypeAlias = "str | int | float | bool | None | list[JsonValue] | dict[str, JsonValue]"
+JsonValue: TypeAlias = "str | int | float | bool | list[JsonValue] | dict[str, JsonValue] | None"
 Handle: TypeAlias = Mapping[str, JsonValue]
 """What a target writes down to find its way back; JSON, never a secret."""
 
