@@ -1,0 +1,147 @@
+"""Starting a server as a child process, waiting until it answers, and ending it by its id."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from certpush.errors import CertpushError
+
+START_SECONDS = 20.0
+STOP_SECONDS = 5.0
+
+
+class LabError(CertpushError):
+    """A server of the lab did not come up; the message carries the end of its log."""
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """Ask the system for a port that nobody listens on now."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def find_program(name: str, *places: Path) -> Path | None:
+    """Find a program in PATH, in the given folders, or where Debian keeps servers (PATH of users lacks sbin)."""
+    folders = [*os.environ.get("PATH", "").split(os.pathsep), *map(str, places), "/usr/local/sbin", "/usr/sbin", "/sbin"]
+    found = shutil.which(name, path=os.pathsep.join(folder for folder in folders if folder))
+    return Path(found) if found else None
+
+
+def answers(host: str, port: int) -> bool:
+    """Whether something accepts connections there."""
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def wait_until(true: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:
+    """Look again and again until it is so.
+
+    Raises:
+        LabError: it was not so within ``seconds``.
+
+    """
+    deadline = time.monotonic() + seconds
+    pause = 0.005
+    while not true():
+        if time.monotonic() > deadline:
+            raise LabError(f"{what}: not within {seconds:g} s")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.1)
+
+
+class OwnDirectory:
+    """A new directory, 0700, which is gone after ``remove`` or at the end of the process at the latest."""
+
+    def __init__(self, prefix: str) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix=prefix))
+        self._finalizer = weakref.finalize(self, shutil.rmtree, str(self.path), ignore_errors=True)
+
+    def remove(self) -> None:
+        """Remove it with all that is in it; repeating it is harmless."""
+        self._finalizer()
+
+
+class ServerProcess:
+    """One server as a child process with its output in a log file; ended at exit of this process at the latest."""
+
+    def __init__(self, command: Sequence[str], *, log_path: Path, environment: Mapping[str, str], cwd: Path | None = None) -> None:
+        self._name = Path(command[0]).name
+        self._log_path = log_path
+        self._popen = _start(command, log_path, environment, cwd)
+        self._finalizer = weakref.finalize(self, _end, self._popen)
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._popen.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._popen.poll() is None
+
+    def wait_until_ready(self, ready: Callable[[], bool], seconds: float = START_SECONDS) -> None:
+        """Wait until ``ready`` says so; where the server ends before, or takes too long, end it.
+
+        Raises:
+            LabError: with the end of the server's log.
+
+        """
+        try:
+            wait_until(lambda: not self.running or ready(), self._name, seconds)
+        except LabError as error:
+            self.stop()
+            raise LabError(f"{error.message}\n{self.log_end()}") from None
+        if not self.running:
+            raise LabError(f"{self._name} ended with status {self._popen.returncode}\n{self.log_end()}")
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._popen.send_signal(number)
+
+    def stop(self) -> None:
+        """End it and wait for its end; repeating it is harmless."""
+        self._finalizer()
+
+    def log_end(self, lines: int = 15) -> str:
+        """The last lines of its log."""
+        with contextlib.suppress(OSError):
+            return "\n".join(self._log_path.read_text(errors="replace").splitlines()[-lines:])
+        return ""
+
+
+def _start(command: Sequence[str], log_path: Path, environment: Mapping[str, str], cwd: Path | None) -> subprocess.Popen[bytes]:
+    with log_path.open("ab") as log:
+        # A session of its own: Ctrl-C at the terminal reaches us alone, and we end it in order.
+        return subprocess.Popen(  # noqa: S603 -- the lab starts the servers it was asked for
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            cwd=cwd,
+            start_new_session=True,
+        )
+
+
+def _end(popen: subprocess.Popen[bytes]) -> None:
+    popen.terminate()
+    try:
+        popen.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        popen.kill()
+        popen.wait()

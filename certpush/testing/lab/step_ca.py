@@ -1,0 +1,222 @@
+"""A real step-ca on loopback with a PKI of its own, as a context manager."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import ssl
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+from certpush.model import JsonValue, to_pem
+from certpush.testing.authority.pki import Pki
+from certpush.testing.authority.provisioners import Claims, JwkProvisioner
+from certpush.testing.lab.process import LabError, OwnDirectory, ServerProcess, find_program, free_port
+
+GO_PACKAGE = "github.com/smallstep/certificates/cmd/step-ca@v0.30.2"
+_ATTEMPTS = 3  # somebody else may take the free port before step-ca does
+
+
+def find_step_ca() -> Path | None:
+    """Find the step-ca binary: $CERTPUSH_STEP_CA, PATH, or where `go install` puts it."""
+    if chosen := os.environ.get("CERTPUSH_STEP_CA"):
+        return Path(chosen) if os.access(chosen, os.X_OK) else None
+    return find_program("step-ca", *_go_folders()) or _in_gopath()
+
+
+def _go_folders() -> list[Path]:
+    gobin = os.environ.get("GOBIN")
+    return [*([Path(gobin)] if gobin else []), Path.home() / "go" / "bin"]
+
+
+def _in_gopath() -> Path | None:
+    go = find_program("go", Path("/usr/local/go/bin"))
+    if go is None:
+        return None
+    asked = subprocess.run([str(go), "env", "GOPATH"], capture_output=True, text=True, check=False)  # noqa: S603 -- found above
+    places = [Path(place) / "bin" for place in asked.stdout.strip().split(os.pathsep) if place]
+    return find_program("step-ca", *places)
+
+
+class RealCa:
+    """A running step-ca; use it in ``with``, or call ``start`` and ``close``.
+
+    ``claims`` are the authority's; those of a provisioner are given with ``admin``.
+    ``provisioners`` are further entries of ca.json, ``authority`` further keys of its
+    ``authority``, ``extra`` of its top level (``{"crl": {"enabled": true}}``).
+    """
+
+    def __init__(  # noqa: PLR0913 -- each is a part of ca.json, and none is positional
+        self,
+        *,
+        pki: Pki | None = None,
+        admin: JwkProvisioner | None = None,
+        claims: Claims | None = None,
+        provisioners: Sequence[Mapping[str, JsonValue]] = (),
+        dns_names: Sequence[str] = ("localhost", "127.0.0.1"),
+        database: bool = True,
+        encrypt_intermediate_key: bool = False,
+        authority: Mapping[str, JsonValue] | None = None,
+        extra: Mapping[str, JsonValue] | None = None,
+    ) -> None:
+        self._own = OwnDirectory("certpush-step-ca-")
+        self.directory = self._own.path
+        self.log_path = self.directory / "step-ca.log"
+        self.pki = pki or Pki.make("Lab")
+        self.admin = admin or JwkProvisioner.make()
+        self._claims = claims
+        self._provisioners = [dict(one) for one in provisioners]
+        self._authority = dict(authority or {})
+        self._rest: dict[str, JsonValue] = {"dnsNames": list(dns_names), "logger": {"format": "text"}, **(extra or {})}
+        if database:
+            self._rest["db"] = {"type": "badgerv2", "dataSource": str(self.directory / "db")}
+        self._key_password = os.urandom(16).hex() if encrypt_intermediate_key else None
+        self._port = 0
+        self._process: ServerProcess | None = None
+        self._write_pki()
+
+    # --- what tests and clients ask for ----------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"https://127.0.0.1:{self._port}"
+
+    @property
+    def fingerprint(self) -> str:
+        """The root's SHA-256, lower-case hex."""
+        return self.pki.fingerprint
+
+    @property
+    def root_pem(self) -> bytes:
+        """The root, PEM."""
+        return self.pki.root_pem
+
+    @property
+    def provisioner(self) -> str:
+        """The JWK provisioner's name."""
+        return self.admin.name
+
+    @property
+    def password(self) -> str:
+        """The JWK provisioner's password."""
+        return self.admin.password
+
+    @property
+    def running(self) -> bool:
+        """Whether step-ca runs now."""
+        return self._process is not None and self._process.running
+
+    def log(self) -> str:
+        """What step-ca has logged so far; reasons of a generic 401 stand here beside the request id."""
+        return self.log_path.read_text(errors="replace")
+
+    # --- life ------------------------------------------------------------------------------
+
+    def start(self) -> Self:
+        """Start it and wait until /health answers.
+
+        Raises:
+            LabError: there is no step-ca here, or it did not come up.
+
+        """
+        binary = find_step_ca()
+        if binary is None:
+            raise LabError("there is no step-ca here", hint=f"go install {GO_PACKAGE}")
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return self._start_on_port(binary, self._port or free_port())
+            except LabError as error:
+                if self._port or "address already in use" not in error.message:
+                    raise
+        return self._start_on_port(binary, self._port or free_port())
+
+    def stop(self) -> None:
+        """End it; url, key and database stay, so that ``start`` brings the same CA back."""
+        if self._process:
+            self._process.stop()
+            self._process = None
+
+    def restart(self) -> None:
+        """End it and start it again at the same address; tokens from before are refused from now on."""
+        self.stop()
+        self.start()
+
+    def update(self, *, claims: Claims | None = None, admin_claims: Claims | None = None) -> None:
+        """Change the authority's claims or those of the JWK provisioner, and restart."""
+        self._claims = claims if claims is not None else self._claims
+        if admin_claims is not None:
+            self.admin = replace(self.admin, claims=admin_claims)
+        self.restart()
+
+    def close(self) -> None:
+        """End it and remove its directory."""
+        self.stop()
+        self._own.remove()
+
+    def __enter__(self) -> Self:
+        try:
+            return self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- inside ----------------------------------------------------------------------------
+
+    def _start_on_port(self, binary: Path, port: int) -> Self:
+        config = self.directory / "ca.json"
+        config.write_text(json.dumps(self._configuration(port), indent=2))
+        environment = {"HOME": str(self.directory), "STEPPATH": str(self.directory), "PATH": os.environ.get("PATH", "")}
+        command = [str(binary), str(config), *self._password_option()]
+        process = ServerProcess(command, log_path=self.log_path, environment=environment, cwd=self.directory)
+        process.wait_until_ready(lambda: self._is_healthy(port))
+        self._port, self._process = port, process
+        return self
+
+    def _is_healthy(self, port: int) -> bool:
+        context = ssl.create_default_context(cadata=self.root_pem.decode())
+        context.check_hostname = False  # dns_names may be anything; the root is this CA's alone
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=2, context=context)
+        try:
+            connection.request("GET", "/health")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def _password_option(self) -> list[str]:
+        return ["--password-file", str(self.directory / "password")] if self._key_password else []
+
+    def _write_pki(self) -> None:
+        _write(self.directory / "root_ca.crt", self.root_pem)
+        _write(self.directory / "intermediate_ca.crt", to_pem(self.pki.intermediate))
+        password = self._key_password.encode() if self._key_password else None
+        _write(self.directory / "intermediate_ca_key", self.pki.intermediate_key_pem(password))
+        if password:
+            _write(self.directory / "password", password)
+
+    def _configuration(self, port: int) -> dict[str, JsonValue]:
+        authority: dict[str, JsonValue] = {"provisioners": [self.admin.configuration(), *self._provisioners]}
+        if self._claims is not None:
+            authority["claims"] = dict(self._claims)
+        return {
+            "root": str(self.directory / "root_ca.crt"),
+            "crt": str(self.directory / "intermediate_ca.crt"),
+            "key": str(self.directory / "intermediate_ca_key"),
+            "address": f"127.0.0.1:{port}",
+            "authority": {**authority, **self._authority},
+            **self._rest,
+        }
+
+
+def _write(path: Path, content: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
