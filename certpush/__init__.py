@@ -12,6 +12,7 @@ from certpush._version import __version__
 
 if TYPE_CHECKING:
     from certpush.errors import CertpushError as CertpushError
+    from certpush.fleet.fleet import Fleet as Fleet
     from certpush.hookspecs import hookimpl as hookimpl
     from certpush.issuer import Issued as Issued
     from certpush.issuer import Issuer as Issuer
@@ -30,10 +31,12 @@ if TYPE_CHECKING:
     from certpush.model import Outcome as Outcome
     from certpush.model import Plan as Plan
     from certpush.model import PrivateKey as PrivateKey
+    from certpush.model import Receipt as Receipt
     from certpush.model import Secret as Secret
     from certpush.model import Served as Served
     from certpush.model import Severity as Severity
     from certpush.model import Staged as Staged
+    from certpush.model import TargetStatus as TargetStatus
     from certpush.target import KeyOrigin as KeyOrigin
     from certpush.target import Member as Member
     from certpush.target import Reversible as Reversible
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "certpush.errors": ("CertpushError",),
+    "certpush.fleet.fleet": ("Fleet",),
     "certpush.hookspecs": ("hookimpl",),
     "certpush.issuer": ("Issued", "Issuer"),
     "certpush.kit.settings": ("Doc", "Duration", "Settings"),
@@ -58,10 +62,12 @@ _HOMES = {
         "Outcome",
         "Plan",
         "PrivateKey",
+        "Receipt",
         "Secret",
         "Served",
         "Severity",
         "Staged",
+        "TargetStatus",
     ),
     "certpush.target": ("KeyOrigin", "Member", "Reversible", "Target", "TargetKind"),
 }

@@ -455,10 +455,15 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What a target has installed now, and (``handle``) the way back to it. Never a secret."""
+    """What a target has installed now, and (``handle``) the way back to it. Never a secret.
+
+    ``device_default`` says that it is the certificate that the device made for itself, which
+    nobody misses and which needs no permission to be replaced.
+    """
 
     fingerprint: str | None
     handle: Handle = field(default_factory=dict)
+    device_default: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -555,6 +560,17 @@ class Phase(enum.StrEnum):
         return self in (Phase.CONFIRMED, Phase.ROLLED_BACK)
 
 
+class Outcome(enum.StrEnum):
+    """How a rotation ended."""
+
+    UNCHANGED = "unchanged"
+    ROTATED = "rotated"
+    ROLLED_BACK = "rolled-back"
+    REFUSED = "refused"
+    FAILED = "failed"
+    STRANDED = "stranded"
+
+
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """One certificate on its way to one target: the journal's record of it."""
@@ -567,20 +583,15 @@ class Deployment:
     """Fingerprint of the certificate that is being deployed."""
     phase: Phase
     way_back: WayBack
+    served_before: Mapping[str, str] = field(default_factory=dict)
+    """Endpoint (``host:port``) to the fingerprint it served before; missing where nothing answered."""
     staged: Staged | None = None
     started: datetime | None = None
+    finished: datetime | None = None
     why: str = ""
-
-
-class Outcome(enum.StrEnum):
-    """How a rotation ended."""
-
-    UNCHANGED = "unchanged"
-    ROTATED = "rotated"
-    ROLLED_BACK = "rolled-back"
-    REFUSED = "refused"
-    FAILED = "failed"
-    STRANDED = "stranded"
+    outcome: Outcome | None = None
+    error: str = ""
+    not_after: datetime | None = None
 
 
 class Severity(enum.StrEnum):
@@ -645,3 +656,34 @@ class Receipt:
     error: CertpushError | None = None
     deployment: str | None = None
     findings: tuple[Finding, ...] = ()
+
+
+class Standing(enum.StrEnum):
+    """How a target stands, as ``status`` shows it."""
+
+    OK = "ok"
+    DUE = "due"
+    DANGER = "danger"
+    EXPIRED = "expired"
+    DRIFTED = "drifted"
+    """Another certificate is served than the one that was deployed last."""
+    FOREIGN = "foreign"
+    """Never deployed by certpush, and somebody else's certificate is served."""
+    NEW = "new"
+    """Never deployed, nothing in the way."""
+    UNREACHABLE = "unreachable"
+    STRANDED = "stranded"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetStatus:
+    """What a look at one target showed, beside what the journal knows."""
+
+    target: str
+    kind: str
+    standing: Standing
+    served: tuple[Served, ...] = ()
+    problems: tuple[str, ...] = ()
+    not_after: datetime | None = None
+    due: datetime | None = None
+    last: Deployment | None = None

@@ -140,6 +140,8 @@ class TargetKind(Generic[S]):
     self_rescue: bool = False
     disruption: str = ""
     settle: timedelta = timedelta(0)
+    deadline: timedelta = timedelta(seconds=30)
+    """How long the old certificate may still be seen after a switch, before the switch counts as failed."""
     key_origin: KeyOrigin = KeyOrigin.HERE
     members: Callable[[S], tuple[Member[S], ...]] | None = None
     """Expand a cluster into its members, in the order they are rotated; None: the target itself."""

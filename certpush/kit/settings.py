@@ -6,23 +6,37 @@ import difflib
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, dataclass_transform
 
 import msgspec
 
 from certpush.errors import ConfigError
 from certpush.model import Endpoint, Secret, parse_name
 
-S = TypeVar("S", bound=msgspec.Struct)
 SecretReader = Callable[[str], Secret]
 """Turns a reference such as ``file:/etc/certpush/token`` into the secret; see ``certpush.config``."""
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of every kind's settings: immutable, keyword-only, unknown keys refused.
+if TYPE_CHECKING:
+    # To type checkers every subclass is a frozen, keyword-only dataclass, without each having to say so.
+    @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
+    class Settings:
+        """Base of every kind's settings: immutable, keyword-only, unknown keys refused."""
+else:
 
-    A field's text in the reference is the string in ``Annotated[type, Doc("...")]``.
-    """
+    class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+        """Base of every kind's settings: immutable, keyword-only, unknown keys refused.
+
+        A field's text in the reference is the string in ``Annotated[type, Doc("...")]``.
+        """
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def fields_of(settings: type[Settings]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """The fields of a settings class, as msgspec describes them."""
+    return msgspec.structs.fields(cast("type[msgspec.Struct]", settings))
 
 
 class Doc(str):
@@ -128,12 +142,12 @@ def _path_of(error: msgspec.ValidationError, path: str) -> str:
     return f"{path}.{found[1]}" if found and found[1] else path
 
 
-def _explained(error: msgspec.ValidationError, into: type[msgspec.Struct], path: str) -> ConfigError:
+def _explained(error: msgspec.ValidationError, into: type[Settings], path: str) -> ConfigError:
     text = re.sub(r" - at `[^`]*`", "", str(error))
     where = _path_of(error, path)
     unknown = re.search(r"unknown field `([^`]*)`", text)
     if unknown:
-        known = [field.encode_name for field in msgspec.structs.fields(into)]
+        known = [field.encode_name for field in fields_of(into)]
         near = difflib.get_close_matches(unknown[1], known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}"
         return ConfigError(f"{where}.{unknown[1]}: unknown key", hint=hint)

@@ -1,0 +1,161 @@
+"""Secrets stand in the configuration as references; this turns one into the secret.
+
+``file:`` a file that only its owner may read, ``cred:`` a systemd credential, ``env:`` an
+environment variable (removed from what child processes get), ``cmd:`` a command's first line
+of output, ``keyring:`` the desktop keyring (extra).
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+import subprocess
+import threading
+from collections.abc import Callable, MutableMapping
+from pathlib import Path
+
+from certpush.errors import ConfigError
+from certpush.model import Secret
+
+_MAX_BYTES = 64 * 1024
+_COMMAND_SECONDS = 30
+_MINIMAL_ENVIRONMENT = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "LC_ALL",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "GNUPGHOME",
+    "SSH_AUTH_SOCK",
+)
+
+
+class References:
+    """Reads secret references, each in its own way; remembers environment variables, because reading removes them."""
+
+    def __init__(self, environ: MutableMapping[str, str], *, look_only: bool = False) -> None:
+        self._environ = environ
+        self._look_only = look_only
+        self._taken: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._ways: dict[str, Callable[[str], str]] = {
+            "file": self._from_file,
+            "cred": self._from_credential,
+            "env": self._from_environment,
+            "cmd": self._from_command,
+            "keyring": self._from_keyring,
+        }
+
+    def read(self, reference: str) -> Secret:
+        """Give the secret that ``reference`` names; trailing white space is dropped, as ``step`` does.
+
+        With ``look_only`` no command is run and no keyring is asked.
+
+        Raises:
+            ConfigError: it is no reference, or what it names cannot be read safely. Never holds the text.
+
+        """
+        scheme, colon, rest = reference.partition(":")
+        if not colon or scheme not in self._ways:
+            # The text may be the secret itself, so it is not repeated here.
+            raise ConfigError(
+                "a secret stands in the configuration as plain text",
+                hint='move it into a file that only you can read and write "file:/path/of/it" '
+                '(or "cred:name", "env:NAME", "cmd:pass show name", "keyring:service/user")',
+            )
+        if not rest:
+            raise ConfigError(f'"{scheme}:" names no secret', hint=f'write "{scheme}:NAME"')
+        return Secret(self._ways[scheme](rest).rstrip())
+
+    def _from_file(self, rest: str) -> str:
+        return read_private_file(Path(rest).expanduser())
+
+    def _from_credential(self, name: str) -> str:
+        directory = self._environ.get("CREDENTIALS_DIRECTORY")
+        if not directory:
+            raise ConfigError(
+                f'"cred:{name}" needs systemd credentials, and $CREDENTIALS_DIRECTORY is not set',
+                hint=f"run under a unit with LoadCredential={name}:..., or use file: when running by hand",
+            )
+        if "/" in name or name in (".", ".."):
+            raise ConfigError(f'"cred:{name!a}" is not the name of a credential', hint="write the name without a path")
+        return _read(Path(directory) / name)
+
+    def _from_environment(self, name: str) -> str:
+        with self._lock:
+            if name in self._environ:
+                self._taken[name] = self._environ[name] if self._look_only else self._environ.pop(name)
+        if name not in self._taken:
+            raise ConfigError(f"the environment variable {name} is not set", hint=f"set {name}, or use file: or cred:")
+        return self._taken[name]
+
+    def _from_command(self, rest: str) -> str:
+        arguments = shlex.split(rest)
+        if not arguments:
+            raise ConfigError('"cmd:" names no command', hint='write "cmd:pass show name"')
+        if self._look_only:
+            return ""
+        environment = {name: self._environ[name] for name in _MINIMAL_ENVIRONMENT if name in self._environ}
+        try:
+            done = subprocess.run(  # noqa: S603 - the administrator's own command, as a list, without a shell
+                arguments, capture_output=True, timeout=_COMMAND_SECONDS, check=False, env=environment, stdin=subprocess.DEVNULL
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            reason = error.strerror if isinstance(error, OSError) else f"no answer in {_COMMAND_SECONDS} s"
+            raise ConfigError(f'the command of "cmd:" ({arguments[0]}) failed: {reason}', hint="run it by hand as the same user") from None
+        if done.returncode != 0:
+            raise ConfigError(
+                f'the command of "cmd:" ({arguments[0]}) failed with exit status {done.returncode}',
+                hint="run it by hand as the same user",
+            )
+        return done.stdout[:_MAX_BYTES].decode("utf-8", "replace").split("\n", 1)[0]
+
+    def _from_keyring(self, rest: str) -> str:
+        service, slash, user = rest.partition("/")
+        if not slash:
+            raise ConfigError('"keyring:" needs a service and a user', hint='write "keyring:service/user"')
+        if self._look_only:
+            return ""
+        try:
+            import keyring
+        except ImportError:
+            raise ConfigError("the keyring extra is not installed", hint="pip install 'certpush[keyring]'") from None
+        found = keyring.get_password(service, user)
+        if found is None:
+            raise ConfigError(f"the keyring has no password for {service}/{user}", hint=f"keyring set {service} {user}")
+        return str(found)
+
+
+def read_private_file(path: Path) -> str:
+    """Read a secret file; refuse one that others may read, or that somebody else owns.
+
+    Raises:
+        ConfigError: with the chmod or chown that mends it.
+
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise ConfigError(f"the secret file {path} cannot be read: {error.strerror}", hint="check the path and who runs certpush") from None
+    if status.st_uid not in (0, os.geteuid()):
+        raise ConfigError(f"the secret file {path} belongs to another user", hint=f"chown {os.geteuid()} {path}")
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        raise ConfigError(f"the secret file {path} can be read by others", hint=f"chmod 600 {path}")
+    return _read(path)
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"the secret {path} cannot be read: {error.strerror}", hint="check the path and who runs certpush") from None
+    if len(content) > _MAX_BYTES:
+        raise ConfigError(f"the secret file {path} is larger than 64 KiB", hint="point to the file that holds the secret alone")
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise ConfigError(f"the secret file {path} is not a text", hint="point to the file that holds the secret alone") from None
