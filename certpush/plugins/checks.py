@@ -1,0 +1,106 @@
+"""Whether a plugin is what it must be, and how to say so when it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeAlias
+
+from certpush import hookspecs
+from certpush._version import __version__
+from certpush.errors import PluginBroken
+from certpush.kit.settings import Settings
+from certpush.model import Event, KeySpec
+from certpush.plugins.offers import Offer, shown
+from certpush.target import TargetKind
+
+SUPPORTED_API = frozenset({1})
+
+Observer: TypeAlias = Callable[[Event], None]
+
+
+def kind_from(answers: list[Any], offer: Offer) -> TargetKind[Any]:
+    """Give the kind among a plugin's answers, or raise PluginBroken."""
+    if not answers:
+        broken(offer, "declares no target", hint=f'an observer is named in [observer.NAME] kind = "{offer.name}"')
+    kind = answers[0]
+    if not isinstance(kind, TargetKind):
+        broken(offer, f"certpush_target() gave {type(kind).__name__}, not a TargetKind", hint=authors_hint(offer))
+    _check_api(kind, offer)
+    problem = _problem_of(kind, offer)
+    if problem:
+        broken(offer, problem, hint=authors_hint(offer))
+    return kind
+
+
+def _check_api(kind: TargetKind[Any], offer: Offer) -> None:
+    api: object = kind.api  # whatever the author wrote there
+    if api in SUPPORTED_API:
+        return
+    supported = ", ".join(str(one) for one in sorted(SUPPORTED_API))
+    newer = isinstance(api, int) and api > max(SUPPORTED_API)
+    broken(
+        offer,
+        f"is written for version {shown(repr(api))} of the target contract; certpush {__version__} supports {supported}",
+        hint="update certpush" if newer else f"update {offer.distribution}",
+    )
+
+
+def _problem_of(kind: TargetKind[Any], offer: Offer) -> str:
+    if kind.name != offer.name:
+        return f"calls its kind {shown(str(kind.name))!r}, but its entry point {offer.name!r}"
+    settings: object = kind.settings
+    if not isinstance(settings, type) or not issubclass(settings, Settings):
+        return "its settings are no subclass of certpush.Settings"
+    if not callable(kind.open):
+        return "TargetKind.open cannot be called"
+    if not kind.accepted_keys or not set(kind.accepted_keys) <= set(KeySpec):
+        return "TargetKind.accepted_keys names no key, or one that certpush does not know"
+    return ""
+
+
+def observer_from(answers: list[Any], offer: Offer) -> Observer:
+    """Give the observer among a plugin's answers, or raise PluginBroken."""
+    if not answers:
+        broken(offer, "declares no observer", hint=f'a target is named in [target.NAME] kind = "{offer.name}"')
+    observer: Observer = answers[0]
+    if not callable(observer):
+        broken(offer, f"certpush_observer() gave {type(observer).__name__}, which cannot be called", hint=authors_hint(offer))
+    return observer
+
+
+# --- saying what is wrong ------------------------------------------------------------------------
+
+
+def broken(offer: Offer, problem: str, *, hint: str, cause: BaseException | None = None) -> NoReturn:
+    """Raise PluginBroken with the plugin's name and who answers for it."""
+    raise PluginBroken(f"the plugin {offer.name!r} ({offer.author}) {problem}", hint=hint) from cause
+
+
+def in_short(error: BaseException) -> str:
+    """One line of an error that came from a plugin, cut and escaped."""
+    text = shown("; ".join(line.strip() for line in str(error).splitlines() if line.strip()))
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def import_hint(offer: Offer, error: BaseException) -> str:
+    """What to do about a plugin that cannot be imported."""
+    if isinstance(error, ImportError):
+        return f"install it anew with what it needs: pip install --force-reinstall {offer.distribution}"
+    return try_hint(offer)
+
+
+def try_hint(offer: Offer) -> str:
+    """Where the whole error can be seen."""
+    module = offer.module.partition(":")[0].strip()
+    return f"see the whole error with: python -c 'import {module}'; then update or uninstall {offer.distribution}"
+
+
+def hooks_hint(offer: Offer) -> str:
+    """Which hooks there are."""
+    known = ", ".join(sorted(name for name in vars(hookspecs) if name.startswith("certpush_")))
+    return f"hooks are: {known}; update {offer.distribution} or certpush"
+
+
+def authors_hint(offer: Offer) -> str:
+    """Whose turn it is."""
+    return f"this is for the authors of {offer.distribution} to mend; docs/plugins.md says what is asked"

@@ -1,0 +1,137 @@
+"""What the installed distributions offer, read from their metadata: nothing of them is imported."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+
+from certpush.errors import PluginConflict
+
+_log = logging.getLogger(__name__)
+
+GROUP = "certpush"
+OWN_DISTRIBUTION = "certpush"
+RESERVED_NAMES = frozenset(
+    {
+        "file",
+        "opnsense",
+        "pfsense",
+        "proxmox",
+        "proxmox-backup",
+        "proxmox-datacenter",
+        "proxmox-mail",
+        "recipe",
+        "ssh",
+    }
+)
+"""Only certpush itself may offer these: a configuration that says ``ssh`` never gets anybody else's code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A plugin that a distribution offers under a name; read without importing anything of it.
+
+    ``conflict`` says in words why the name cannot be used, and is empty where it can.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    module: str
+    conflict: str = ""
+
+    @property
+    def built_in(self) -> bool:
+        """Whether it comes with certpush."""
+        return _normal(self.distribution) == OWN_DISTRIBUTION
+
+    @property
+    def author(self) -> str:
+        """Who answers for it: distribution and version."""
+        return f"{self.distribution} {self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An offer with the entry point that loads it."""
+
+    offer: Offer
+    entry_point: metadata.EntryPoint
+
+    @property
+    def identity(self) -> tuple[str, str, str, str]:
+        """What makes two claims the same."""
+        return (self.offer.name, _normal(self.offer.distribution), self.offer.version, self.offer.module)
+
+
+def available() -> tuple[Offer, ...]:
+    """Tell what the installed distributions offer, by name; import nothing."""
+    claims = read_claims()
+    return tuple(_with_conflict(claim.offer, claims_of(claim.offer.name, claims)) for claim in claims)
+
+
+def _with_conflict(offer: Offer, rivals: list[Claim]) -> Offer:
+    conflict = conflict_of(rivals)
+    return Offer(offer.name, offer.distribution, offer.version, offer.module, conflict.message if conflict else "")
+
+
+def read_claims() -> tuple[Claim, ...]:
+    """Read every claim to a name; one that stands twice on sys.path, as an editable install can, counts once."""
+    unlike = {claim.identity: claim for claim in reversed([*_each_claim()])}
+    return tuple(sorted(unlike.values(), key=lambda claim: (claim.offer.name, claim.offer.distribution, claim.offer.version)))
+
+
+def _each_claim() -> Iterator[Claim]:
+    for distribution in metadata.distributions():
+        try:
+            name, version = str(distribution.metadata["Name"]), str(distribution.version)
+            entry_points = distribution.entry_points.select(group=GROUP)
+        except Exception as error:  # noqa: BLE001 - another project's damaged metadata must not stop a rotation
+            _log.info("passed over a distribution whose metadata cannot be read: %s", type(error).__name__)
+            continue
+        for one in entry_points:
+            yield Claim(Offer(shown(one.name), shown(name), shown(version), shown(one.value)), one)
+
+
+def claims_of(name: str, claims: Iterable[Claim]) -> list[Claim]:
+    """All claims to one name."""
+    return [claim for claim in claims if claim.offer.name == name]
+
+
+def conflict_of(rivals: list[Claim]) -> PluginConflict | None:
+    """Say why this name cannot be used: pluggy would silently take the first and hide the others."""
+    offers = [claim.offer for claim in rivals]
+    strangers = [offer for offer in offers if not offer.built_in]
+    if strangers and strangers[0].name in RESERVED_NAMES:
+        return PluginConflict(
+            f"{_list(strangers)} claims the name {strangers[0].name!r}, which belongs to certpush itself",
+            hint=f"{_uninstall(strangers)}; its authors must choose another name",
+        )
+    if len(offers) < 2:
+        return None
+    if len({_normal(offer.distribution) for offer in offers}) == 1:
+        return PluginConflict(
+            f"{_list(offers)} claim the name {offers[0].name!r}: one of them is a leftover",
+            hint=f"install it anew: pip install --force-reinstall {offers[0].distribution}",
+        )
+    return PluginConflict(f"{_list(offers)} claim the name {offers[0].name!r}", hint=f"keep one: {_uninstall(offers)}")
+
+
+def _list(offers: list[Offer]) -> str:
+    return " and ".join(dict.fromkeys(offer.author for offer in offers))
+
+
+def _uninstall(offers: list[Offer]) -> str:
+    return " or ".join(dict.fromkeys(f"pip uninstall {offer.distribution}" for offer in offers))
+
+
+def _normal(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()  # PEP 503: Acme_NAS and acme-nas are one
+
+
+def shown(text: str) -> str:
+    """Cut and escape what somebody else wrote, so that it cannot play tricks on a terminal or a log."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[:300])
