@@ -16,8 +16,7 @@ import msgspec
 
 from certpush.errors import CertpushError, ConfigError
 from certpush.kit.settings import Doc, Duration, SecretReader, Settings, convert, fields_of, parse_endpoint
-from certpush.model import CertificateRequest, Endpoint, KeySpec, parse_name
-from certpush.schedule import DEFAULT_DANGER_LEFT, DEFAULT_RENEW_AT
+from certpush.model import DEFAULT_DANGER_LEFT, DEFAULT_RENEW_AT, CertificateRequest, CertificateSpec, Endpoint, KeySpec, parse_name
 from certpush.stepca.settings import CaSettings
 
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -101,19 +100,6 @@ class StateKeys(Settings):
 
 
 # --- what the rest of certpush works with -----------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CertificateSpec:
-    """One certificate as configured: what to ask for, of whom, and when to replace it."""
-
-    name: str
-    request: CertificateRequest
-    ca: str
-    reuse_key: bool = False
-    renew_at: Fraction = DEFAULT_RENEW_AT
-    danger_left: Fraction = DEFAULT_DANGER_LEFT
-    allow_short_chain: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from fractions import Fraction
 from functools import cached_property
 from typing import NoReturn, Self, TypeAlias
 
@@ -276,6 +277,27 @@ class CertificateRequest:
             raise ConfigError("a name stands twice in the list of names", hint="remove the second one")
         if self.lifetime is not None and self.lifetime <= timedelta(0):
             raise ConfigError("the lifetime of a certificate is more than nothing", hint='write it as "24h" or "30d"')
+
+
+DEFAULT_RENEW_AT = Fraction(2, 3)
+DEFAULT_DANGER_LEFT = Fraction(1, 6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateSpec:
+    """One certificate as configured: what to ask for, of which CA, and when to replace it.
+
+    ``renew_at`` is the part of the lifetime after which it is due, ``danger_left`` the part
+    left from which a person should know.
+    """
+
+    name: str
+    request: CertificateRequest
+    ca: str
+    reuse_key: bool = False
+    renew_at: Fraction = DEFAULT_RENEW_AT
+    danger_left: Fraction = DEFAULT_DANGER_LEFT
+    allow_short_chain: bool = False
 
 
 def fingerprint(certificate: x509.Certificate) -> str:

@@ -6,8 +6,6 @@ import hashlib
 from datetime import datetime
 from fractions import Fraction
 
-DEFAULT_RENEW_AT = Fraction(2, 3)
-DEFAULT_DANGER_LEFT = Fraction(1, 6)
 _JITTER = Fraction(1, 20)  # of the lifetime, as step's renewal daemon spreads it
 
 
@@ -23,6 +21,6 @@ def due_at(not_before: datetime, not_after: datetime, renew_at: Fraction, name: 
     return not_before + lifetime * float(renew_at) - lifetime * float(_JITTER) * share
 
 
-def danger_from(not_before: datetime, not_after: datetime, danger_left: Fraction = DEFAULT_DANGER_LEFT) -> datetime:
+def danger_from(not_before: datetime, not_after: datetime, danger_left: Fraction) -> datetime:
     """From when so little of the lifetime is left that a person should know."""
     return not_after - (not_after - not_before) * float(danger_left)

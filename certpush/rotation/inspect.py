@@ -1,0 +1,72 @@
+"""Look at a target before anything is decided: what is installed, and what every endpoint serves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cryptography import x509
+
+from certpush.errors import TargetUnreachable
+from certpush.model import Endpoint, Installed, Served
+from certpush.rotation.retry import persistently
+from certpush.rotation.rotation import Rotation
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What one look showed: by the target's own account, and by handshake."""
+
+    installed: Installed
+    served: Mapping[Endpoint, Served]
+    silent: Mapping[Endpoint, str]
+    """Endpoints where nothing answered, and why."""
+
+    @property
+    def present(self) -> dict[str, bool]:
+        """Fingerprints that are there in any way, and whether each is the device's own, made by itself."""
+        found = {one.fingerprint: bool(one.subject) and one.subject == one.issuer for one in self.served.values()}
+        if self.installed.fingerprint:
+            own = self.installed.device_default or found.get(self.installed.fingerprint, False)
+            found[self.installed.fingerprint] = own
+        return found
+
+    @property
+    def by_address(self) -> dict[str, str]:
+        """Endpoint (``host:port``) to the fingerprint it serves, for the journal."""
+        return {str(endpoint): one.fingerprint for endpoint, one in self.served.items()}
+
+
+def inspect(rotation: Rotation) -> View:
+    """Ask the target and look for ourselves; changes nothing.
+
+    Raises:
+        TargetError: the target cannot be asked.
+
+    """
+    rotation.tell("inspect")
+
+    def ask() -> Installed:
+        with rotation.calling("inspect"):
+            return rotation.target.inspect()
+
+    installed = persistently(ask, rotation.pause)
+    served, silent = look_everywhere(rotation, _known_roots(rotation))
+    return View(installed, served, silent)
+
+
+def look_everywhere(rotation: Rotation, roots: tuple[x509.Certificate, ...]) -> tuple[dict[Endpoint, Served], dict[Endpoint, str]]:
+    """One look at every endpoint: what is served, and where nothing answers."""
+    served: dict[Endpoint, Served] = {}
+    silent: dict[Endpoint, str] = {}
+    for endpoint in rotation.endpoints:
+        try:
+            served[endpoint] = rotation.look(endpoint, roots, rotation.clock())
+        except TargetUnreachable as error:
+            silent[endpoint] = error.message
+    return served, silent
+
+
+def _known_roots(rotation: Rotation) -> tuple[x509.Certificate, ...]:
+    current = rotation.escrow.current(rotation.spec.name)
+    return current.roots if current else ()

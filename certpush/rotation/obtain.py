@@ -1,0 +1,161 @@
+"""Get a certificate and compare it with what was asked for, before any target hears of it.
+
+The CA's answer is untrusted input: a CA that errs, or somebody in its place, must not be able
+to put an unusable certificate, or one for another key, on a firewall.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from certpush.errors import BundleInvalid, SafetyRefusal
+from certpush.issuer import Issued, Issuer
+from certpush.model import (
+    CertificateBundle,
+    CertificateRequest,
+    CertificateSpec,
+    DnsName,
+    PrivateKey,
+    certificate_names,
+    issued_by,
+    leaf_spki,
+)
+
+_MAX_CN = 64  # X.520; the CA takes longer ones, others do not
+_MAX_CHAIN = 8
+_FUTURE_SLACK = timedelta(seconds=60)  # step-ca's own tolerance between clocks
+_LIFETIME_SLACK = timedelta(minutes=10)  # the CA dates back by a minute or more, as configured there
+_SOME_CA = "the CA's answer is refused"
+
+
+def obtain(spec: CertificateSpec, issuer: Issuer, now: datetime, *, former: CertificateBundle | None = None) -> CertificateBundle:
+    """Make a key, have it certified, and give the bundle once it has been compared with the request.
+
+    ``former`` is the present bundle; its key is used again where ``reuse_key`` says so.
+
+    Raises:
+        IssuerError: no certificate, or not the one that was asked for.
+        SafetyRefusal: an intermediate would end before the certificate.
+
+    """
+    reuse = spec.reuse_key and former is not None and former.key.spec == spec.request.key
+    key = former.key if reuse and former is not None else PrivateKey.generate(spec.request.key)
+    issued = issuer.sign(spec.request, build_csr(spec.request, key))
+    return check_issued(issued, spec.request, key, now, allow_short_chain=spec.allow_short_chain)
+
+
+def build_csr(request: CertificateRequest, key: PrivateKey) -> bytes:
+    """The PEM signing request: all names as SANs, and the first as CN where it is short enough."""
+    first = str(request.names[0])
+    subject = [x509.NameAttribute(x509.NameOID.COMMON_NAME, first)] if len(first) <= _MAX_CN else []
+    names = [x509.DNSName(name.value) if isinstance(name, DnsName) else x509.IPAddress(name.value) for name in request.names]
+    builder = x509.CertificateSigningRequestBuilder(x509.Name(subject), []).add_extension(
+        x509.SubjectAlternativeName(names), critical=not subject
+    )
+    secret = key.reveal_key()
+    digest = None if isinstance(secret, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    return builder.sign(secret, digest).public_bytes(serialization.Encoding.PEM)
+
+
+def check_issued(
+    issued: Issued, request: CertificateRequest, key: PrivateKey, now: datetime, *, allow_short_chain: bool = False
+) -> CertificateBundle:
+    """Compare what the CA answered with what was asked; give the bundle when everything fits.
+
+    Raises:
+        BundleInvalid: naming the first thing that does not fit.
+        SafetyRefusal: an intermediate ends before the leaf, unless ``allow_short_chain``.
+
+    """
+    if leaf_spki(issued.leaf) != key.public_spki:
+        raise _refused("it certifies another key than ours")
+    _check_names(issued.leaf, request)
+    _check_dates(issued.leaf, request, now)
+    _check_uses(issued.leaf)
+    bundle = CertificateBundle(issued.leaf, _without_roots(issued), issued.roots, key)
+    _check_path(bundle, now)
+    _check_chain_outlives_leaf(bundle, allow_short_chain=allow_short_chain)
+    return bundle
+
+
+def _check_names(leaf: x509.Certificate, request: CertificateRequest) -> None:
+    has, wanted = set(certificate_names(leaf)), set(request.names)
+    if has != wanted:
+        shown = ", ".join(sorted(str(name) for name in has)[:5]) or "none"
+        raise _refused(
+            f"its names are not the ones asked for (it has: {shown[:200]!a})",
+            hint="look at the provisioner's template and type: an OIDC provisioner ignores the names asked for",
+        )
+
+
+def _check_dates(leaf: x509.Certificate, request: CertificateRequest, now: datetime) -> None:
+    if leaf.not_valid_after_utc <= now:
+        raise _refused(f"it expired on {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC", hint="compare the clocks here and at the CA")
+    if leaf.not_valid_before_utc > now + _FUTURE_SLACK:
+        raise _refused(
+            f"it is not valid before {leaf.not_valid_before_utc:%Y-%m-%d %H:%M:%S} UTC", hint="compare the clocks here and at the CA"
+        )
+    if request.lifetime is not None:
+        lives = leaf.not_valid_after_utc - leaf.not_valid_before_utc
+        if abs(lives - request.lifetime) > _LIFETIME_SLACK + request.lifetime / 100:
+            raise _refused(f"it lives {lives}, and {request.lifetime} was asked for", hint="look at the provisioner's template and claims")
+
+
+def _check_uses(leaf: x509.Certificate) -> None:
+    extensions = _extensions(leaf)
+    constraints = extensions.get(x509.BasicConstraints)
+    if isinstance(constraints, x509.BasicConstraints) and constraints.ca:
+        raise _refused("it is a CA certificate")
+    uses = extensions.get(x509.ExtendedKeyUsage)
+    if not isinstance(uses, x509.ExtendedKeyUsage) or ExtendedKeyUsageOID.SERVER_AUTH not in uses:
+        raise _refused("it is not made for servers (no serverAuth)", hint="look at the provisioner's template")
+    usage = extensions.get(x509.KeyUsage)
+    if isinstance(usage, x509.KeyUsage) and not usage.digital_signature:
+        raise _refused("its key may not sign (no digitalSignature)", hint="look at the provisioner's template")
+
+
+def _extensions(certificate: x509.Certificate) -> dict[type[x509.ExtensionType], x509.ExtensionType]:
+    try:
+        return {type(extension.value): extension.value for extension in certificate.extensions}
+    except ValueError as error:
+        raise _refused("its extensions cannot be read") from error
+
+
+def _without_roots(issued: Issued) -> tuple[x509.Certificate, ...]:
+    return tuple(one for one in issued.chain if one not in issued.roots)
+
+
+def _check_path(bundle: CertificateBundle, now: datetime) -> None:
+    if len(bundle.chain) > _MAX_CHAIN:
+        raise _refused(f"its chain has {len(bundle.chain)} certificates")
+    for intermediate in bundle.chain:
+        constraints = _extensions(intermediate).get(x509.BasicConstraints)
+        if not isinstance(constraints, x509.BasicConstraints) or not constraints.ca:
+            raise _refused("a certificate of its chain is no CA")
+        if not intermediate.not_valid_before_utc <= now + _FUTURE_SLACK or intermediate.not_valid_after_utc <= now:
+            raise _refused("a certificate of its chain is not valid now")
+    top = bundle.chain[-1] if bundle.chain else bundle.leaf
+    if not any(issued_by(top, root) for root in bundle.roots):
+        raise _refused(
+            "its chain does not lead to the pinned root",
+            hint="if the CA has a new root, check its fingerprint and set it as [ca] fingerprint",
+        )
+
+
+def _check_chain_outlives_leaf(bundle: CertificateBundle, *, allow_short_chain: bool) -> None:
+    above = (*bundle.chain, *bundle.roots)
+    ends = min((one.not_valid_after_utc for one in above), default=bundle.not_after)
+    if ends < bundle.not_after and not allow_short_chain:
+        raise SafetyRefusal(
+            f"a CA certificate above it ends on {ends:%Y-%m-%d}, before the certificate does ({bundle.not_after:%Y-%m-%d})",
+            hint="renew the CA's certificates, ask for a shorter lifetime, or set allow_short_chain = true",
+        )
+
+
+def _refused(why: str, hint: str = "nothing was sent to any target; look at the CA's configuration") -> BundleInvalid:
+    return BundleInvalid(f"{_SOME_CA}: {why}", hint=hint)

@@ -1,0 +1,180 @@
+"""Decide what to do about a target. Pure: what is seen, known and wanted goes in, a plan comes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from certpush.kit.settings import format_duration
+from certpush.model import (
+    Action,
+    CertificateBundle,
+    CertificateRequest,
+    CertificateSpec,
+    Endpoint,
+    Plan,
+    WayBack,
+    WayBackKind,
+    name_covers,
+)
+from certpush.rotation.inspect import View
+from certpush.schedule import due_at
+from certpush.target import KeyOrigin, Reversible, TargetKind
+
+# The CA dates a certificate back by a minute or more, and rounds; less than this is no other lifetime.
+_LIFETIME_SLACK = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Situation:
+    """All that a plan is made from."""
+
+    now: datetime
+    kind: TargetKind[Any]
+    spec: CertificateSpec
+    endpoints: tuple[Endpoint, ...]
+    view: View
+    current: CertificateBundle | None
+    """The newest certificate that we hold."""
+    ours: frozenset[str]
+    """Fingerprints of what certpush deployed to this target, or a person gave into its hands."""
+    held: frozenset[str]
+    """Fingerprints among those present whose key we hold, so that we can put them back."""
+    changes: tuple[str, ...]
+    rescue_after: timedelta
+    force: bool = False
+    adopt: bool = False
+    """A foreign certificate may be taken over now."""
+
+
+def make_plan(situation: Situation) -> Plan:
+    """Say what is to be done, why, what changes, and how to come back."""
+    return _impossible(situation) or _nothing_due(situation) or _foreign(situation) or _rotation(situation)
+
+
+def due(spec: CertificateSpec, bundle: CertificateBundle) -> datetime:
+    """From when this certificate is to be replaced."""
+    return due_at(bundle.not_before, bundle.not_after, spec.renew_at, spec.name)
+
+
+def _impossible(situation: Situation) -> Plan | None:
+    request, kind = situation.spec.request, situation.kind
+    if request.key not in kind.accepted_keys:
+        accepted = ", ".join(sorted(kind.accepted_keys))
+        return Plan(Action.REFUSE, f"{kind.name} does not take {request.key} keys", hint=f"set key to one of: {accepted}")
+    if kind.key_origin is KeyOrigin.DEVICE:
+        return Plan(Action.REFUSE, f"{kind.name} makes keys on the device, which this certpush cannot use yet", hint="upgrade certpush")
+    for endpoint in situation.endpoints:
+        if not name_covers(request.names, endpoint.name):
+            return Plan(
+                Action.REFUSE,
+                f"the certificate would not cover {endpoint.name}, where it is served",
+                hint=f'add "{endpoint.name}" to names, or write the endpoint as "{endpoint}#NAME" with a name that is covered',
+            )
+    return None
+
+
+def _nothing_due(situation: Situation) -> Plan | None:
+    current = situation.current
+    if current is None or _why_obtain(situation) or not _in_place(situation, current.fingerprint):
+        return None
+    left = format_duration(_whole_minutes(due(situation.spec, current) - situation.now))
+    return Plan(Action.NOTHING, f"{_left(current.not_after, situation.now)} left, due in {left}")
+
+
+def _in_place(situation: Situation, fingerprint: str) -> bool:
+    view = situation.view
+    everywhere = not view.silent and all(one.fingerprint == fingerprint and one.chain_ok for one in view.served.values())
+    return everywhere and view.installed.fingerprint == fingerprint
+
+
+def _foreign(situation: Situation) -> Plan | None:
+    if situation.adopt:
+        return None
+    for fingerprint, own in situation.view.present.items():
+        if not own and fingerprint not in situation.ours:
+            return Plan(
+                Action.REFUSE,
+                f"a certificate that certpush did not deploy is there ({describe(situation.view, fingerprint)})",
+                hint="look at it with `certpush inspect`; --adopt takes it over",
+            )
+    return None
+
+
+def _rotation(situation: Situation) -> Plan:
+    way_back = _way_back(situation)
+    if way_back.kind is WayBackKind.NONE:
+        return Plan(Action.REFUSE, way_back.text, hint="--adopt --previous CERT KEY hands us the present pair, as the way back")
+    why = _why_obtain(situation)
+    if why:
+        return Plan(Action.OBTAIN, why, situation.changes, way_back)
+    current = situation.current
+    already = current is not None and situation.view.installed.fingerprint == current.fingerprint
+    if already:
+        return Plan(Action.ACTIVATE, "installed, but not what is served", situation.changes, way_back)
+    return Plan(Action.PUSH, "the certificate we hold is good, but not in place", situation.changes, way_back)
+
+
+def _why_obtain(situation: Situation) -> str:
+    """Why a new certificate is needed; empty when the one we hold will do."""
+    current, spec = situation.current, situation.spec
+    if situation.force:
+        return "forced"
+    if current is None:
+        return "first certificate"
+    changed = _change(current, spec.request)
+    if changed:
+        return changed
+    if situation.now >= current.not_after:
+        return f"expired on {current.not_after:%Y-%m-%d %H:%M} UTC"
+    if situation.now >= due(spec, current):
+        return f"due: {_left(current.not_after, situation.now)} left"
+    return ""
+
+
+def _change(current: CertificateBundle, request: CertificateRequest) -> str:
+    if set(current.names) != set(request.names):
+        return "other names are configured"
+    if current.key.spec != request.key:
+        return f"another key is configured: {request.key} instead of {current.key.spec}"
+    if request.lifetime is not None:
+        has = current.not_after - current.not_before
+        if abs(has - request.lifetime) > _LIFETIME_SLACK + request.lifetime / 100:
+            return f"another lifetime is configured: {format_duration(request.lifetime)}"
+    return ""
+
+
+def _way_back(situation: Situation) -> WayBack:
+    kind, present = situation.kind, situation.view.present
+    alone = f"; the device reverts by itself after {format_duration(situation.rescue_after)}" if kind.self_rescue else ""
+    if kind.reversible is Reversible.NEVER:
+        return WayBack(WayBackKind.NONE, f"{kind.name} has no way back")
+    if not present:
+        return WayBack(WayBackKind.EXACT, f"nothing is installed yet, the new certificate would be removed{alone}")
+    if kind.reversible is Reversible.KEEPS_PREVIOUS:
+        return WayBack(WayBackKind.EXACT, f"the previous certificate stays on the target{alone}")
+    if all(fingerprint in situation.held for fingerprint, own in present.items() if not own) and not all(present.values()):
+        return WayBack(WayBackKind.EXACT, f"the previous pair is kept by certpush{alone}")
+    if kind.fallback:
+        return WayBack(WayBackKind.FALLBACK, f"{kind.fallback}{alone}")
+    return WayBack(WayBackKind.NONE, "there would be no way back: the previous key is not in our hands")
+
+
+def describe(view: View, fingerprint: str) -> str:
+    """Name a certificate so that a person recognises it."""
+    for one in view.served.values():
+        if one.fingerprint == fingerprint:
+            return f"{one.subject or 'no subject'}, issued by {one.issuer or 'nobody'}, sha256 {fingerprint[:16]}"
+    return f"sha256 {fingerprint[:16]}"
+
+
+def _left(not_after: datetime, now: datetime) -> str:
+    return format_duration(_whole_minutes(not_after - now))
+
+
+def _whole_minutes(length: timedelta) -> timedelta:
+    seconds = max(int(length.total_seconds()), 0)
+    if seconds >= 48 * 3600:
+        return timedelta(days=seconds // 86400)
+    return timedelta(seconds=seconds - seconds % 60 if seconds >= 60 else seconds)

@@ -1,0 +1,69 @@
+"""Go back, and prove it. Where that fails too, say so loudly: a person is needed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from certpush.errors import CertpushError, Stranded
+from certpush.model import Deployment, Expected, Outcome, Phase, Served
+from certpush.rotation.activate import note
+from certpush.rotation.retry import persistently
+from certpush.rotation.rotation import Rotation
+from certpush.rotation.verify import verify_back
+
+_RESCUE_MARGIN = 10.0  # seconds that the device may need after its timer, to reload
+
+
+def roll_back(rotation: Rotation, deployment: Deployment, cause: CertpushError) -> tuple[Deployment, tuple[Served, ...]]:
+    """Take the way back that the plan named, and see that it was taken.
+
+    Raises:
+        Stranded: neither we nor the device's own timer could bring it back.
+
+    """
+    rotation.tell("rollback", cause.message, deployment)
+    deployment = note(rotation, replace(deployment, phase=Phase.ROLLING_BACK, error=cause.message), cause.message)
+    try:
+        served = verify_back(rotation, deployment, _ask_to_go_back(rotation, deployment))
+    except CertpushError as error:
+        served = _rescued_by_itself(rotation, deployment, cause, error)
+    done = replace(deployment, phase=Phase.ROLLED_BACK, outcome=Outcome.ROLLED_BACK, finished=rotation.clock())
+    return note(rotation, done), served
+
+
+def _ask_to_go_back(rotation: Rotation, deployment: Deployment) -> Expected:
+    before = deployment.before
+    previous = rotation.escrow.find(before.fingerprint) if before.fingerprint else None
+
+    def attempt() -> Expected:
+        with rotation.calling("rollback"):
+            return rotation.target.rollback(before, deployment.staged, previous)
+
+    return persistently(attempt, rotation.pause)
+
+
+def _rescued_by_itself(rotation: Rotation, deployment: Deployment, cause: CertpushError, error: CertpushError) -> tuple[Served, ...]:
+    """We could not bring it back; where the device has a timer of its own, wait for it and look."""
+    if rotation.kind.self_rescue:
+        rotation.tell("rescue", "waiting for the device to put the old certificate back by itself", deployment)
+        rotation.pause(rotation.rescue_after.total_seconds() + _RESCUE_MARGIN)
+        try:
+            return verify_back(rotation, deployment, Expected.leaf(deployment.before.fingerprint))
+        except CertpushError as still:
+            error = still
+    raise _stranded(rotation, deployment, cause, error)
+
+
+def _stranded(rotation: Rotation, deployment: Deployment, cause: CertpushError, error: CertpushError) -> Stranded:
+    text = f"{cause.message}; going back failed too: {error.message}"
+    lost = note(
+        rotation, replace(deployment, phase=Phase.STRANDED, outcome=Outcome.STRANDED, error=text, finished=rotation.clock()), error.message
+    )
+    return Stranded(
+        f"STRANDED: {text}",
+        deployment=lost,
+        cause=cause,
+        rollback_error=error,
+        hint=error.hint
+        or f"bring back the certificate on {rotation.name} by hand (way back: {deployment.way_back.text}), then run certpush again",
+    )

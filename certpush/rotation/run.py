@@ -1,0 +1,269 @@
+"""The conductor: one target from a look to a receipt. Reads as the list of what happens."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from dataclasses import replace
+
+from certpush.errors import (
+    CertpushError,
+    ConfigError,
+    ForeignCertificate,
+    NoWayBack,
+    PreflightFailed,
+    SafetyRefusal,
+    StateError,
+    Stranded,
+    TrustError,
+)
+from certpush.model import (
+    Action,
+    CertificateBundle,
+    Deployment,
+    Finding,
+    Outcome,
+    Phase,
+    Plan,
+    Receipt,
+    Severity,
+)
+from certpush.rotation.activate import activate
+from certpush.rotation.confirm import confirm
+from certpush.rotation.inspect import View, inspect
+from certpush.rotation.obtain import obtain
+from certpush.rotation.plan import Situation, make_plan
+from certpush.rotation.rollback import roll_back
+from certpush.rotation.rotation import Rotation
+from certpush.rotation.settle import settle
+from certpush.rotation.stage import stage
+from certpush.rotation.verify import verify
+
+_log = logging.getLogger(__name__)
+_NO_PLAN = Plan(Action.REFUSE, "")
+_SHARED_CERTIFICATE_WAIT = 60.0  # seconds for another target of the same run to obtain the certificate that both push
+
+
+def rotate(rotation: Rotation) -> Receipt:
+    """Do what the plan says, or leave (or bring) everything back where it was. Never raises a CertpushError."""
+    try:
+        with rotation.locks.hold(rotation.name):
+            settle(rotation)
+            return _rotate(rotation)
+    except CertpushError as error:
+        return receipt_for(rotation.name, error)
+    finally:
+        _close(rotation)
+
+
+def foresee(rotation: Rotation) -> Receipt:
+    """The plan alone: changes nothing, neither here nor there."""
+    try:
+        view = inspect(rotation)
+        plan = _plan(rotation, view)
+        findings = _preflight(rotation) if plan.action not in (Action.NOTHING, Action.REFUSE) else ()
+        return replace(_unchanged(rotation, view, plan), findings=findings, error=_refusal(rotation, plan, findings))
+    except CertpushError as error:
+        return receipt_for(rotation.name, error)
+    finally:
+        _close(rotation)
+
+
+def _rotate(rotation: Rotation) -> Receipt:
+    view = inspect(rotation)
+    _keep_handed_over(rotation, view)
+    plan = _plan(rotation, view)
+    if plan.action is Action.NOTHING:
+        return _unchanged(rotation, view, plan)
+    findings = _preflight(rotation) if plan.action is not Action.REFUSE else ()
+    refusal = _refusal(rotation, plan, findings)
+    if refusal:
+        return receipt_for(rotation.name, refusal, plan=plan, view=view, findings=findings)
+    bundle = _certificate(rotation, plan)
+    _record_adoption(rotation, view)
+    return _deploy(rotation, view, plan, bundle, findings)
+
+
+def _deploy(rotation: Rotation, view: View, plan: Plan, bundle: CertificateBundle, findings: tuple[Finding, ...]) -> Receipt:
+    rotation.stop_here_if_asked()
+    deployment = _intend(rotation, view, plan, bundle)
+    try:
+        deployment = stage(rotation, deployment, bundle)
+        deployment = activate(rotation, deployment, bundle)
+        deployment, served = verify(rotation, deployment, bundle)
+        deployment = confirm(rotation, deployment, bundle)
+    except Exception as error:  # noqa: BLE001 - a bug of ours must not leave a target half-way either
+        return _went_back(rotation, deployment, _as_ours(error), Receipt(rotation.name, Outcome.ROLLED_BACK, plan, findings=findings))
+    _tidy(rotation, deployment)
+    rotation.tell("done", deployment=deployment)
+    return Receipt(
+        rotation.name,
+        Outcome.ROTATED,
+        plan,
+        was=deployment.before.fingerprint,
+        now=bundle.fingerprint,
+        not_after=bundle.not_after,
+        served=served,
+        seen=bool(rotation.endpoints),
+        deployment=deployment.id,
+        findings=findings,
+    )
+
+
+def _went_back(rotation: Rotation, deployment: Deployment, cause: CertpushError, receipt: Receipt) -> Receipt:
+    before = deployment.before.fingerprint
+    receipt = replace(receipt, was=before, now=before, error=cause, deployment=deployment.id, seen=bool(rotation.endpoints))
+    try:
+        _, served = roll_back(rotation, deployment, cause)
+    except Stranded as stranded:
+        return replace(receipt, outcome=Outcome.STRANDED, now=None, error=stranded)
+    rotation.tell("rolled back", cause.message, deployment)
+    return replace(receipt, served=served, not_after=served[0].not_after if served else None)
+
+
+def _as_ours(error: Exception) -> CertpushError:
+    if isinstance(error, CertpushError):
+        return error
+    _log.error("internal error: %s", type(error).__name__)
+    return CertpushError(f"certpush itself failed: {type(error).__name__}", hint="please report it; what was begun is rolled back")
+
+
+def _intend(rotation: Rotation, view: View, plan: Plan, bundle: CertificateBundle) -> Deployment:
+    """Write down what is about to happen, durably, with everything that the way back needs."""
+    deployment = Deployment(
+        id=secrets.token_hex(8),
+        target=rotation.name,
+        certificate=rotation.spec.name,
+        before=view.installed,
+        wanted=bundle.fingerprint,
+        phase=Phase.INTENT,
+        way_back=plan.way_back,
+        served_before=view.by_address,
+        started=rotation.clock(),
+        why=plan.why,
+        not_after=bundle.not_after,
+    )
+    rotation.journal.begin(deployment)
+    return deployment
+
+
+def _plan(rotation: Rotation, view: View) -> Plan:
+    rotation.tell("plan")
+    deployed = rotation.journal.deployed(rotation.name)
+    adopted = rotation.journal.adopted(rotation.name)
+    with rotation.calling("changes"):
+        changes = rotation.target.changes(rotation.spec.request)
+    return make_plan(
+        Situation(
+            now=rotation.clock(),
+            kind=rotation.kind,
+            spec=rotation.spec,
+            endpoints=rotation.endpoints,
+            view=view,
+            current=rotation.escrow.current(rotation.spec.name),
+            ours=deployed | adopted,
+            held=frozenset(one for one in view.present if rotation.escrow.find(one) is not None),
+            changes=(*changes, *(f"pinned by {one}: tell them" for one in rotation.pinned_by)),
+            rescue_after=rotation.rescue_after,
+            force=rotation.force,
+            adopt=rotation.adopt or (rotation.adopt_first and not deployed),
+        )
+    )
+
+
+def _preflight(rotation: Rotation) -> tuple[Finding, ...]:
+    rotation.tell("preflight")
+    with rotation.calling("preflight"):
+        return rotation.target.preflight(rotation.spec.request)
+
+
+def _refusal(rotation: Rotation, plan: Plan, findings: tuple[Finding, ...]) -> SafetyRefusal | None:
+    """Why a rotation must not begin; None when it may."""
+    if plan.action is Action.REFUSE:
+        kind = ForeignCertificate if "did not deploy" in plan.why else NoWayBack if "way back" in plan.why else SafetyRefusal
+        return kind(f"{rotation.name}: {plan.why}", hint=plan.hint)
+    for finding in findings:
+        if finding.severity is Severity.ERROR:
+            return PreflightFailed(f"{rotation.name}: {finding.message}", hint=finding.hint)
+    return None
+
+
+def _certificate(rotation: Rotation, plan: Plan) -> CertificateBundle:
+    """The certificate to deploy: the one we hold, or a new one, kept in escrow before any target hears of it."""
+    held = rotation.escrow.current(rotation.spec.name)
+    if plan.action is not Action.OBTAIN and held is not None:
+        return held
+    rotation.stop_here_if_asked()
+    with rotation.locks.hold(f"certificate+{rotation.spec.name}", wait=_SHARED_CERTIFICATE_WAIT):
+        # Another target that pushes the same certificate may have obtained it while we waited.
+        newer = rotation.escrow.current(rotation.spec.name)
+        if newer is not None and (held is None or newer.fingerprint != held.fingerprint):
+            return newer
+        rotation.tell("obtain")
+        bundle = obtain(rotation.spec, rotation.issuer, rotation.clock(), former=held)
+        rotation.escrow.store(rotation.spec.name, bundle)
+        return bundle
+
+
+def _keep_handed_over(rotation: Rotation, view: View) -> None:
+    """Take the administrator's own pair into escrow, once it is the one that is there."""
+    if rotation.previous is None:
+        return
+    if rotation.previous.fingerprint not in view.present:
+        raise ConfigError(
+            f"{rotation.name}: the pair given with --previous is not the certificate that is there",
+            hint="give the certificate and key that the target uses now",
+        )
+    rotation.escrow.store(rotation.spec.name, rotation.previous, current=False)
+
+
+def _record_adoption(rotation: Rotation, view: View) -> None:
+    known = rotation.journal.deployed(rotation.name) | rotation.journal.adopted(rotation.name)
+    for fingerprint, own in view.present.items():
+        if not own and fingerprint not in known:
+            rotation.journal.adopt(rotation.name, fingerprint, rotation.clock())
+
+
+def _tidy(rotation: Rotation, deployment: Deployment) -> None:
+    """Clear up what nothing needs any more; failing at that is told, and alters nothing."""
+    keep = {deployment.wanted, deployment.before.fingerprint} - {None}
+    try:
+        with rotation.calling("tidy"):
+            rotation.target.tidy(frozenset(one for one in keep if one))
+        rotation.escrow.prune(rotation.spec.name, rotation.journal.needed(rotation.spec.name))
+    except CertpushError as error:
+        rotation.tell("warning", f"leftovers could not be removed: {error.message}", deployment)
+
+
+def _unchanged(rotation: Rotation, view: View, plan: Plan) -> Receipt:
+    present = next(iter(view.present), None)
+    served = tuple(view.served.values())
+    until = served[0].not_after if served else None
+    return Receipt(
+        rotation.name, Outcome.UNCHANGED, plan, was=present, now=present, not_after=until, served=served, seen=bool(rotation.endpoints)
+    )
+
+
+def receipt_for(
+    name: str, error: CertpushError, *, plan: Plan = _NO_PLAN, view: View | None = None, findings: tuple[Finding, ...] = ()
+) -> Receipt:
+    """The receipt of a rotation that ended in an error before anything was switched, or stranded."""
+    present = next(iter(view.present), None) if view else None
+    served = tuple(view.served.values()) if view else ()
+    return Receipt(name, _outcome(error), plan, was=present, now=present, served=served, error=error, findings=findings)
+
+
+def _outcome(error: CertpushError) -> Outcome:
+    if isinstance(error, Stranded):
+        return Outcome.STRANDED
+    if isinstance(error, SafetyRefusal | TrustError | ConfigError | StateError):
+        return Outcome.REFUSED
+    return Outcome.FAILED
+
+
+def _close(rotation: Rotation) -> None:
+    try:
+        with rotation.calling("close"):
+            rotation.target.close()
+    except CertpushError as error:
+        _log.warning("%s: closing failed: %s", rotation.name, error.message)

@@ -1,0 +1,33 @@
+"""The state directory: made private, and refused when it is not."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from certpush.errors import StateError
+
+
+def open_state_directory(path: Path) -> Path:
+    """Make ``path`` (0700) where it is missing, and check that only we can reach into it.
+
+    Raises:
+        StateError: it cannot be made, is a link, belongs to somebody else, or others may write to it.
+
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = path.lstat()
+    except OSError as error:
+        raise StateError(
+            f"the state directory {path} cannot be made: {error.strerror}",
+            hint="name another one as [state] directory, or run as the user that owns it",
+        ) from error
+    if not stat.S_ISDIR(status.st_mode):
+        raise StateError(f"the state directory {path} is no directory", hint="remove what is there, or name another one")
+    if status.st_uid != os.geteuid():
+        raise StateError(f"the state directory {path} belongs to another user", hint=f"run as that user, or chown -R {os.geteuid()} {path}")
+    if stat.S_IMODE(status.st_mode) & 0o022:
+        raise StateError(f"others may write to the state directory {path}", hint=f"chmod 700 {path}")
+    return path

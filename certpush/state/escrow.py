@@ -1,0 +1,131 @@
+"""The escrow: every certificate with its key, kept as generations for as long as a way back may need them.
+
+``certificates/NAME/GENERATION/{fullchain,key,roots}.pem``, 0600 in 0700 directories. A
+generation is complete or absent: it is written under another name, flushed, and renamed.
+``current`` is a symlink to the newest, swapped by one rename.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from certpush.errors import BundleInvalid, StateError
+from certpush.kit.files import Directory
+from certpush.model import CertificateBundle
+
+_CURRENT = "current"
+_NEXT = ".current-next"
+_UNFINISHED = ".unfinished-"
+
+
+class Escrow:
+    """Generations of certificates below one directory. One writer a certificate: hold its lock."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def store(self, certificate: str, bundle: CertificateBundle, *, current: bool = True) -> None:
+        """Keep ``bundle`` as a generation, durably; ``current`` makes it the one to deploy.
+
+        Storing the same bundle again is harmless.
+
+        Raises:
+            StateError: it cannot be written. Nothing half-written stays behind.
+
+        """
+        home = self._directory / certificate
+        generation = home / _generation(bundle)
+        try:
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not generation.exists():
+                _write_generation(home, generation, bundle)
+            if current:
+                _point(home, generation.name)
+        except OSError as error:
+            raise StateError(
+                f"the certificate cannot be kept in {home}: {error.strerror}",
+                hint="free space on the disk of the state directory and check its rights; no target was touched",
+            ) from error
+
+    def current(self, certificate: str) -> CertificateBundle | None:
+        """The newest generation, or None when there is none or it cannot be read any more."""
+        return _read(self._directory / certificate / _CURRENT)
+
+    def find(self, fingerprint: str, certificate: str | None = None) -> CertificateBundle | None:
+        """The generation whose leaf has this fingerprint, of this certificate or of any."""
+        for home in self._homes(certificate):
+            for generation in _generations(home):
+                if generation.name.endswith(fingerprint[:16]):
+                    bundle = _read(generation)
+                    if bundle is not None and bundle.fingerprint == fingerprint:
+                        return bundle
+        return None
+
+    def generations(self, certificate: str) -> tuple[CertificateBundle, ...]:
+        """All generations of a certificate, oldest first."""
+        bundles = (_read(generation) for generation in _generations(self._directory / certificate))
+        return tuple(bundle for bundle in bundles if bundle is not None)
+
+    def prune(self, certificate: str, keep: frozenset[str]) -> None:
+        """Remove the generations that nothing may need any more; never the current one, nor one in ``keep`` (fingerprints)."""
+        home = self._directory / certificate
+        current = self.current(certificate)
+        kept = {fingerprint[:16] for fingerprint in keep} | ({current.fingerprint[:16]} if current else set())
+        for generation in _generations(home):
+            if generation.name.rpartition("-")[2] not in kept:
+                shutil.rmtree(generation, ignore_errors=True)  # a leftover is no harm; the next prune meets it again
+        for leftover in home.glob(f"{_UNFINISHED}*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+    def _homes(self, certificate: str | None) -> list[Path]:
+        if certificate is not None:
+            return [self._directory / certificate]
+        return sorted(self._directory.iterdir()) if self._directory.is_dir() else []
+
+
+def _generation(bundle: CertificateBundle) -> str:
+    # Sorts by age; the fingerprint keeps two of one second apart.
+    return f"{bundle.not_before:%Y%m%dT%H%M%SZ}-{bundle.fingerprint[:16]}"
+
+
+def _generations(home: Path) -> list[Path]:
+    if not home.is_dir():
+        return []
+    return sorted(path for path in home.iterdir() if path.name[0] != "." and not path.is_symlink())
+
+
+def _write_generation(home: Path, generation: Path, bundle: CertificateBundle) -> None:
+    unfinished = home / f"{_UNFINISHED}{generation.name}"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        with Directory.open(str(home)) as place:
+            with place.private(unfinished.name) as files:
+                files.write_new("key.pem", bundle.key.reveal_pem())
+                files.write_new("fullchain.pem", bundle.fullchain_pem)
+                files.write_new("roots.pem", bundle.roots_pem)
+            place.rename(unfinished.name, place, generation.name)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+
+
+def _point(home: Path, to: str) -> None:
+    link = home / _CURRENT
+    if link.is_symlink() and str(link.readlink()) == to:
+        return
+    with Directory.open(str(home)) as place:
+        place.remove(_NEXT)
+        place.write_link(_NEXT, to)
+        place.rename(_NEXT, place, _CURRENT)
+
+
+def _read(generation: Path) -> CertificateBundle | None:
+    try:
+        return CertificateBundle.from_pem(
+            (generation / "fullchain.pem").read_bytes(),
+            (generation / "key.pem").read_bytes(),
+            (generation / "roots.pem").read_bytes(),
+        )
+    except (OSError, BundleInvalid):
+        return None  # a damaged generation is as good as none: a new certificate is obtained

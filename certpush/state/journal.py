@@ -1,0 +1,310 @@
+"""The journal: what was meant and what was done, on disk before it happens.
+
+SQLite with a write-ahead log and ``synchronous=FULL``: a record that was written survives the
+next power cut. Every row of a deployment carries a checksum, because SQLite itself notices a
+damaged page but not a changed letter. Never a secret in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from certpush.errors import JournalUnreadable, StateError
+from certpush.model import (
+    Deployment,
+    Installed,
+    Outcome,
+    Phase,
+    Staged,
+    WayBack,
+    WayBackKind,
+)
+
+_VERSION = 1
+_BUSY_SECONDS = 10
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS deployments (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    target TEXT NOT NULL,
+    certificate TEXT NOT NULL,
+    wanted TEXT NOT NULL,
+    phase TEXT NOT NULL,
+    record TEXT NOT NULL,
+    checksum TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS deployments_by_target ON deployments (target, seq);
+CREATE TABLE IF NOT EXISTS steps (
+    seq INTEGER PRIMARY KEY,
+    deployment TEXT NOT NULL,
+    phase TEXT NOT NULL,
+    at TEXT NOT NULL,
+    note TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS adoptions (
+    target TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    at TEXT NOT NULL,
+    PRIMARY KEY (target, fingerprint)
+) STRICT;
+CREATE TABLE IF NOT EXISTS pins (
+    target TEXT NOT NULL,
+    setting TEXT NOT NULL,
+    value TEXT NOT NULL,
+    at TEXT NOT NULL,
+    PRIMARY KEY (target, setting)
+) STRICT;
+"""
+
+
+class Journal:
+    """The record of every deployment. Safe to use from many threads; one writer at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        try:
+            self._connection = _connect(path)
+            self._prepare()
+        except sqlite3.Error as error:
+            raise self._damaged(error) from error
+
+    # --- deployments ---
+
+    def begin(self, deployment: Deployment) -> None:
+        """Write down what is meant to happen, durably, before anything does."""
+        with self._writing() as connection:
+            connection.execute(
+                "INSERT INTO deployments (id, target, certificate, wanted, phase, record, checksum) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (deployment.id, deployment.target, deployment.certificate, deployment.wanted, *_sealed(deployment)),
+            )
+            _add_step(connection, deployment, deployment.started)
+
+    def enter(self, deployment: Deployment, at: datetime, note: str = "") -> None:
+        """Write down that ``deployment`` enters its phase (and with it the staged handle, outcome and error)."""
+        with self._writing() as connection:
+            connection.execute(
+                "UPDATE deployments SET phase = ?, record = ?, checksum = ? WHERE id = ?",
+                (*_sealed(deployment), deployment.id),
+            )
+            _add_step(connection, deployment, at, note)
+
+    def unfinished(self, target: str) -> tuple[Deployment, ...]:
+        """Deployments to this target that a run left without settling them, oldest first."""
+        settled = tuple(phase.value for phase in Phase if phase.settled)
+        marks = ", ".join("?" * len(settled))
+        return self._deployments(f"target = ? AND phase NOT IN ({marks}) ORDER BY seq", (target, *settled))
+
+    def last(self, target: str, *, outcome: Outcome | None = None) -> Deployment | None:
+        """The newest deployment to this target, of this outcome where one is given."""
+        for one in self._iterate("target = ? ORDER BY seq DESC", (target,)):
+            if outcome is None or one.outcome is outcome:
+                return one
+        return None
+
+    def deployed(self, target: str) -> frozenset[str]:
+        """Fingerprints of all certificates that certpush ever sent to this target."""
+        with self._reading() as connection:
+            rows = connection.execute("SELECT DISTINCT wanted FROM deployments WHERE target = ?", (target,)).fetchall()
+        return frozenset(row[0] for row in rows)
+
+    def needed(self, certificate: str) -> frozenset[str]:
+        """Fingerprints that a way back may still need: for each target of a certificate, its last one and the one before."""
+        newest: dict[str, Deployment] = {}
+        for one in self._iterate("certificate = ? ORDER BY seq", (certificate,)):
+            if one.outcome is Outcome.ROTATED or not one.phase.settled:
+                newest[one.target] = one
+        pairs = ((one.wanted, one.before.fingerprint) for one in newest.values())
+        return frozenset(fingerprint for pair in pairs for fingerprint in pair if fingerprint)
+
+    def history(self, target: str | None = None, limit: int = 50) -> tuple[Deployment, ...]:
+        """Deployments, newest first."""
+        where, values = ("target = ?", (target,)) if target else ("1", ())
+        return self._deployments(f"{where} ORDER BY seq DESC LIMIT ?", (*values, limit))
+
+    def steps(self, deployment: str) -> tuple[tuple[str, datetime, str], ...]:
+        """The phases that a deployment went through: (phase, when, note)."""
+        with self._reading() as connection:
+            rows = connection.execute("SELECT phase, at, note FROM steps WHERE deployment = ? ORDER BY seq", (deployment,)).fetchall()
+        return tuple((phase, datetime.fromisoformat(at), note) for phase, at, note in rows)
+
+    # --- what people decided ---
+
+    def adopt(self, target: str, fingerprint: str, at: datetime) -> None:
+        """Record that a person allowed certpush to replace this foreign certificate."""
+        with self._writing() as connection:
+            connection.execute("INSERT OR IGNORE INTO adoptions VALUES (?, ?, ?)", (target, fingerprint, at.isoformat()))
+
+    def adopted(self, target: str) -> frozenset[str]:
+        """Foreign certificates on this target that a person gave into our hands."""
+        with self._reading() as connection:
+            rows = connection.execute("SELECT fingerprint FROM adoptions WHERE target = ?", (target,)).fetchall()
+        return frozenset(row[0] for row in rows)
+
+    def pin(self, target: str, setting: str, value: str, at: datetime) -> None:
+        """Record the identity that a person compared and found right."""
+        with self._writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO pins VALUES (?, ?, ?, ?)", (target, setting, value, at.isoformat()))
+
+    def pins(self, target: str) -> dict[str, str]:
+        """Recorded identities: settings field to value."""
+        with self._reading() as connection:
+            rows = connection.execute("SELECT setting, value FROM pins WHERE target = ?", (target,)).fetchall()
+        return dict(rows)
+
+    def close(self) -> None:
+        """Give back the file."""
+        with self._lock:
+            self._connection.close()
+
+    # --- within ---
+
+    def _prepare(self) -> None:
+        found = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if found > _VERSION:
+            raise JournalUnreadable(
+                f"the journal {self._path} was written by a newer certpush (format {found}, this one knows {_VERSION})",
+                hint="upgrade certpush; nothing was changed",
+            )
+        if found == 0:
+            # One transaction: a run killed in here leaves an empty file, which the next one fills.
+            self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+        verdict = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise self._damaged(verdict)
+
+    def _deployments(self, where: str, values: Sequence[object]) -> tuple[Deployment, ...]:
+        return tuple(self._iterate(where, values))
+
+    def _iterate(self, where: str, values: Sequence[object]) -> Iterator[Deployment]:
+        with self._reading() as connection:
+            rows = connection.execute(f"SELECT id, phase, record, checksum FROM deployments WHERE {where}", values).fetchall()  # noqa: S608 - constants of this module
+        for identifier, phase, record, checksum in rows:
+            if _checksum(phase, record) != checksum:
+                raise self._damaged(f"record {identifier} does not match its checksum")
+            yield _read(record)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                yield self._connection
+            except sqlite3.Error as error:
+                raise self._damaged(error) from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                with self._connection:
+                    self._connection.execute("BEGIN IMMEDIATE")
+                    yield self._connection
+            except sqlite3.OperationalError as error:
+                raise StateError(
+                    f"the journal {self._path} cannot be written: {error}",
+                    hint="free space on its disk and check its rights; without the journal nothing is changed on a target",
+                ) from error
+            except sqlite3.DatabaseError as error:
+                raise self._damaged(error) from error
+
+    def _damaged(self, why: object) -> StateError:
+        if isinstance(why, sqlite3.OperationalError):
+            return StateError(
+                f"the journal {self._path} cannot be opened: {why}",
+                hint="check the state directory, its disk and who runs certpush",
+            )
+        return JournalUnreadable(
+            f"the journal {self._path} is damaged: {why}",
+            hint="put back a backup of the state directory, or move the file away: targets are then looked at anew, and need --adopt",
+        )
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None)
+    path.chmod(0o600)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def _add_step(connection: sqlite3.Connection, deployment: Deployment, at: datetime | None, note: str = "") -> None:
+    when = at.isoformat() if at else ""
+    connection.execute(
+        "INSERT INTO steps (deployment, phase, at, note) VALUES (?, ?, ?, ?)", (deployment.id, deployment.phase.value, when, note)
+    )
+
+
+def _sealed(deployment: Deployment) -> tuple[str, str, str]:
+    record = _write(deployment)
+    return deployment.phase.value, record, _checksum(deployment.phase.value, record)
+
+
+def _checksum(phase: str, record: str) -> str:
+    return hashlib.sha256(f"{phase}\n{record}".encode()).hexdigest()
+
+
+def _write(deployment: Deployment) -> str:
+    fields: dict[str, Any] = {
+        "id": deployment.id,
+        "target": deployment.target,
+        "certificate": deployment.certificate,
+        "before": {
+            "fingerprint": deployment.before.fingerprint,
+            "handle": dict(deployment.before.handle),
+            "device_default": deployment.before.device_default,
+        },
+        "wanted": deployment.wanted,
+        "phase": deployment.phase.value,
+        "way_back": [deployment.way_back.kind.value, deployment.way_back.text],
+        "served_before": dict(deployment.served_before),
+        "staged": None if deployment.staged is None else dict(deployment.staged.handle),
+        "started": _moment(deployment.started),
+        "finished": _moment(deployment.finished),
+        "why": deployment.why,
+        "outcome": deployment.outcome and deployment.outcome.value,
+        "error": deployment.error,
+        "not_after": _moment(deployment.not_after),
+    }
+    return json.dumps(fields, separators=(",", ":"))
+
+
+def _read(record: str) -> Deployment:
+    fields = json.loads(record)
+    kind, text = fields["way_back"]
+    plain = Deployment(
+        id=fields["id"],
+        target=fields["target"],
+        certificate=fields["certificate"],
+        before=Installed(**fields["before"]),
+        wanted=fields["wanted"],
+        phase=Phase(fields["phase"]),
+        way_back=WayBack(WayBackKind(kind), text),
+    )
+    return replace(
+        plain,
+        served_before=fields["served_before"],
+        staged=None if fields["staged"] is None else Staged(fields["staged"]),
+        started=_when(fields["started"]),
+        finished=_when(fields["finished"]),
+        why=fields["why"],
+        outcome=None if fields["outcome"] is None else Outcome(fields["outcome"]),
+        error=fields["error"],
+        not_after=_when(fields["not_after"]),
+    )
+
+
+def _moment(when: datetime | None) -> str | None:
+    return None if when is None else when.isoformat()
+
+
+def _when(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

@@ -1,0 +1,73 @@
+"""One run at a time works on a target. flock: gone with the process that held it, so never stale."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from certpush.errors import LockHeld, StateError
+
+_POLL_SECONDS = 0.05
+
+
+class Locks:
+    """Named locks in a directory of their own."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    @contextmanager
+    def hold(self, name: str, *, wait: float = 0.0, sleep: Callable[[float], None] = time.sleep) -> Iterator[None]:
+        """Hold the lock ``name``; wait at most ``wait`` seconds for it.
+
+        Raises:
+            LockHeld: another run has it.
+
+        """
+        descriptor = self._acquire(name, wait, sleep)
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _acquire(self, name: str, wait: float, sleep: Callable[[float], None]) -> int:
+        path = self._directory / f"{name.replace('/', '+')}.lock"
+        until = time.monotonic() + wait
+        while True:
+            descriptor = _open(path)
+            if _locked(descriptor) and _still_there(descriptor, path):
+                return descriptor
+            os.close(descriptor)
+            if time.monotonic() >= until:
+                raise LockHeld(f"another run is working on {name}", hint="wait for it to end; a lock never outlives its process")
+            sleep(_POLL_SECONDS)
+
+
+def _open(path: Path) -> int:
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StateError(f"the lock {path} cannot be made: {error.strerror}", hint="check the state directory and its disk") from error
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _still_there(descriptor: int, path: Path) -> bool:
+    # Somebody may have removed and remade the file in between: then two runs would each hold "the" lock.
+    try:
+        here = path.stat()
+    except FileNotFoundError:
+        return False
+    mine = os.fstat(descriptor)
+    return (here.st_dev, here.st_ino) == (mine.st_dev, mine.st_ino)
