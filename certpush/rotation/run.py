@@ -53,26 +53,26 @@ def rotate(rotation: Rotation) -> Receipt:
     except CertpushError as error:
         return receipt_for(rotation.name, error)
     finally:
-        _close(rotation)
+        close_quietly(rotation)
 
 
 def foresee(rotation: Rotation) -> Receipt:
     """The plan alone: changes nothing, neither here nor there."""
     try:
         view = inspect(rotation)
-        plan = _plan(rotation, view)
+        plan = plan_for(rotation, view)
         findings = _preflight(rotation) if plan.action not in (Action.NOTHING, Action.REFUSE) else ()
         return replace(_unchanged(rotation, view, plan), findings=findings, error=_refusal(rotation, plan, findings))
     except CertpushError as error:
         return receipt_for(rotation.name, error)
     finally:
-        _close(rotation)
+        close_quietly(rotation)
 
 
 def _rotate(rotation: Rotation) -> Receipt:
     view = inspect(rotation)
     _keep_handed_over(rotation, view)
-    plan = _plan(rotation, view)
+    plan = plan_for(rotation, view)
     if plan.action is Action.NOTHING:
         return _unchanged(rotation, view, plan)
     findings = _preflight(rotation) if plan.action is not Action.REFUSE else ()
@@ -147,7 +147,8 @@ def _intend(rotation: Rotation, view: View, plan: Plan, bundle: CertificateBundl
     return deployment
 
 
-def _plan(rotation: Rotation, view: View) -> Plan:
+def plan_for(rotation: Rotation, view: View) -> Plan:
+    """The plan for what was just seen; changes nothing."""
     rotation.tell("plan")
     deployed = rotation.journal.deployed(rotation.name)
     adopted = rotation.journal.adopted(rotation.name)
@@ -261,7 +262,8 @@ def _outcome(error: CertpushError) -> Outcome:
     return Outcome.FAILED
 
 
-def _close(rotation: Rotation) -> None:
+def close_quietly(rotation: Rotation) -> None:
+    """Give the target's connections back; failing at that is logged and alters nothing."""
     try:
         with rotation.calling("close"):
             rotation.target.close()

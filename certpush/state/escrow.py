@@ -52,6 +52,12 @@ class Escrow:
         """The newest generation, or None when there is none or it cannot be read any more."""
         return _read(self._directory / certificate / _CURRENT)
 
+    def make_current(self, certificate: str, fingerprint: str | None) -> None:
+        """Make an older generation the one to deploy, where we hold it; else leave things as they are."""
+        bundle = self.find(fingerprint, certificate) if fingerprint else None
+        if bundle is not None:
+            self.store(certificate, bundle)
+
     def find(self, fingerprint: str, certificate: str | None = None) -> CertificateBundle | None:
         """The generation whose leaf has this fingerprint, of this certificate or of any."""
         for home in self._homes(certificate):

@@ -126,6 +126,13 @@ class Journal:
         pairs = ((one.wanted, one.before.fingerprint) for one in newest.values())
         return frozenset(fingerprint for pair in pairs for fingerprint in pair if fingerprint)
 
+    def in_use(self, certificate: str) -> frozenset[str]:
+        """Fingerprints of this certificate that some target has now, as far as the journal knows."""
+        newest: dict[str, str | None] = {}
+        for one in self._iterate("certificate = ? ORDER BY seq", (certificate,)):
+            newest[one.target] = one.wanted if one.outcome is Outcome.ROTATED else one.before.fingerprint
+        return frozenset(fingerprint for fingerprint in newest.values() if fingerprint)
+
     def history(self, target: str | None = None, limit: int = 50) -> tuple[Deployment, ...]:
         """Deployments, newest first."""
         where, values = ("target = ?", (target,)) if target else ("1", ())

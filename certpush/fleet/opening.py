@@ -1,0 +1,166 @@
+"""From a target's configuration to a rotation that can run: the kind loaded, its settings read, its members known."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from certpush.config import TargetSpec
+from certpush.errors import CertpushError, ConfigError, TargetBug
+from certpush.issuer import Issuer
+from certpush.kit.settings import SecretReader, Settings, convert, fields_of
+from certpush.kit.tls import look
+from certpush.model import CertificateBundle, Endpoint, Event
+from certpush.plugins import PluginLoader
+from certpush.rotation.rotation import Look, Patience, Rotation
+from certpush.state.escrow import Escrow
+from certpush.state.journal import Journal
+from certpush.state.lock import Locks
+from certpush.target import Target, TargetKind
+
+_VERIFY_FILES = "files"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What a person asked for beside the configuration."""
+
+    force: bool = False
+    adopt: bool = False
+    previous: CertificateBundle | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opener:
+    """Opens targets: holds what all rotations of a fleet share."""
+
+    loader: PluginLoader
+    read_secret: SecretReader
+    journal: Journal
+    escrow: Escrow
+    locks: Locks
+    issuer: Callable[[str], Issuer]
+    clock: Callable[[], datetime]
+    pause: Callable[[float], None]
+    observe: Callable[[Event], None]
+    look: Look = look
+    patience: Patience = field(default_factory=Patience)
+
+    def kind(self, spec: TargetSpec) -> TargetKind[Any]:
+        """The kind of this target, loaded if it is not yet.
+
+        Raises:
+            PluginError: there is none, or it cannot be used.
+
+        """
+        return self.loader.load_kind(spec.kind)
+
+    def settings(self, spec: TargetSpec, kind: TargetKind[Any]) -> Settings:
+        """The kind's settings for this target: its table, what a person pinned, and core keys that the kind also wants.
+
+        Raises:
+            ConfigError: with the path of what is wrong.
+
+        """
+        known = {item.encode_name for item in fields_of(kind.settings)}
+        pins = {setting: value for setting, value in self.journal.pins(spec.name).items() if setting in known}
+        table = {**pins, **spec.table}
+        settings: Settings = convert(table, kind.settings, path=spec.path, read_secret=self.read_secret)
+        return _with_core_keys(settings, {"rescue_after": spec.rescue_after} if "rescue_after" in known else {})
+
+    def members(self, spec: TargetSpec) -> tuple[tuple[str, Settings], ...]:
+        """The names and settings of the target's members in the order they are rotated; mostly the target itself."""
+        kind = self.kind(spec)
+        settings = self.settings(spec, kind)
+        if kind.members is None:
+            return ((spec.name, settings),)
+        return tuple((f"{spec.name}/{member.name}", member.settings) for member in kind.members(settings))
+
+    def rotation(self, spec: TargetSpec, name: str, settings: Settings, wishes: Wishes) -> Rotation:
+        """Open the target; nothing is asked of it yet.
+
+        Raises:
+            CertpushError: it cannot be opened, or nothing says where to look at it.
+
+        """
+        kind = self.kind(spec)
+        target = _open(kind, settings, name)
+        try:
+            endpoints = self.endpoints(spec, target)
+        except CertpushError:
+            target.close()
+            raise
+        return Rotation(
+            name=name,
+            kind=kind,
+            target=target,
+            spec=spec.certificate,
+            issuer=_LazyIssuer(self.issuer, spec.certificate.ca),
+            journal=self.journal,
+            escrow=self.escrow,
+            locks=self.locks,
+            endpoints=endpoints,
+            look=self.look,
+            clock=self.clock,
+            pause=self.pause,
+            observe=self.observe,
+            stop=wishes.stop,
+            patience=self.patience,
+            rescue_after=spec.rescue_after,
+            pinned_by=spec.pinned_by,
+            force=wishes.force,
+            adopt=wishes.adopt,
+            adopt_first=spec.adopt,
+            previous=wishes.previous,
+        )
+
+    def endpoints(self, spec: TargetSpec, target: Target) -> tuple[Endpoint, ...]:
+        """Where to look: the configuration's endpoints, else the target's own; none only where that was asked for.
+
+        Raises:
+            ConfigError: there is nowhere to look, and nothing says that this is meant.
+
+        """
+        if spec.verify == _VERIFY_FILES:
+            return ()
+        found = spec.endpoints or target.endpoints()
+        if not found:
+            raise ConfigError(
+                f"{spec.path}: nothing says where the certificate is served",
+                hint='add endpoints = ["host:port"]; or verify = "files" where nothing serves it',
+            )
+        return found
+
+
+def _open(kind: TargetKind[Any], settings: Settings, name: str) -> Target:
+    try:
+        target: object = kind.open(settings)
+    except CertpushError:
+        raise
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
+        raise TargetBug(f"the plugin for {kind.name} raised {type(error).__name__} when opened", target=name, phase="open") from None
+    if not isinstance(target, Target):
+        raise TargetBug(f"the plugin for {kind.name} opened something that is no Target", target=name, phase="open")
+    return target
+
+
+def _with_core_keys(settings: Settings, keys: Mapping[str, timedelta]) -> Settings:
+    import msgspec
+
+    replaced: Settings = msgspec.structs.replace(settings, **keys)  # type: ignore[type-var] # a Struct, to msgspec
+    return replaced
+
+
+class _LazyIssuer:
+    """The CA is looked up when a certificate is needed, so that pushing one we hold needs no CA."""
+
+    def __init__(self, find: Callable[[str], Issuer], name: str) -> None:
+        self._find = find
+        self._name = name
+
+    def __getattr__(self, verb: str) -> Any:
+        return getattr(self._find(self._name), verb)

@@ -1,0 +1,51 @@
+"""Go back to the certificate before the last one because a person asks for it."""
+
+from __future__ import annotations
+
+from certpush.errors import CertpushError, Interrupted, NoWayBack, Stranded
+from certpush.model import Action, Deployment, Outcome, Phase, Plan, Receipt, WayBackKind
+from certpush.rotation.rollback import roll_back
+from certpush.rotation.rotation import Rotation
+from certpush.rotation.run import close_quietly, receipt_for
+from certpush.rotation.settle import settle
+
+
+def retrace(rotation: Rotation) -> Receipt:
+    """Take the way back that the last deployment left open, and see that it was taken."""
+    try:
+        with rotation.locks.hold(rotation.name):
+            settle(rotation)
+            return _retrace(rotation, _last(rotation))
+    except CertpushError as error:
+        return receipt_for(rotation.name, error)
+    finally:
+        close_quietly(rotation)
+
+
+def _last(rotation: Rotation) -> Deployment:
+    last = rotation.journal.last(rotation.name)
+    if last is None:
+        raise NoWayBack(f"{rotation.name}: certpush has deployed nothing here yet", hint="there is nothing to go back to")
+    if last.phase is not Phase.CONFIRMED:
+        raise NoWayBack(
+            f"{rotation.name}: the last deployment was already rolled back",
+            hint="only the certificate before the last one is kept; `certpush history` shows what happened",
+        )
+    if last.way_back.kind is WayBackKind.NONE:
+        raise NoWayBack(f"{rotation.name}: {last.way_back.text}", hint="deploy the certificate that you want instead")
+    return last
+
+
+def _retrace(rotation: Rotation, last: Deployment) -> Receipt:
+    plan = Plan(Action.PUSH, "asked to go back", way_back=last.way_back)
+    asked = Interrupted("rolled back on request")
+    try:
+        done, served = roll_back(rotation, last, asked)
+    except Stranded as stranded:
+        return receipt_for(rotation.name, stranded, plan=plan)
+    before = done.before.fingerprint
+    until = served[0].not_after if served else None
+    return Receipt(
+        rotation.name, Outcome.ROLLED_BACK, plan, was=last.wanted, now=before, not_after=until, served=served,
+        seen=bool(rotation.endpoints), deployment=last.id,
+    )  # fmt: skip
