@@ -1,1 +1,109 @@
-"""What all tests share."""
+"""What all tests share: no socket beyond this machine, real servers where they are there, and a list of what was not run."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from certpush.testing.authority.provisioners import JwkProvisioner
+from certpush.testing.lab import find_tool, missing_tools
+from certpush.testing.lab.step_ca import RealCa
+
+FAST_P2C = 1000  # 600 000 rounds guard a password; here they would only cost time
+
+
+# --- what is missing is named, or a failure ---------------------------------------------------
+
+
+def need(*tools: str) -> None:
+    """Skip where a tool of the lab is missing; with REQUIRE_LIVE=1 fail."""
+    brings = {tool.name: f" ({tool.brings})" for tool in missing_tools()}
+    for tool in tools:
+        if find_tool(tool) is None:
+            _not_run(f"{tool} is missing{brings.get(tool, '')}")
+
+
+def _not_run(reason: str) -> None:
+    if os.environ.get("REQUIRE_LIVE") == "1":
+        pytest.fail(f"{reason} (REQUIRE_LIVE=1)", pytrace=False)
+    pytest.skip(f"not run: {reason}")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A mark may name its tools: ``@pytest.mark.live("sshd", "nginx")``; fixtures look for theirs by themselves."""
+    for mark in item.iter_markers("live"):
+        need(*mark.args)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reasons = Counter(
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple) and "not run: " in report.longrepr[2]
+    )
+    for reason, tests in sorted(reasons.items()):
+        terminalreporter.write_line(f"{reason}: {tests} tests", yellow=True)
+
+
+# --- no socket beyond this machine ------------------------------------------------------------
+
+
+class BeyondLoopback(AssertionError):
+    """A test tried to reach another machine."""
+
+
+def _is_local(address: object) -> bool:
+    if not isinstance(address, tuple):
+        return True  # a path or an abstract name: AF_UNIX
+    try:
+        return ipaddress.ip_address(str(address[0]).partition("%")[0] or "0.0.0.0").is_loopback
+    except ValueError:
+        return str(address[0]) == "localhost"
+
+
+@pytest.fixture(autouse=True)
+def loopback_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Refuse connections to other machines, and fail the test even where its code swallowed the refusal."""
+    tried: list[object] = []
+
+    def refuse(address: object) -> None:
+        if not _is_local(address):
+            tried.append(address)
+            raise BeyondLoopback(f"a test tried to reach {address}")
+
+    for method in ("connect", "connect_ex"):
+        real = getattr(socket.socket, method)
+        monkeypatch.setattr(socket.socket, method, lambda self, address, real=real: refuse(address) or real(self, address))
+    monkeypatch.setattr(socket, "getaddrinfo", _resolver_without_network(socket.getaddrinfo))
+    yield
+    assert not tried, f"a test tried to reach {tried}"
+
+
+def _resolver_without_network(real):
+    def getaddrinfo(host, *args, **kwargs):
+        """Names of other machines are unknown, as on a machine without network: nobody is asked."""
+        text = host.decode() if isinstance(host, bytes) else host
+        try:
+            ipaddress.ip_address((text or "127.0.0.1").partition("%")[0])
+        except ValueError:
+            if text.rstrip(".") not in ("localhost", "ip6-localhost"):
+                raise socket.gaierror(socket.EAI_NONAME, "Name or service not known") from None
+        return real(host, *args, **kwargs)
+
+    return getaddrinfo
+
+
+# --- CAs --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def real_ca() -> Iterator[RealCa]:
+    """A real step-ca for the whole session: change nothing on it that others would notice."""
+    need("step-ca")
+    with RealCa(admin=JwkProvisioner.make(p2c=FAST_P2C)) as ca:
+        yield ca
