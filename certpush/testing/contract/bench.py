@@ -1,0 +1,188 @@
+"""The bench on which the contract suite tries a target: opens it, watches it, sees what is served."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import pytest
+
+from certpush.errors import TargetUnreachable
+from certpush.kit.settings import Settings
+from certpush.kit.tls import look, utc_now
+from certpush.model import (
+    After,
+    CertificateBundle,
+    Endpoint,
+    Expected,
+    Handle,
+    Installed,
+    KeySpec,
+    PrivateKey,
+    Staged,
+    parse_name,
+)
+from certpush.target import Reversible
+from certpush.testing.contract.case import TargetCase
+from certpush.testing.contract.watched import Watched
+from certpush.testing.minting import Mint
+
+S = TypeVar("S", bound=Settings)
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A certificate that was deployed through the target, and what the core would have written down of it."""
+
+    bundle: CertificateBundle
+    before: Installed
+    staged: Staged
+
+
+class Bench(Generic[S]):
+    """One case on trial. Every instance that it opens is a fresh one, given what a dead one would have written down."""
+
+    def __init__(self, case: TargetCase[S], mint: Mint) -> None:
+        self.case = case
+        self.kind = case.kind
+        self.minted: list[CertificateBundle] = []
+        self._mint = mint
+        self._opened: list[Watched] = []
+
+    # --- making things --------------------------------------------------------------------
+
+    def mint(self, key: KeySpec | None = None) -> CertificateBundle:
+        """Make a new certificate of the kind of key that the target accepts, or of this one."""
+        bundle = self._mint(tuple(parse_name(one) for one in self.case.names), key or self._usual_key())
+        self.minted.append(bundle)
+        return bundle
+
+    def _usual_key(self) -> KeySpec:
+        return next(spec for spec in KeySpec if spec in self.kind.accepted_keys)
+
+    def open(self, settings: S | None = None) -> Watched:
+        """Make a fresh instance."""
+        chosen = self.case.settings if settings is None else settings
+        opened = Watched(lambda: self.kind.open(chosen), self.case.patience)
+        self._opened.append(opened)
+        return opened
+
+    def end(self) -> None:
+        """Close what was opened."""
+        for one in self._opened:
+            with contextlib.suppress(Exception, pytest.fail.Exception):  # the tests of close() judge it
+                one.close()
+            one.end()
+
+    @property
+    def keys(self) -> list[PrivateKey]:
+        """Every key that was given to the target."""
+        return [bundle.key for bundle in self.minted]
+
+    # --- the core's part --------------------------------------------------------------------
+
+    def inspect(self) -> Installed:
+        """What a fresh instance says is installed, as the journal would give it back."""
+        return self.recall(self.open().inspect())
+
+    def stage(self, bundle: CertificateBundle) -> Staged:
+        """Stage on a fresh instance; the answer comes as the journal would give it back."""
+        return Staged(self.through_json("stage()", self.open().stage(bundle).handle))
+
+    def switch(self, bundle: CertificateBundle) -> Deployed:
+        """Inspect, stage and activate, each on a fresh instance."""
+        before, staged = self.inspect(), self.stage(bundle)
+        self.open().activate(staged, bundle)
+        return Deployed(bundle, before, staged)
+
+    def deploy(self, bundle: CertificateBundle | None = None) -> Deployed:
+        """Switch, see that it is served, and confirm."""
+        deployed = self.switch(bundle or self.mint())
+        self.expect_served(deployed.bundle.fingerprint, "after stage() and activate(), the new certificate is not served")
+        self.open().confirm(deployed.staged)
+        return deployed
+
+    def recall(self, installed: Installed) -> Installed:
+        """Give back what the journal would, after it was written down as JSON."""
+        return Installed(installed.fingerprint, self.through_json("inspect()", installed.handle), installed.device_default)
+
+    def through_json(self, verb: str, handle: Handle) -> Handle:
+        """Write the handle down and read it again, as the journal does."""
+        try:
+            text = json.dumps(handle, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            pytest.fail(f"the handle of {verb} is not JSON ({error}); a later process must be able to read it", pytrace=False)
+        again: dict[str, Any] = json.loads(text)
+        assert again == handle, f"the handle of {verb} comes back changed from JSON (a tuple, or a key that is no text?): {handle!r}"
+        assert len(text) <= 16 * 1024, f"the handle of {verb} is larger than 16 KiB; keep names of things, not the things"
+        return again
+
+    def previous(self, old: Deployed) -> CertificateBundle | None:
+        """The former pair, where the kind says that it cannot go back without."""
+        return old.bundle if self.kind.reversible is Reversible.NEEDS_PREVIOUS else None
+
+    # --- looking ----------------------------------------------------------------------------
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Where the device serves."""
+        return self.case.endpoints or self.open().endpoints()
+
+    def served(self) -> str | None:
+        """What is served now, seen on a fresh connection."""
+        if self.case.served:
+            return self.case.served()
+        for endpoint in self.endpoints()[:1]:
+            try:
+                return look(endpoint, (), utc_now(), timeout=5).fingerprint
+            except TargetUnreachable:
+                return None
+        return self.open().inspect().fingerprint
+
+    def snapshot(self) -> object:
+        """The state of the device, as far as the case lets us see it."""
+        return self.case.snapshot() if self.case.snapshot else (self.served(), self.open().inspect())
+
+    def expect_served(self, fingerprint: str | None, complaint: str) -> None:
+        """Wait until it is seen three times in a row: a reload may answer before the old workers have gone."""
+        seen = _last_of(self._looks(), lambda last: last[-3:] == [fingerprint] * 3)
+        assert seen[-1] == fingerprint, f"{complaint} (served: {_short(seen[-1])}, wanted: {_short(fingerprint)})"
+
+    def expect_gone(self, fingerprint: str, complaint: str) -> None:
+        """Wait until it is not seen any more, three times in a row."""
+        seen = _last_of(self._looks(), lambda last: len(last) >= 3 and fingerprint not in last[-3:])
+        assert seen[-1] != fingerprint, complaint
+
+    def expect(self, expected: Expected, new: CertificateBundle, complaint: str) -> None:
+        """See what ``rollback`` said must be served."""
+        if expected.after is After.LEAF:
+            self.expect_served(expected.fingerprint, complaint)
+        else:
+            self.expect_gone(new.fingerprint, complaint)
+
+    def _looks(self) -> Iterator[str | None]:
+        until = time.monotonic() + min(self.kind.deadline, self.case.patience).total_seconds()
+        for _ in range(3):
+            yield self.served()
+        while time.monotonic() < until:
+            time.sleep(0.05)
+            yield self.served()
+
+
+AnyBench: TypeAlias = Bench[Any]
+
+
+def _last_of(looks: Iterator[str | None], enough: Callable[[list[str | None]], bool]) -> list[str | None]:
+    seen: list[str | None] = []
+    for one in looks:
+        seen.append(one)
+        if enough(seen):
+            break
+    return seen
+
+
+def _short(fingerprint: str | None) -> str:
+    return fingerprint[:12] if fingerprint else "nothing"

@@ -1,0 +1,115 @@
+"""Ends, failures and secrets."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from certpush.errors import CertpushError, TargetUnreachable
+from certpush.target import Reversible, Target
+from certpush.testing.contract.bench import AnyBench
+from certpush.testing.contract.demands import must_raise
+from certpush.testing.leaks import everything_logged, find_leak
+
+
+class EndsAndSecrets:
+    """Obligations when things go wrong, and of keeping quiet."""
+
+    def test_close_is_harmless_at_any_time(self, bench: AnyBench) -> None:
+        """Whatever happened before, and twice."""
+        unused, used = bench.open(), bench.open()
+        used.inspect()
+        for target in (unused, used):
+            target.close()
+            target.close()
+
+    @pytest.mark.parametrize("verb", ["inspect", "stage", "activate", "rollback"])
+    def test_an_unreachable_device_is_told_in_time(self, bench: AnyBench, verb: str) -> None:
+        """As TargetUnreachable: the core tries some verbs again, and says where nobody answered."""
+        if bench.case.unreachable is None:
+            pytest.skip("the case says that there is nothing to reach")
+        old = bench.deploy()
+        new, before = bench.mint(), bench.inspect()
+        staged = bench.stage(new)
+        calls: dict[str, Callable[[Target], object]] = {
+            "inspect": lambda target: target.inspect(),
+            "stage": lambda target: target.stage(new),
+            "activate": lambda target: target.activate(staged, new),
+            "rollback": lambda target: target.rollback(before, staged, old.bundle),
+        }
+        may_pass = verb == "stage"  # a device without a durable step stages nothing, so it need not be asked
+        with must_raise(TargetUnreachable, f"{verb}() on a device that nobody reaches must raise TargetUnreachable", unless=may_pass):
+            calls[verb](bench.open(bench.case.unreachable))
+
+    def test_settings_show_no_secret(self, bench: AnyBench) -> None:
+        """Type the field as ``certpush.Secret``, and it cannot be printed."""
+        _refuse_leak("repr(settings)", repr(bench.case.settings) + str(bench.case.settings), bench)
+
+    def test_the_target_shows_no_secret(self, bench: AnyBench) -> None:
+        """Tracebacks and debuggers print it."""
+        bench.deploy()
+        target, new = bench.open(), bench.mint()
+        target.activate(target.stage(new), new)
+        _refuse_leak("repr(target)", repr(target.inner) + str(target.inner), bench)
+
+    def test_handles_hold_no_secret(self, bench: AnyBench) -> None:
+        """The journal is no place for keys."""
+        deployed = bench.deploy()
+        handles = (deployed.before, deployed.staged, bench.inspect())
+        _refuse_leak("a handle", repr(handles), bench)
+
+    def test_logs_hold_no_secret(self, bench: AnyBench) -> None:
+        """At any level, of any library: the suite turns all of them up."""
+        with everything_logged() as lines:
+            _whole_rotation(bench)
+        _refuse_leak("the log", "\n".join(lines), bench)
+
+    def test_nothing_is_printed(self, bench: AnyBench, capfd: pytest.CaptureFixture[str]) -> None:
+        """Only the command line prints; use ``logging`` for events."""
+        capfd.readouterr()
+        _whole_rotation(bench)
+        printed = "".join(capfd.readouterr())
+        _refuse_leak("the output", printed, bench)
+        assert not printed, f"the plugin printed {printed[:200]!r}; use logging.getLogger(__name__)"
+
+    def test_errors_hold_no_secret(self, bench: AnyBench) -> None:
+        """They are shown, logged and sent on."""
+        texts = [*_errors_of_a_broken_switch(bench), *_errors_of_nobody_there(bench)]
+        _refuse_leak("an error", "\n".join(texts), bench)
+
+
+def _whole_rotation(bench: AnyBench) -> None:
+    old = bench.deploy()
+    new = bench.switch(bench.mint())
+    if bench.kind.reversible is not Reversible.NEVER:
+        bench.open().rollback(new.before, new.staged, old.bundle)
+    bench.open().tidy({old.bundle.fingerprint})
+
+
+def _errors_of_a_broken_switch(bench: AnyBench) -> Iterator[str]:
+    bench.deploy()
+    new = bench.mint()
+    with bench.case.broken_switch() if bench.case.broken_switch else contextlib.nullcontext():
+        yield from _error_of(lambda: bench.switch(new))
+
+
+def _errors_of_nobody_there(bench: AnyBench) -> Iterator[str]:
+    if bench.case.unreachable is not None:
+        yield from _error_of(lambda: bench.open(bench.case.unreachable).stage(bench.mint()))
+
+
+def _error_of(deed: Callable[[], object]) -> Iterator[str]:
+    try:
+        deed()
+    except CertpushError as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            yield f"{cause!r} {cause} {vars(cause)!r}"
+            cause = cause.__cause__ or cause.__context__
+
+
+def _refuse_leak(where: str, text: str, bench: AnyBench) -> None:
+    leak = find_leak(text, keys=bench.keys, secrets=bench.case.secrets)
+    assert not leak, f"{where} shows {leak}"

@@ -1,0 +1,95 @@
+"""A target under watch: whatever it does, the suite goes on and can say what it was."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Collection
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import pytest
+
+from certpush.errors import CertpushError
+from certpush.model import CertificateBundle, CertificateRequest, Endpoint, Expected, Finding, Installed, Staged
+from certpush.target import Target
+
+T = TypeVar("T")
+
+
+class Watched(Target):
+    """A target in a thread of its own: each verb has a deadline, and only errors of certpush may come out."""
+
+    def __init__(self, make: Callable[[], Target], patience: timedelta) -> None:
+        self._patience = patience.total_seconds()
+        self._work: queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[Any]] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._serve, daemon=True).start()
+        self.inner: Target = self._do("open()", make)
+
+    def _serve(self) -> None:
+        while (job := self._work.get()) is not None:
+            deed, answers = job
+            try:
+                answers.put((deed(), None))
+            except BaseException as error:  # noqa: BLE001 - handed to the test, whatever it is
+                answers.put((None, error))
+
+    def _do(self, verb: str, deed: Callable[[], T]) -> T:
+        answers: queue.SimpleQueue[tuple[T, BaseException | None]] = queue.SimpleQueue()
+        self._work.put((deed, answers))
+        try:
+            answer, error = answers.get(timeout=self._patience)
+        except queue.Empty:
+            pytest.fail(f"{verb} did not come back within {self._patience:g} s: every wait needs a deadline", pytrace=False)
+        if error is None:
+            return answer
+        if isinstance(error, CertpushError | NotImplementedError):
+            raise error
+        raise AssertionError(
+            f"{verb} let {type(error).__name__} escape ({error}): raise the classes of certpush.errors, such as "
+            "TargetUnreachable or TargetRefused; certpush.kit.boundary.translate() helps",
+        ) from error
+
+    def end(self) -> None:
+        """Let the thread go."""
+        self._work.put(None)
+
+    def inspect(self) -> Installed:
+        """See Target."""
+        return self._do("inspect()", self.inner.inspect)
+
+    def preflight(self, request: CertificateRequest) -> tuple[Finding, ...]:
+        """See Target."""
+        return self._do("preflight()", lambda: self.inner.preflight(request))
+
+    def changes(self, request: CertificateRequest) -> tuple[str, ...]:
+        """See Target."""
+        return self._do("changes()", lambda: self.inner.changes(request))
+
+    def stage(self, bundle: CertificateBundle) -> Staged:
+        """See Target."""
+        return self._do("stage()", lambda: self.inner.stage(bundle))
+
+    def activate(self, staged: Staged, bundle: CertificateBundle) -> None:
+        """See Target."""
+        self._do("activate()", lambda: self.inner.activate(staged, bundle))
+
+    def confirm(self, staged: Staged) -> None:
+        """See Target."""
+        self._do("confirm()", lambda: self.inner.confirm(staged))
+
+    def rollback(self, to: Installed, staged: Staged | None, previous: CertificateBundle | None) -> Expected:
+        """See Target."""
+        return self._do("rollback()", lambda: self.inner.rollback(to, staged, previous))
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """See Target."""
+        return self._do("endpoints()", self.inner.endpoints)
+
+    def tidy(self, keep: Collection[str]) -> None:
+        """See Target."""
+        self._do("tidy()", lambda: self.inner.tidy(keep))
+
+    def close(self) -> None:
+        """See Target."""
+        self._do("close()", self.inner.close)
