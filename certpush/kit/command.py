@@ -1,0 +1,131 @@
+"""Run a command of this machine: an argument list, no shell, a constructed environment, a deadline, capped output."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import IO
+
+from certpush.errors import TargetRefused
+
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+OUTPUT_LIMIT = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A command that ended: its exit status (negative: the signal that ended it) and the last MiB of what it wrote."""
+
+    status: int
+    output: bytes
+
+    def tail(self, lines: int = 8) -> str:
+        """The last lines that are not blank, each escaped, for a message."""
+        return shown_tail(self.output, lines)
+
+
+def escaped(text: str | bytes) -> str:
+    r"""Make text of foreign origin safe to print: control, bidirectional and undecodable characters as ``\x1b``."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "backslashreplace")
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
+
+
+def shown_tail(output: bytes, lines: int = 8) -> str:
+    """The last ``lines`` lines of a command's output that are not blank, escaped, at most 400 characters each."""
+    # Only the end is looked at: the output may be a MiB long, and of one line.
+    rows = [escaped(row.rstrip(b"\r")[-400:]) for row in output[-32768:].split(b"\n") if row.strip()]
+    return "\n".join(rows[-lines:])
+
+
+def minimal_environment() -> dict[str, str]:
+    """What a command gets to see: a search path, a plain locale, the user's home; nothing of ours, no secrets."""
+    user = pwd.getpwuid(os.geteuid())
+    return {"PATH": SEARCH_PATH, "LC_ALL": "C", "HOME": user.pw_dir, "USER": user.pw_name, "LOGNAME": user.pw_name}
+
+
+def run(command: Sequence[str], *, within: timedelta, environment: Mapping[str, str] | None = None) -> Finished:
+    """Run ``command`` and wait for its end; stdin is empty, stdout and stderr come together.
+
+    Raises:
+        TargetRefused: it cannot be started, or does not end within the time; its whole process group is ended then.
+
+    """
+    try:
+        process = subprocess.Popen(  # noqa: S603 - an argument list from the configuration, never a shell
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=dict(environment) if environment is not None else minimal_environment(),
+            cwd="/",
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise TargetRefused(
+            f"the command {escaped(command[0])} cannot be run: {error.strerror}",
+            hint=f"name it by its full path, or put it into one of {SEARCH_PATH}",
+        ) from error
+    with process:
+        return _wait(process, command, within)
+
+
+def _wait(process: subprocess.Popen[bytes], command: Sequence[str], within: timedelta) -> Finished:
+    assert process.stdout is not None  # noqa: S101 - asked for above
+    output = _Tail(process.stdout)
+    deadline = time.monotonic() + within.total_seconds()
+    try:
+        # A daemon that it left behind may hold the pipe open: the end of the command counts, not the end of its output.
+        while process.poll() is None and not output.ended and time.monotonic() < deadline:
+            output.take(min(0.05, max(0.0, deadline - time.monotonic())))
+        status = process.wait(max(0.001, deadline - time.monotonic()))
+        output.drain()
+    except subprocess.TimeoutExpired:
+        raise TargetRefused(
+            f"{escaped(' '.join(command))} did not end within {within.total_seconds():g} s",
+            hint="run it by hand to see what it waits for; check_timeout and reload_timeout give it longer",
+        ) from None
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    return Finished(status, output.text)
+
+
+class _Tail:
+    """The end of an endless stream."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._fd = stream.fileno()
+        os.set_blocking(self._fd, False)
+        self._text = bytearray()
+        self.ended = False
+
+    def take(self, seconds: float) -> bool:
+        """Wait for output and keep it; False when there was none."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._fd, selectors.EVENT_READ)
+            if not selector.select(seconds):
+                return False
+        piece = os.read(self._fd, 65536)
+        self.ended = not piece
+        self._text += piece
+        if len(self._text) > 2 * OUTPUT_LIMIT:
+            del self._text[:-OUTPUT_LIMIT]
+        return bool(piece)
+
+    def drain(self) -> None:
+        """Keep what is there already, bounded for a writer that never stops."""
+        for _ in range(64):
+            if not self.take(0):
+                return
+
+    @property
+    def text(self) -> bytes:
+        return bytes(self._text[-OUTPUT_LIMIT:])
