@@ -1,0 +1,261 @@
+"""A real OpenSSH server on loopback, with host keys, a client key and, where asked for, an account of its own."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import os
+import pwd
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from certpush.testing.lab.account import Account, in_namespace
+from certpush.testing.lab.process import LabError, OwnDirectory, ServerProcess, answers, free_port
+from certpush.testing.lab.tools import find_sshd
+
+HostKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
+
+_SUDO_SHIM = """#!/bin/sh
+# Stands in for sudo where the user is already the one who may: takes the options, runs the command.
+while [ $# -gt 0 ]; do
+  case "$1" in
+    -n|-H|-S|-k) shift ;;
+    -u) shift 2 ;;
+    --) shift; break ;;
+    -v|-l) exit 0 ;;
+    -*) echo "sudo: unknown option $1" >&2; exit 1 ;;
+    *) break ;;
+  esac
+done
+exec "$@"
+"""
+
+
+class Sshd:
+    """A running sshd; use it in ``with``, or call ``start`` and ``close``.
+
+    Started by root, root may log in with ``client_key_path``; with ``user`` an unprivileged
+    account of that name may, too: it exists for this sshd alone (a mount namespace), with
+    ``password`` if one is given. Started by anybody else, that user may log in. ``options`` are further lines of sshd_config
+    (``["KexAlgorithms diffie-hellman-group1-sha1"]``), ``host_keys`` the key types to offer.
+    ``sudo`` lets the account run anything as root without a password.
+    """
+
+    host = "127.0.0.1"
+
+    def __init__(
+        self,
+        *,
+        user: str | None = None,
+        password: str | None = None,
+        sudo: bool = False,
+        options: Sequence[str] = (),
+        host_keys: Sequence[str] = ("ed25519", "ecdsa"),
+    ) -> None:
+        self._own = OwnDirectory("certpush-sshd-")
+        self.directory = self._own.path
+        self.log_path = self.directory / "sshd.log"
+        self.client_key_path = self.directory / "client_ed25519"
+        self.port = 0
+        self._process: ServerProcess | None = None
+        self._options = list(options)
+        self._host_key_types = tuple(host_keys)
+        own_name = pwd.getpwuid(os.geteuid()).pw_name
+        self._account = Account.make(user, password, self.directory, sudo=sudo) if user and user != own_name else None
+        self.user = user or own_name
+        self._sudo = sudo
+        self._write_client_key()
+        self.make_host_keys()
+
+    # --- what clients ask for --------------------------------------------------------------
+
+    @property
+    def home(self) -> Path:
+        """The home directory of ``user``."""
+        return self._account.home if self._account else Path(pwd.getpwnam(self.user).pw_dir)
+
+    @property
+    def host_key_fingerprint(self) -> str:
+        """The first host key's ``SHA256:...``, as ssh-keygen prints it."""
+        return self.host_key_fingerprints[0]
+
+    @property
+    def host_key_fingerprints(self) -> tuple[str, ...]:
+        """All host keys' ``SHA256:...``."""
+        return tuple(_fingerprint(line) for line in self._public_host_keys())
+
+    @property
+    def known_hosts_line(self) -> str:
+        """The line of known_hosts for the first host key."""
+        return self.known_hosts_lines[0]
+
+    @property
+    def known_hosts_lines(self) -> tuple[str, ...]:
+        """The lines of known_hosts for all host keys."""
+        return tuple(f"[{self.host}]:{self.port} {line}" for line in self._public_host_keys())
+
+    @property
+    def running(self) -> bool:
+        """Whether sshd runs now."""
+        return self._process is not None and self._process.running
+
+    def log(self) -> str:
+        """What sshd has logged so far."""
+        return self.log_path.read_text(errors="replace")
+
+    # --- life ------------------------------------------------------------------------------
+
+    def start(self) -> Self:
+        """Start it and wait until it listens.
+
+        Raises:
+            LabError: there is no sshd here, or it did not come up.
+
+        """
+        binary = find_sshd()
+        if binary is None:
+            raise LabError("there is no sshd here", hint="apt-get install openssh-server")
+        self.port = self.port or free_port()
+        config = self.directory / "sshd_config"
+        config.write_text("\n".join([*self._configuration(), ""]))
+        if os.geteuid() == 0:
+            # sshd of root refuses to start without its (empty) privilege separation directory.
+            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+        command = [str(binary), "-D", "-e", "-f", str(config)]
+        if self._account:
+            command = in_namespace(self._account, command)
+        environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+        self._process = ServerProcess(command, log_path=self.log_path, environment=environment, cwd=self.directory)
+        self._process.wait_until_ready(lambda: answers(self.host, self.port))
+        return self
+
+    def stop(self) -> None:
+        """End it with all its sessions, as a power failure would; address and keys stay."""
+        if self._process:
+            sessions = _descendants(self._process.pid)
+            self._process.stop()
+            for pid in sessions:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self._process = None
+
+    def restart(self, *, new_host_key: bool = False) -> None:
+        """End it and start it again at the same address, with other host keys where asked for."""
+        self.stop()
+        if new_host_key:
+            self.make_host_keys()
+        self.start()
+
+    def make_host_keys(self) -> None:
+        """Write new host keys; they count from the next start."""
+        for kind in self._host_key_types:
+            _write_private(self._host_key_path(kind), _openssh(_new_key(kind)))
+            self._host_key_path(kind).with_suffix(".pub").write_bytes(_public_line(self._host_key_path(kind)))
+
+    def close(self) -> None:
+        """End it and remove its directory."""
+        self.stop()
+        self._own.remove()
+
+    def __enter__(self) -> Self:
+        try:
+            return self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- inside ----------------------------------------------------------------------------
+
+    def _configuration(self) -> list[str]:
+        # The first value of a keyword counts, so what the caller asks for stands first.
+        return [
+            *self._options,
+            f"Port {self.port}",
+            f"ListenAddress {self.host}",
+            *(f"HostKey {self._host_key_path(kind)}" for kind in self._host_key_types),
+            f"PidFile {self.directory / 'sshd.pid'}",
+            f"AuthorizedKeysFile {self.directory / 'authorized_keys'}",
+            "UsePAM no",
+            "StrictModes no",
+            f"PasswordAuthentication {'yes' if self._account and self._account.password else 'no'}",
+            "KbdInteractiveAuthentication no",
+            "PermitRootLogin prohibit-password",
+            "UseDNS no",
+            "PrintMotd no",
+            "PrintLastLog no",
+            "LogLevel VERBOSE",
+            "Subsystem sftp internal-sftp",
+            *self._sudo_lines(),
+        ]
+
+    def _sudo_lines(self) -> list[str]:
+        if not self._sudo or self._account:
+            return []
+        shim = self.directory / "bin" / "sudo"
+        shim.parent.mkdir(exist_ok=True)
+        shim.write_text(_SUDO_SHIM)
+        shim.chmod(0o755)
+        return [f"SetEnv PATH={shim.parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+
+    def _write_client_key(self) -> None:
+        _write_private(self.client_key_path, _openssh(ed25519.Ed25519PrivateKey.generate()))
+        authorized = self.directory / "authorized_keys"
+        authorized.write_bytes(_public_line(self.client_key_path))
+        if self._account:
+            # sshd reads authorized_keys with the account's rights; the private keys stay 0600.
+            self.directory.chmod(0o711)
+            authorized.chmod(0o644)
+
+    def _host_key_path(self, kind: str) -> Path:
+        return self.directory / f"host_{kind}"
+
+    def _public_host_keys(self) -> list[str]:
+        return [self._host_key_path(kind).with_suffix(".pub").read_text().strip() for kind in self._host_key_types]
+
+
+def _new_key(kind: str) -> HostKey:
+    if kind == "ed25519":
+        return ed25519.Ed25519PrivateKey.generate()
+    if kind == "ecdsa":
+        return ec.generate_private_key(ec.SECP256R1())
+    if kind == "rsa":
+        return rsa.generate_private_key(public_exponent=65537, key_size=3072)
+    raise ValueError(f"host keys are ed25519, ecdsa or rsa, not {kind}")
+
+
+def _openssh(key: HostKey) -> bytes:
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption())
+
+
+def _public_line(private: Path) -> bytes:
+    key = serialization.load_ssh_private_key(private.read_bytes(), password=None)
+    return key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH) + b"\n"
+
+
+def _fingerprint(public_line: str) -> str:
+    digest = hashlib.sha256(base64.b64decode(public_line.split()[1])).digest()
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+
+
+def _descendants(pid: int) -> list[int]:
+    """Sessions outlive the server that took them in (sshd gives each a session of its own), so they are looked for one by one."""
+    try:
+        own = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:
+        return []
+    return [found for child in map(int, own.split()) for found in (child, *_descendants(child))]
