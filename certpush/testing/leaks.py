@@ -7,6 +7,7 @@ import contextlib
 import logging
 import re
 from collections.abc import Iterable, Iterator
+from unittest import mock
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
@@ -57,34 +58,21 @@ def _encodings(secret: bytes) -> Iterator[str]:
 
 # --- listening to every logger ------------------------------------------------------------------
 
-
-class _Ear(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(logging.NOTSET)
-        self.heard: list[str] = []
-        self.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.heard.append(f"{self.format(record)} {vars(record)!r}")
+_FORMAT = logging.Formatter("%(name)s %(levelname)s %(message)s")
 
 
 @contextlib.contextmanager
 def everything_logged() -> Iterator[list[str]]:
-    """Collect what any logger says at any level, also those that were turned down or cut off."""
-    ear = _Ear()
-    loggers = [logging.getLogger(), *(one for one in logging.Logger.manager.loggerDict.values() if isinstance(one, logging.Logger))]
-    before = [(one, one.level, one.disabled) for one in loggers]
-    ears = [one for one in loggers if one.parent is None or not one.propagate]
-    for one in loggers:
-        one.setLevel(logging.DEBUG)
-        one.disabled = False
-    for one in ears:
-        one.addHandler(ear)
-    try:
-        yield ear.heard
-    finally:
-        for one in ears:
-            one.removeHandler(ear)
-        for one, level, disabled in before:
-            one.setLevel(level)
-            one.disabled = disabled
+    """Collect what any logger says at any level, also those that are turned down or cut off, now or later; filters count."""
+    heard: list[str] = []
+    is_enabled, handle = logging.Logger.isEnabledFor, logging.Logger.handle
+
+    def listen(logger: logging.Logger, record: logging.LogRecord) -> None:
+        if logger.filter(record):
+            heard.append(f"{_FORMAT.format(record)} {vars(record)!r}")
+        if is_enabled(logger, record.levelno):
+            handle(logger, record)
+
+    # A library may pin its logger's level when it is imported, which is often in the middle of a call.
+    with mock.patch.multiple(logging.Logger, isEnabledFor=lambda *_: True, handle=listen):
+        yield heard

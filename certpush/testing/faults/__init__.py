@@ -1,0 +1,12 @@
+"""Deliberately faulty targets. The contract suite must fail each of them, and for its own reason.
+
+A suite that nobody has seen fail proves nothing; and whoever writes a plugin finds here, one
+class each, the mistakes that are worth a test.
+"""
+
+from certpush.testing.faults import back, forward, talk
+from certpush.testing.faults.fault import Fault
+
+FAULTS: tuple[Fault, ...] = (*forward.FAULTS, *back.FAULTS, *talk.FAULTS)
+
+__all__ = ["FAULTS", "Fault"]

@@ -1,0 +1,43 @@
+"""One deliberate fault: a target that breaks one obligation, and how the contract suite must find out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from certpush.target import Target, TargetKind
+from certpush.testing.contract import TargetCase
+from certpush.testing.device import MemoryDevice
+from certpush.testing.memory import MemorySettings
+from certpush.testing.memory_case import memory_case
+
+
+def unchanged(kind: TargetKind[MemorySettings]) -> TargetKind[MemorySettings]:
+    """The kind claims what the honest one does."""
+    return kind
+
+
+@dataclass(frozen=True)
+class Fault:
+    """``target`` must fail the test ``caught_by``, with a message that contains ``because``."""
+
+    target: Callable[[MemorySettings], Target]
+    caught_by: str
+    because: str
+    claims: Callable[[TargetKind[MemorySettings]], TargetKind[MemorySettings]] = unchanged
+    """What its kind says of itself, made from what the honest one says."""
+    settings: Callable[[MemorySettings], MemorySettings] | None = None
+    patience: timedelta = timedelta(seconds=10)
+
+    @property
+    def name(self) -> str:
+        """Which fault it is, for test ids."""
+        return getattr(self.target, "__name__", repr(self.target))
+
+    def case(self, device: MemoryDevice) -> TargetCase[MemorySettings]:
+        """Put it on trial as the honest one is."""
+        case = memory_case(device)
+        kind = self.claims(replace(case.kind, open=self.target, deadline=timedelta(seconds=0.3)))
+        settings = self.settings(case.settings) if self.settings else case.settings
+        return replace(case, kind=kind, settings=settings, patience=self.patience)

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from collections.abc import Mapping
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from certpush.testing.contract import TargetContract
+from certpush.testing.faults import FAULTS, Fault
+
+HEAD = """
+import pytest
+from certpush.testing.contract import TargetContract
+from certpush.testing.device import MemoryDevice
+from certpush.testing.faults import FAULTS
+"""
+
+THE_TEST_OF_A_PLUGIN = """
+class Test{fault.name}(TargetContract):
+    @pytest.fixture
+    def target_case(self, tmp_path):
+        with MemoryDevice(tmp_path / "device.json") as device:
+            yield FAULTS[{number}].case(device)
+"""
+
+
+@pytest.fixture(scope="module")
+def verdicts(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, ET.Element]:
+    """Run the contract test of each fault that must catch it, as a plugin author would, and read the report."""
+    folder = tmp_path_factory.mktemp("faults")
+    classes = [THE_TEST_OF_A_PLUGIN.format(number=number, fault=fault) for number, fault in enumerate(FAULTS)]
+    (folder / "test_faults.py").write_text(HEAD + "".join(classes))
+    (folder / "pytest.ini").write_text("[pytest]")
+    tests = [f"test_faults.py::Test{fault.name}::{fault.caught_by}" for fault in FAULTS]
+    options = ["-q", "-p", "no:cacheprovider", "--junitxml=report.xml"]
+    subprocess.run([sys.executable, "-m", "pytest", *options, *tests], cwd=folder, check=False, capture_output=True, timeout=55)
+    report = ET.parse(folder / "report.xml")
+    return {case.attrib["classname"].rpartition(".Test")[2]: case for case in report.iter("testcase")}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])
+def test_the_suite_fails_a_faulty_target_for_its_own_reason(verdicts: Mapping[str, ET.Element], fault: Fault) -> None:
+    failure = verdicts[fault.name].find("failure")
+    assert failure is not None, f"{fault.caught_by} lets it pass"
+    # The message comes first, then the traceback, in which any text of the suite may stand.
+    assert fault.because in failure.attrib["message"]
+
+
+def test_every_obligation_has_a_fault_that_breaks_it() -> None:
+    """A test that no target fails may be one that cannot fail."""
+    obligations = {name for name, _ in inspect.getmembers(TargetContract) if name.startswith("test_")}
+    broken = {fault.caught_by.partition("[")[0] for fault in FAULTS}
+    assert obligations == broken
+
+
+def test_every_fault_says_what_it_does_wrong() -> None:
+    assert [fault.name for fault in FAULTS if not _said(fault)] == []
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS)
+
+
+def _said(fault: Fault) -> bool:
+    text = fault.target.__doc__ or ""
+    return text.endswith(".") and "\n" not in text
