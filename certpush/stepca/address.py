@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from certpush.errors import ConfigError
 from certpush.model import parse_name
 
+_FORM = "write https://HOST:PORT"
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
@@ -27,19 +28,22 @@ class CaAddress:
             ConfigError: it is not https, or has more than host and port.
 
         """
-        text = url.strip()
-        parts = urlsplit(text if "://" in text else f"https://{text}")
+        parts = _split(url)
         if parts.scheme != "https":
             raise ConfigError(
                 f"the CA's url {_shown(url)} is not https",
                 hint="write https://HOST:PORT; step-ca answers by https only, and tokens must not travel in the clear",
             )
         if parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
-            raise ConfigError(f"the CA's url {_shown(url)} has more than host and port", hint="write https://HOST:PORT")
+            raise ConfigError(f"the CA's url {_shown(url)} has more than host and port", hint=_FORM)
         try:
-            return cls(str(parse_name(parts.hostname or "")), parts.port or 443)
+            name = parse_name(parts.hostname or "")
+            port = parts.port
         except (ValueError, ConfigError):
-            raise ConfigError(f"the CA's url {_shown(url)} names no host", hint="write https://HOST:PORT") from None
+            raise ConfigError(f"the CA's url {_shown(url)} names no host", hint=_FORM) from None
+        if str(name).startswith("*") or port == 0:
+            raise ConfigError(f"the CA's url {_shown(url)} names no host", hint=_FORM)
+        return cls(str(name), port or 443)
 
     @property
     def authority(self) -> str:
@@ -49,6 +53,14 @@ class CaAddress:
 
     def __str__(self) -> str:
         return f"https://{self.authority}"
+
+
+def _split(url: str) -> SplitResult:
+    text = url.strip()
+    try:
+        return urlsplit(text if "://" in text else f"https://{text}")
+    except ValueError:
+        raise ConfigError(f"the CA's url {_shown(url)} is not an address", hint=_FORM) from None
 
 
 def bracketed(host: str) -> str:

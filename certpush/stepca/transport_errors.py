@@ -1,0 +1,106 @@
+"""What went wrong on the wire, in certpush's words: unreachable, not our CA, our certificate refused, or an answer lost."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+
+from urllib3.exceptions import NewConnectionError
+
+from certpush.errors import CertpushError, IssuerRefused, IssuerUnreachable, RootMismatch, TrustError
+
+
+class AnswerLost(IssuerUnreachable):
+    """The request was sent and no answer came: the CA may have acted on it. Its token must not be used again."""
+
+
+class WrongName(TrustError):
+    """The CA's certificate is ours, but for other names than the URL's."""
+
+
+class OutsideValidity(TrustError):
+    """By this machine's clock the CA's certificate is expired or not valid yet."""
+
+
+class OwnCertificateRefused(IssuerRefused):
+    """The CA ended the TLS connection because of the certificate that we showed, or did not show."""
+
+    def __init__(self, message: str, *, alert: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.alert = alert
+
+
+_NOT_YET_VALID, _EXPIRED, _HOST_MISMATCH, _IP_MISMATCH = 9, 10, 62, 64  # X509_V_ERR_* of OpenSSL
+
+
+def translate(asked: str, error: BaseException) -> CertpushError:
+    """Name what happened to a request that got no answer."""
+    causes = tuple(_causes(error))
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return _not_trusted(asked, cause)
+        if isinstance(cause, ssl.SSLError) and "ALERT" in (cause.reason or ""):
+            return _alerted(asked, cause.reason)
+    if any(isinstance(cause, NewConnectionError | socket.gaierror) for cause in causes):
+        return IssuerUnreachable(f"{asked}: {_reason(causes)}", hint="is the CA running, and are host and port right?")
+    return AnswerLost(f"{asked}: no complete answer ({_reason(causes)})", hint="try again; a look at the CA's log may help")
+
+
+def _not_trusted(asked: str, error: ssl.SSLCertVerificationError) -> TrustError:
+    if error.verify_code in (_NOT_YET_VALID, _EXPIRED):
+        when = "expired" if error.verify_code == _EXPIRED else "not valid yet"
+        return OutsideValidity(
+            f"{asked}: by this machine's clock the CA's certificate is {when}",
+            hint="compare the clocks; a restart of step-ca makes a new certificate",
+        )
+    if error.verify_code in (_HOST_MISMATCH, _IP_MISMATCH):
+        return WrongName(
+            f"{asked}: the CA's certificate is for other names",
+            hint='use one of the CA\'s names in url, or add this one to "dnsNames" in ca.json',
+        )
+    return RootMismatch(
+        f"{asked}: the certificate shown there does not lead to the CA's root ({error.verify_message})",
+        hint="somebody else answers at this address, or the CA has a new root: compare fingerprints with the CA's administrator",
+    )
+
+
+def _alerted(asked: str, alert: str) -> OwnCertificateRefused:
+    if "CERTIFICATE_EXPIRED" in alert:
+        return OwnCertificateRefused(
+            f"{asked}: the CA refuses the certificate shown: it has expired, or is not valid yet",
+            alert=alert,
+            hint="get a new one with the provisioner's password, or allow renewal after expiry on the CA",
+        )
+    if "CERTIFICATE_REQUIRED" in alert:
+        return OwnCertificateRefused(
+            f"{asked}: the CA wants a client certificate on every connection (requireClientAuthentication)",
+            alert=alert,
+            hint="switch requireClientAuthentication off on the CA",
+        )
+    return OwnCertificateRefused(
+        f"{asked}: the CA ended the TLS connection ({alert})",
+        alert=alert,
+        hint="the certificate shown must come from this very CA, with its chain",
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """All that an error was made of: requests and urllib3 keep the reason in args, in ``reason`` or as cause, by turns."""
+    queue, seen = [error], set()
+    while queue:
+        one = queue.pop(0)
+        if not isinstance(one, BaseException) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        queue += [*one.args, getattr(one, "reason", None), one.__cause__, one.__context__]
+
+
+def _reason(causes: tuple[BaseException, ...]) -> str:
+    for cause in causes:
+        if isinstance(cause, TimeoutError):
+            return "no answer in time"
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror.lower()
+    return type(causes[-1]).__name__
