@@ -28,7 +28,7 @@ GENERATION_NAMES: Mapping[Role, str] = {
 }
 
 
-class LayoutSettings(Settings, kw_only=True):  # type: ignore[call-arg] # msgspec's metaclass takes it; mypy asks object
+class LayoutSettings(Settings):
     """Where the certificate goes, to whom it belongs, and what makes the service take it up."""
 
     fullchain: Annotated[str | None, Doc("file for the leaf and the intermediates, as most servers want them")] = None

@@ -6,11 +6,11 @@ import difflib
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, dataclass_transform
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, dataclass_transform, get_args
 
 import msgspec
 
-from certpush.errors import ConfigError
+from certpush.errors import ConfigError, ContractViolation
 from certpush.model import Endpoint, Secret, parse_name
 
 SecretReader = Callable[[str], Secret]
@@ -24,7 +24,12 @@ if TYPE_CHECKING:
         """Base of every kind's settings: immutable, keyword-only, unknown keys refused."""
 else:
 
-    class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    class _KeywordOnly(type(msgspec.Struct)):
+        # msgspec hands down every option of a Struct but this one, and nobody should have to remember it.
+        def __new__(cls, name, bases, namespace, **options):  # noqa: ANN001, ANN003, ANN204 - msgspec's own signature
+            return super().__new__(cls, name, bases, namespace, **{"kw_only": True, **options})
+
+    class Settings(msgspec.Struct, metaclass=_KeywordOnly, frozen=True, forbid_unknown_fields=True):
         """Base of every kind's settings: immutable, keyword-only, unknown keys refused.
 
         A field's text in the reference is the string in ``Annotated[type, Doc("...")]``.
@@ -48,7 +53,8 @@ class Doc(str):
 class Duration(timedelta):
     """A length of time, written ``90s``, ``10m``, ``24h``, ``30d``, or several together: ``1h30m``."""
 
-    _PART = re.compile(r"(\d+)(d|h|m|s)")
+    _PART = re.compile(r"([0-9]+)(d|h|m|s)")
+    _LONGEST = timedelta(days=36525)  # a hundred years: beyond it, dates run out of range
     _UNITS: Mapping[str, str] = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
     @classmethod
@@ -61,12 +67,13 @@ class Duration(timedelta):
         """
         parts = cls._PART.findall(text)
         if not parts or "".join(number + unit for number, unit in parts) != text:
-            raise ConfigError(f"{text!r} is not a length of time", hint="write it as 90s, 10m, 24h, 30d or 1h30m")
+            raise ConfigError(f"{text[:40]!a} is not a length of time", hint="write it as 90s, 10m, 24h, 30d or 1h30m")
         total = timedelta()
         for number, unit in parts:
-            if len(number) > 9:
-                raise ConfigError(f"{text!r} is too long a time")
-            total += timedelta(**{cls._UNITS[unit]: int(number)})
+            if len(number) <= 9:
+                total += timedelta(**{cls._UNITS[unit]: int(number)})
+            if len(number) > 9 or total > cls._LONGEST:
+                raise ConfigError(f"{text[:40]!a} is too long a time", hint="a hundred years are the most")
         return cls(seconds=total.total_seconds())
 
     def __str__(self) -> str:
@@ -75,6 +82,8 @@ class Duration(timedelta):
 
 def format_duration(length: timedelta) -> str:
     """Write a length of time as ``Duration.parse`` reads it, largest units first (``395d``, ``24h``, ``1h30m``)."""
+    if length < timedelta():
+        return f"-{format_duration(-length)}"
     seconds = int(length.total_seconds())
     if seconds and seconds % 86400 == 0 and seconds > 86400:
         return f"{seconds // 86400}d"
@@ -84,7 +93,7 @@ def format_duration(length: timedelta) -> str:
     return "".join(parts) or "0s"
 
 
-_HOST_PORT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^\[\]:]+))(?::(?P<port>\d{1,5}))?")
+_HOST_PORT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^\[\]:]+))(?::(?P<port>[0-9]{1,5}))?")
 
 
 def parse_endpoint(text: str, default_port: int | None = None) -> Endpoint:
@@ -94,16 +103,30 @@ def parse_endpoint(text: str, default_port: int | None = None) -> Endpoint:
         ConfigError: it is no such address.
 
     """
-    address, _, server_name = text.partition("#")
+    address, mark, server_name = text.partition("#")
     match = _HOST_PORT.fullmatch(address)
     port = int(match["port"]) if match and match["port"] else default_port
-    if not match or port is None or not 0 < port < 65536:
+    if not match or port is None or not 0 < port < 65536 or (mark and not server_name) or (match["v6"] and ":" not in match["v6"]):
         raise ConfigError(
             f"{text[:120]!a} is not an endpoint",
             hint='write "host:port", "[ipv6]:port", or "address:port#name" to ask for another name',
         )
-    host = str(parse_name(match["v6"] or match["host"]))
-    return Endpoint(host, port, str(parse_name(server_name)) if server_name else None)
+    return Endpoint(parse_host(match["v6"] or match["host"]), port, parse_host(server_name) if mark else None)
+
+
+def parse_host(text: str) -> str:
+    """Read a name or address that one can connect to.
+
+    Raises:
+        ConfigError: it is none, or a wildcard.
+
+    """
+    name = str(parse_name(text))
+    if name.startswith("*"):
+        raise ConfigError(
+            f"{text[:80]!a} is a wildcard, and nothing answers by that name", hint="name one host that serves the certificate"
+        )
+    return name
 
 
 def convert(table: Mapping[str, Any], into: type[S], *, path: str, read_secret: SecretReader) -> S:
@@ -118,23 +141,61 @@ def convert(table: Mapping[str, Any], into: type[S], *, path: str, read_secret: 
     """
 
     def decode(wanted: type, value: Any) -> Any:
-        if not isinstance(value, str):
-            raise ConfigError(f"{path}: expected a text, found {type(value).__name__}")
-        if wanted is Secret:
-            return read_secret(value)
-        if wanted is Duration:
-            return Duration.parse(value)
-        if wanted is Endpoint:
-            return parse_endpoint(value)
-        raise NotImplementedError(f"settings field of type {wanted.__name__}")
+        try:
+            return _decoded(wanted, value, read_secret)
+        except ConfigError as error:
+            raise _Refused from error
 
     try:
-        return msgspec.convert(dict(table), into, dec_hook=decode)
+        return msgspec.convert(_with_endpoints(table, into, path), into, dec_hook=decode)
     except msgspec.ValidationError as error:
-        cause = error.__cause__
-        if isinstance(cause, ConfigError):
-            raise ConfigError(f"{_path_of(error, path)}: {cause.message}", hint=cause.hint) from None
         raise _explained(error, into, path) from None
+    except ConfigError as error:  # from a __post_init__, which knows keys but not where the table stands
+        message = error.message if error.message.startswith(path) else f"{path}: {error.message}"
+        raise ConfigError(message, hint=error.hint) from None
+
+
+_REFERENCE = "`certpush targets` lists each key with its type"
+
+
+class _Refused(ValueError):
+    """Carries a ConfigError through msgspec, which adds the path to a ValueError and to nothing else."""
+
+
+def _decoded(wanted: type, value: Any, read_secret: SecretReader) -> Any:
+    if wanted not in (Secret, Duration):
+        raise ContractViolation(
+            f"a settings class has a field of type {wanted.__name__}, which no configuration can hold",
+            hint="this is for the plugin's authors to mend: use str, int, bool, list, Duration, Endpoint, Secret or Settings",
+        )
+    if not isinstance(value, str):
+        raise ConfigError(f"expected a text, found {type(value).__name__}", hint='write it in double quotes: "..."')
+    return read_secret(value) if wanted is Secret else Duration.parse(value)
+
+
+def _with_endpoints(table: Mapping[str, Any], into: type[Settings], path: str) -> dict[str, Any]:
+    """Read endpoints beforehand: msgspec takes a dataclass for a table, and would refuse ``"host:port"``."""
+    read = dict(table)
+    for item in fields_of(into):
+        key = item.encode_name
+        if key in read and _holds_endpoints(item.type):
+            read[key] = _endpoints(read[key], f"{path}.{key}")
+    return read
+
+
+def _holds_endpoints(annotation: Any) -> bool:
+    return annotation is Endpoint or any(_holds_endpoints(part) for part in get_args(annotation))
+
+
+def _endpoints(value: Any, path: str) -> Any:
+    if isinstance(value, list):
+        return [_endpoints(one, f"{path}[{index}]") for index, one in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_endpoint(value)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error.message}", hint=error.hint) from None
 
 
 def _path_of(error: msgspec.ValidationError, path: str) -> str:
@@ -143,15 +204,19 @@ def _path_of(error: msgspec.ValidationError, path: str) -> str:
 
 
 def _explained(error: msgspec.ValidationError, into: type[Settings], path: str) -> ConfigError:
+    cause = error.__cause__.__cause__ if isinstance(error.__cause__, _Refused) else None
+    if isinstance(cause, ConfigError):
+        return ConfigError(f"{_path_of(error, path)}: {cause.message}", hint=cause.hint)
     text = re.sub(r" - at `[^`]*`", "", str(error))
     where = _path_of(error, path)
     unknown = re.search(r"unknown field `([^`]*)`", text)
     if unknown:
-        known = [field.encode_name for field in fields_of(into)]
+        # In a table inside the table, other keys are known.
+        known = [field.encode_name for field in fields_of(into)] if where == path else []
         near = difflib.get_close_matches(unknown[1], known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}"
+        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}" if known else _REFERENCE
         return ConfigError(f"{where}.{unknown[1]}: unknown key", hint=hint)
     missing = re.search(r"missing required field `([^`]*)`", text)
     if missing:
         return ConfigError(f"{where}: the key {missing[1]!r} is missing", hint=f"add {missing[1]} = ... to [{path}]")
-    return ConfigError(f"{where}: {text[0].lower()}{text[1:]}", hint="`certpush targets` lists each key with its type")
+    return ConfigError(f"{where}: {text[0].lower()}{text[1:]}", hint=_REFERENCE)

@@ -5,5 +5,5 @@ from __future__ import annotations
 from certpush.kit.layout import LayoutSettings
 
 
-class FileSettings(LayoutSettings, kw_only=True):  # type: ignore[call-arg] # msgspec's metaclass takes it; mypy asks object
+class FileSettings(LayoutSettings):
     """Files on this machine."""
