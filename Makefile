@@ -28,6 +28,7 @@ lint: $(VENV)/.ready ## types, style, layers, generated documentation
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typing
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
 

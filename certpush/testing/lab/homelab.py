@@ -1,0 +1,155 @@
+"""A small home lab on loopback for the demo: a CA, a wiki behind nginx reached over SSH, a service fed by files.
+
+Real servers where they are installed, stand-ins of ours where not; ``parts`` says which.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from certpush.model import KeySpec, PrivateKey, to_pem
+from certpush.testing.authority.embedded import EmbeddedCa
+from certpush.testing.lab.nginx import Nginx
+from certpush.testing.lab.process import OwnDirectory
+from certpush.testing.lab.sshd import Sshd
+from certpush.testing.lab.step_ca import RealCa
+from certpush.testing.lab.tls import TlsServer
+from certpush.testing.lab.tools import find_tool
+
+NAMES = '["wiki.home.example", "127.0.0.1"]'
+
+
+@dataclass(frozen=True, slots=True)
+class Homelab:
+    """What runs, and the configuration that describes it."""
+
+    directory: Path
+    configuration: Path
+    parts: tuple[str, ...]
+    wiki: str
+    """Where the wiki answers, ``host:port``."""
+
+    def break_next_reload(self) -> None:
+        """Let the wiki's next reload fail, as a web server does that finds a mistake in its configuration."""
+        (self.directory / "reload-fails-once").touch()
+
+
+@contextlib.contextmanager
+def homelab() -> Iterator[Homelab]:
+    """Start everything, and leave nothing behind."""
+    own = OwnDirectory("certpush-demo-")
+    with contextlib.ExitStack() as running:
+        running.callback(own.remove)
+        directory = own.path
+        ca = running.enter_context(RealCa() if find_tool("step-ca") else EmbeddedCa())
+        _write_own_certificate(directory)
+        wiki = _wiki(directory, running)
+        sshd = running.enter_context(Sshd()) if find_tool("sshd") else None
+        _write_private(directory / "provisioner-password", ca.password)
+        _write_reload(directory, wiki.reload_command)
+        configuration = directory / "certpush.toml"
+        configuration.write_text(_configuration(directory, ca, wiki, sshd))
+        yield Homelab(directory, configuration, _parts(), f"127.0.0.1:{wiki.port}")
+
+
+def _wiki(directory: Path, running: contextlib.ExitStack) -> Nginx | TlsServer:
+    certificate, key = directory / "wiki.crt", directory / "wiki.key"
+    if find_tool("nginx"):
+        return running.enter_context(Nginx(certificate, key))
+    return running.enter_context(TlsServer(certificate, key))
+
+
+def _parts() -> tuple[str, ...]:
+    return (
+        "step-ca" if find_tool("step-ca") else "embedded CA (no step-ca on PATH)",
+        "nginx" if find_tool("nginx") else "TLS server of our own (no nginx here)",
+        "OpenSSH sshd" if find_tool("sshd") else "no SSH (no sshd here): the wiki is reached by files",
+    )
+
+
+def _write_own_certificate(directory: Path) -> None:
+    """What a fresh machine has: a self-signed certificate that browsers warn about."""
+    key = PrivateKey.generate(KeySpec.EC_P256)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "self-signed by the installer")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.reveal_key().public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=3650))
+        .sign(key.reveal_key(), hashes.SHA256())
+    )
+    (directory / "wiki.crt").write_bytes(to_pem(certificate))
+    _write_private(directory / "wiki.key", key.reveal_pem().decode())
+
+
+def _write_private(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+
+
+def _write_reload(directory: Path, reload: list[str]) -> None:
+    broken = shlex.quote(str(directory / "reload-fails-once"))
+    script = directory / "reload-wiki"
+    script.write_text(f"""\
+#!/bin/sh
+if [ -e {broken} ]; then
+  rm {broken}
+  echo 'wiki: [emerg] unknown directive "ssl_certificat" in wiki.conf:7' >&2
+  exit 1
+fi
+exec {shlex.join(reload)}
+""")
+    script.chmod(stat.S_IRWXU)
+
+
+def _configuration(directory: Path, ca: RealCa | EmbeddedCa, wiki: Nginx | TlsServer, sshd: Sshd | None) -> str:
+    return f"""\
+[ca]
+url = "{ca.url}"
+fingerprint = "{ca.fingerprint}"
+provisioner = "{ca.provisioner}"
+password = "file:{directory}/provisioner-password"
+
+[defaults]
+lifetime = "24h"
+
+[state]
+directory = "{directory}/state"
+
+[target.wiki]
+{_way_to_the_wiki(sshd)}
+names = {NAMES}
+endpoints = ["127.0.0.1:{wiki.port}#wiki.home.example"]
+fullchain = "{directory}/wiki.crt"
+key_file = "{directory}/wiki.key"
+reload = ["{directory}/reload-wiki"]
+tags = ["web"]
+
+[target.mail]
+kind = "file"
+names = ["mail.home.example"]
+directory = "{directory}/mail"
+verify = "files"
+"""
+
+
+def _way_to_the_wiki(sshd: Sshd | None) -> str:
+    if sshd is None:
+        return 'kind = "file"'
+    return f"""\
+kind = "ssh"
+host = "{sshd.host}"
+port = {sshd.port}
+user = "{sshd.user}"
+identity = "file:{sshd.client_key_path}"
+host_key = "{sshd.host_key_fingerprint}\""""

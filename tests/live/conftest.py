@@ -1,0 +1,156 @@
+"""A small site of real parts: step-ca, an nginx behind sshd, and the configuration that describes them."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from certpush import Fleet
+from certpush.kit.tls import look
+from certpush.model import Endpoint, KeySpec, PrivateKey, Receipt, read_certificates, to_pem
+from certpush.testing.lab.nginx import Nginx
+from certpush.testing.lab.sshd import Sshd
+from conftest import need
+
+CANARY = "canary-provisioner-password"
+
+
+def self_signed(name: str) -> tuple[bytes, bytes]:
+    key = PrivateKey.generate(KeySpec.EC_P256)
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.reveal_key().public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=30))
+        .sign(key.reveal_key(), hashes.SHA256())
+    )
+    return to_pem(certificate), key.reveal_pem()
+
+
+@dataclass
+class Site:
+    """The site, its knobs, and how its user works with it."""
+
+    directory: Path
+    ca: object
+    nginx: Nginx
+    sshd: Sshd | None
+    more: str = ""
+    lifetime: str = "24h"
+    check: str = ""
+    rescue_after: str = "60s"
+    extra_tables: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint("127.0.0.1", self.nginx.port, "wiki.home.example")
+
+    @property
+    def configuration(self) -> Path:
+        path = self.directory / "certpush.toml"
+        path.write_text(self._toml())
+        return path
+
+    def _toml(self) -> str:
+        way = 'kind = "file"'
+        if self.sshd:
+            way = (
+                f'kind = "ssh"\nhost = "{self.sshd.host}"\nport = {self.sshd.port}\nuser = "{self.sshd.user}"\n'
+                f'identity = "file:{self.sshd.client_key_path}"\nhost_key = "{self.sshd.host_key_fingerprint}"\n'
+                f'rescue_after = "{self.rescue_after}"'
+            )
+        return f"""\
+[ca]
+url = "{self.ca.url}"
+fingerprint = "{self.ca.fingerprint}"
+provisioner = "{self.ca.provisioner}"
+password = "file:{self.directory}/password"
+
+[state]
+directory = "{self.directory}/state"
+
+[target.wiki]
+{way}
+names = ["wiki.home.example", "127.0.0.1"]
+lifetime = "{self.lifetime}"
+endpoints = ["127.0.0.1:{self.nginx.port}#wiki.home.example"]
+fullchain = "{self.directory}/wiki.crt"
+key_file = "{self.directory}/wiki.key"
+reload = ["{self.directory}/reload"]
+{self.check}
+{self.more}
+{self.extra_tables}
+"""
+
+    def fleet(self, **more) -> Fleet:
+        return Fleet.load(self.configuration, **more)
+
+    def deploy(self, *words: str, **wishes) -> Receipt:
+        with self.fleet() as fleet:
+            (receipt,) = fleet.deploy(words or ("wiki",), **wishes)
+            return receipt
+
+    def certpush(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run the command as its user does."""
+        command = [sys.executable, "-m", "certpush", "--config", str(self.configuration), *arguments]
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(self.directory), **self.environment}
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=timeout, check=False, env=environment, stdin=subprocess.DEVNULL
+        )
+
+    @property
+    def served(self) -> str:
+        return look(self.endpoint, (), datetime.now(UTC)).fingerprint
+
+    @property
+    def seen_by_clients(self) -> str:
+        """What a client that trusts the CA's root finds wrong; empty when all is well."""
+        return look(self.endpoint, read_certificates(self.ca.root_pem), datetime.now(UTC)).problem
+
+    def break_reload(self, times: int) -> None:
+        (self.directory / "broken").write_text("x" * times)
+
+
+def write_reload(directory: Path, nginx: Nginx) -> None:
+    """A reload command that fails as often as ``broken`` has letters."""
+    script = directory / "reload"
+    script.write_text(f"""\
+#!/bin/sh
+if [ -s {directory}/broken ]; then
+  left=$(cat {directory}/broken)
+  printf %s "${{left#x}}" > {directory}/broken
+  echo "nginx: [emerg] broken on purpose" >&2
+  exit 1
+fi
+exec {" ".join(nginx.reload_command)}
+""")
+    script.chmod(stat.S_IRWXU)
+
+
+@pytest.fixture(params=["ssh", "file"])
+def site(request, tmp_path: Path, real_ca) -> Iterator[Site]:
+    need("nginx", *(["sshd"] if request.param == "ssh" else []))
+    certificate, key = self_signed("made by the installer")
+    (tmp_path / "wiki.crt").write_bytes(certificate)
+    (tmp_path / "wiki.key").touch(mode=0o600)
+    (tmp_path / "wiki.key").write_bytes(key)
+    (tmp_path / "password").touch(mode=0o600)
+    (tmp_path / "password").write_text(real_ca.password + "\n")
+    with Nginx(tmp_path / "wiki.crt", tmp_path / "wiki.key") as nginx:
+        write_reload(tmp_path, nginx)
+        if request.param == "file":
+            yield Site(tmp_path, real_ca, nginx, None)
+        else:
+            with Sshd() as sshd:
+                yield Site(tmp_path, real_ca, nginx, sshd)
