@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,7 +10,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from certpush.model import JsonValue, to_pem
-from certpush.testing.authority.sealed_key import b64url, seal
+from certpush.stepca.jose import compact_json, thumbprint, to_base64url
+from certpush.testing.authority.sealed_key import seal
 
 CURRENT_P2C = 600_000
 """PBKDF2 rounds of current step tools (go.step.sm/crypto 0.77; older ones used 100 000)."""
@@ -43,13 +42,13 @@ class JwkProvisioner:
     ) -> JwkProvisioner:
         """Make one with a new P-256 key; without ``hand_out_key`` the CA does not serve the sealed key."""
         key = ec.generate_private_key(ec.SECP256R1())
-        sealed = seal(json.dumps(_private_jwk(key)).encode(), password.encode(), p2c=p2c) if hand_out_key else None
+        sealed = seal(compact_json(_private_jwk(key)), password.encode(), p2c=p2c) if hand_out_key else None
         return cls(name, password, key, sealed, claims or {})
 
     @property
     def kid(self) -> str:
         """The key's RFC 7638 thumbprint, by which tokens name it."""
-        return _thumbprint(self.key)
+        return thumbprint(self.key)
 
     def configuration(self) -> dict[str, JsonValue]:
         """How it stands in ca.json and in the listing, in step-ca's order."""
@@ -84,15 +83,10 @@ Provisioner = JwkProvisioner | X5cProvisioner
 
 def _point(key: ec.EllipticCurvePrivateKey) -> dict[str, JsonValue]:
     numbers = key.public_key().public_numbers()
-    return {"x": b64url(numbers.x.to_bytes(32, "big")), "y": b64url(numbers.y.to_bytes(32, "big"))}
-
-
-def _thumbprint(key: ec.EllipticCurvePrivateKey) -> str:
-    members = {"crv": "P-256", "kty": "EC", **_point(key)}
-    return b64url(hashlib.sha256(json.dumps(members, separators=(",", ":")).encode()).digest())
+    return {"x": to_base64url(numbers.x.to_bytes(32, "big")), "y": to_base64url(numbers.y.to_bytes(32, "big"))}
 
 
 def _private_jwk(key: ec.EllipticCurvePrivateKey) -> dict[str, JsonValue]:
     scalar = key.private_numbers().private_value.to_bytes(32, "big")
-    head: dict[str, JsonValue] = {"use": "sig", "kty": "EC", "kid": _thumbprint(key), "crv": "P-256", "alg": "ES256"}
-    return head | _point(key) | {"d": b64url(scalar)}
+    head: dict[str, JsonValue] = {"use": "sig", "kty": "EC", "kid": thumbprint(key), "crv": "P-256", "alg": "ES256"}
+    return head | _point(key) | {"d": to_base64url(scalar)}
