@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
@@ -23,3 +24,17 @@ def must_raise(wanted: type[CertpushError], complaint: str, *, unless: bool = Fa
         pytest.fail(f"{complaint}, not {type(error).__name__}: {error}", pytrace=False)
     if not unless:
         pytest.fail(f"{complaint}; it returned after {time.monotonic() - began:.1f} s as if all were well", pytrace=False)
+
+
+def what_differs(before: object, after: object) -> str:
+    """Name what changed between two snapshots, without quoting contents, which may be keys."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        changed = [f"{key} is {_change(key, before, after)}" for key in {**before, **after} if before.get(key) != after.get(key)]
+        return "; ".join(sorted(changed)[:10])
+    return "compare TargetCase.snapshot() before and after"
+
+
+def _change(key: object, before: Mapping[Any, object], after: Mapping[Any, object]) -> str:
+    if key not in before:
+        return "new"
+    return "changed" if key in after else "gone"

@@ -11,6 +11,7 @@ from certpush.errors import CertpushError, NoWayBack
 from certpush.model import CertificateBundle, Expected, Staged
 from certpush.target import Reversible, Target
 from certpush.testing.contract.bench import AnyBench
+from certpush.testing.contract.demands import what_differs
 
 
 class GoingBack:
@@ -68,7 +69,8 @@ class GoingBack:
         new = bench.switch(bench.mint())
         bench.open().rollback(new.before, new.staged, bench.previous(old))
         bench.expect_served(old.bundle.fingerprint, "rollback() does not bring the old certificate back")
-        assert bench.snapshot() == before, "rollback() left something of the failed attempt on the device"
+        now = bench.snapshot()
+        assert now == before, f"rollback() left something of the failed attempt on the device: {what_differs(before, now)}"
 
     def test_the_same_certificate_can_be_deployed_after_a_rollback(self, bench: AnyBench) -> None:
         """A failed deployment is repeated with the same certificate, not with a new one."""

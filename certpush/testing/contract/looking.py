@@ -10,6 +10,7 @@ from certpush.errors import ConfigError
 from certpush.kit.settings import Settings, convert
 from certpush.model import CertificateRequest, Endpoint, Finding, Installed, KeySpec, Secret
 from certpush.testing.contract.bench import AnyBench
+from certpush.testing.contract.demands import what_differs
 
 
 class KindAndLooks:
@@ -40,7 +41,8 @@ class KindAndLooks:
         before = bench.snapshot()
         target = bench.open()
         first, again = target.inspect(), target.inspect()
-        assert bench.snapshot() == before, "inspect() changed something on the device"
+        now = bench.snapshot()
+        assert now == before, f"inspect() changed something on the device: {what_differs(before, now)}"
         assert first == again == bench.inspect(), "inspect() answers differently although nothing changed"
 
     def test_preflight_and_changes_change_nothing(self, bench: AnyBench) -> None:
@@ -50,7 +52,8 @@ class KindAndLooks:
         before = bench.snapshot()
         target = bench.open()
         findings, changes = target.preflight(request), target.changes(request)
-        assert bench.snapshot() == before, "preflight() or changes() changed something on the device"
+        now = bench.snapshot()
+        assert now == before, f"preflight() or changes() changed something on the device: {what_differs(before, now)}"
         assert all(isinstance(one, Finding) for one in findings), "preflight() gives Findings"
         assert all("\n" not in one for one in changes), "changes() gives lines of text"
 
