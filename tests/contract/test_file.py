@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from certpush.model import Endpoint, KeySpec, Secret, parse_name
+from certpush.model import Endpoint, Secret
+from certpush.testing.authority import Authority
 from certpush.testing.contract import TargetCase, TargetContract
 from certpush.testing.lab.nginx import Nginx
-from certpush.testing.minting import minter
 from certpush_file import certpush_target
 from certpush_file.settings import FileSettings
 from contract.files_on_disk import Reload, everything_in, plant, write_pair
@@ -67,7 +67,7 @@ class TestBehindNginx(TargetContract):
     @pytest.fixture
     def target_case(self, tmp_path: Path, folder: Path) -> Iterator[TargetCase[FileSettings]]:
         fullchain, key = folder / "svc.crt", folder / "svc.key"
-        write_pair(minter()((parse_name("before.example"),), KeySpec.EC_P256), fullchain, key)
+        write_pair(Authority("Before").issue("before.example"), fullchain, key)
         with Nginx(fullchain, key) as nginx:
             reload = Reload(tmp_path, nginx.reload_command)
             settings = FileSettings(fullchain=str(fullchain), key_file=str(key), check=tuple(nginx.check_command), reload=reload.command)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from certpush.model import CertificateBundle, CertificateRequest, Expected, Installed, KeySpec, Secret, Staged, parse_name
+from certpush.model import CertificateBundle, CertificateRequest, Expected, Installed, Secret, Staged, parse_name
 from certpush.target import Target
+from certpush.testing.authority import Authority
 from certpush.testing.device import TOKEN
 from certpush.testing.faulty import Fault, Verb
 from certpush.testing.memory import Exit, FaultyTarget, Hang, Lie, MemoryDevice, MemorySettings, MemoryTarget, Raise
-from certpush.testing.minting import minter
 
 REQUEST = CertificateRequest((parse_name("127.0.0.1"),))
 
@@ -23,7 +23,7 @@ def device(tmp_path: Path) -> MemoryDevice:
 
 @pytest.fixture
 def bundle() -> CertificateBundle:
-    return minter()(REQUEST.names, KeySpec.EC_P256)
+    return Authority().issue(*REQUEST.names)
 
 
 def faulty(device: MemoryDevice, at: Verb, fault: Fault, times: int | None = None) -> FaultyTarget:

@@ -15,12 +15,11 @@ import pytest
 from certpush.errors import NoWayBack, RescueFired, TargetAuthFailed, TargetRefused, TargetUnreachable
 from certpush.kit.settings import Duration
 from certpush.kit.tls import look, utc_now
-from certpush.model import CertificateBundle, Endpoint, Expected, Installed, KeySpec, Secret, parse_name
+from certpush.model import CertificateBundle, Endpoint, Expected, Installed, Secret
+from certpush.testing.authority import Authority
 from certpush.testing.device import DEFAULT, TOKEN, DeviceRefuses, Stored
 from certpush.testing.memory import MemoryDevice, MemorySettings, MemoryTarget, Reload
-from certpush.testing.minting import minter
 
-NAMES = (parse_name("127.0.0.1"),)
 MINUTE = timedelta(minutes=1)
 
 
@@ -32,8 +31,8 @@ def device(tmp_path: Path) -> Iterator[MemoryDevice]:
 
 @pytest.fixture
 def bundles() -> list[CertificateBundle]:
-    mint = minter()
-    return [mint(NAMES, KeySpec.EC_P256) for _ in range(2)]
+    authority = Authority()
+    return [authority.issue("127.0.0.1") for _ in range(2)]
 
 
 def target_of(device: MemoryDevice, *, rescue_after: Duration | None = None, token: str = TOKEN) -> MemoryTarget:

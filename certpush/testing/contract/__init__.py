@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from certpush.testing.authority import Authority
 from certpush.testing.contract.bench import AnyBench, Bench
 from certpush.testing.contract.case import TargetCase
 from certpush.testing.contract.going_back import GoingBack
@@ -28,7 +29,6 @@ from certpush.testing.contract.looking import KindAndLooks
 from certpush.testing.contract.rescue import Rescue
 from certpush.testing.contract.secrecy import EndsAndSecrets
 from certpush.testing.contract.switching import Switching
-from certpush.testing.minting import minter
 
 __all__ = ["TargetCase", "TargetContract"]
 
@@ -44,6 +44,6 @@ class TargetContract(KindAndLooks, Switching, Rescue, GoingBack, EndsAndSecrets)
     @pytest.fixture
     def bench(self, target_case: TargetCase[Any]) -> Iterator[AnyBench]:
         """Give the bench that opens, watches and closes targets."""
-        bench = Bench(target_case, minter())
+        bench = Bench(target_case, Authority("Contract"))
         yield bench
         bench.end()

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import pytest
@@ -24,12 +25,11 @@ from certpush.model import (
     KeySpec,
     PrivateKey,
     Staged,
-    parse_name,
 )
 from certpush.target import Reversible
+from certpush.testing.authority import Authority
 from certpush.testing.contract.case import TargetCase
 from certpush.testing.contract.watched import Watched
-from certpush.testing.minting import Mint
 
 S = TypeVar("S", bound=Settings)
 
@@ -46,18 +46,24 @@ class Deployed:
 class Bench(Generic[S]):
     """One case on trial. Every instance that it opens is a fresh one, given what a dead one would have written down."""
 
-    def __init__(self, case: TargetCase[S], mint: Mint) -> None:
+    def __init__(self, case: TargetCase[S], authority: Authority) -> None:
         self.case = case
         self.kind = case.kind
         self.minted: list[CertificateBundle] = []
-        self._mint = mint
+        self._authority = authority
         self._opened: list[Watched] = []
 
     # --- making things --------------------------------------------------------------------
 
-    def mint(self, key: KeySpec | None = None) -> CertificateBundle:
-        """Make a new certificate of the kind of key that the target accepts, or of this one."""
-        bundle = self._mint(tuple(parse_name(one) for one in self.case.names), key or self._usual_key())
+    def mint(self, spec: KeySpec | None = None, *, intermediate: bool = True) -> CertificateBundle:
+        """Make a new certificate with the kind of key that the target accepts, or with this one."""
+        return self._note(self._authority.issue(*self.case.names, key=_new_key(spec or self._usual_key()), intermediate=intermediate))
+
+    def mint_expired(self) -> CertificateBundle:
+        """Make a certificate that ended an hour ago."""
+        return self._note(self._authority.expired(*self.case.names, key=_new_key(self._usual_key())))
+
+    def _note(self, bundle: CertificateBundle) -> CertificateBundle:
         self.minted.append(bundle)
         return bundle
 
@@ -173,6 +179,16 @@ class Bench(Generic[S]):
 
 
 AnyBench: TypeAlias = Bench[Any]
+
+
+@cache
+def _slow_key(spec: KeySpec) -> PrivateKey:
+    return PrivateKey.generate(spec)
+
+
+def _new_key(spec: KeySpec) -> PrivateKey:
+    # RSA takes up to seconds; another certificate for the same key is as good a test.
+    return _slow_key(spec) if spec.startswith("rsa") else PrivateKey.generate(spec)
 
 
 def _last_of(looks: Iterator[str | None], enough: Callable[[list[str | None]], bool]) -> list[str | None]:

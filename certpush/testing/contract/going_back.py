@@ -47,6 +47,19 @@ class GoingBack:
         bench.open().rollback(new.before, new.staged, old.bundle)
         bench.expect_served(old.bundle.fingerprint, "rollback() with the former pair does not bring it back")
 
+    def test_rollback_brings_back_an_expired_one_too(self, bench: AnyBench) -> None:
+        """Where renewal came late the old one has ended; it is still better than one that nobody has seen work."""
+        _need_a_way_back(bench)
+        ended = bench.mint_expired()
+        try:
+            bench.switch(ended)
+        except CertpushError:
+            pytest.skip("this device takes no expired certificate, so it cannot have one")
+        old = bench.deploy(ended)
+        new = bench.switch(bench.mint())
+        bench.open().rollback(new.before, new.staged, bench.previous(old))
+        bench.expect_served(ended.fingerprint, "rollback() does not bring the old certificate back, because it has expired")
+
     def test_rollback_after_a_half_done_switch(self, bench: AnyBench) -> None:
         """The common case: the device accepted the certificate and stumbled over serving it."""
         _need_a_way_back(bench)

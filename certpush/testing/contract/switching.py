@@ -84,3 +84,9 @@ class Switching:
             bench.expect_served(old.bundle.fingerprint, f"a {spec} key was refused only after the switch")
         else:
             bench.expect_served(new.fingerprint, f"a {spec} key was neither refused nor served")
+
+    def test_a_certificate_without_intermediates_is_deployed_too(self, bench: AnyBench) -> None:
+        """A small CA may sign with its root."""
+        alone = bench.mint(intermediate=False)
+        bench.switch(alone)
+        bench.expect_served(alone.fingerprint, "a certificate without intermediates is not served")

@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import UTC, datetime
 
 from certpush.errors import RescueFired, TargetRefused
-from certpush.model import CertificateBundle, Expected, Installed, Staged
+from certpush.model import CertificateBundle, Expected, Installed, Staged, read_certificates
 from certpush.testing.faults.fault import Fault
 from certpush.testing.memory import MemoryTarget
 
@@ -65,6 +66,17 @@ class RefusesTheFormerPair(MemoryTarget):
     def rollback(self, to: Installed, staged: Staged | None, previous: CertificateBundle | None) -> Expected:
         if previous is not None:
             raise TargetRefused("a certificate of that name exists already")
+        return super().rollback(to, staged, previous)
+
+
+class RefusesAnExpiredWayBack(MemoryTarget):
+    """Checks the old certificate's dates on the way back, and leaves the device with the failed one."""
+
+    def rollback(self, to: Installed, staged: Staged | None, previous: CertificateBundle | None) -> Expected:
+        with self._talk() as device:
+            old = device.certificates().get(str(to.handle["id"]))
+            if old and read_certificates(old.fullchain.encode())[0].not_valid_after_utc < datetime.now(UTC):
+                return Expected.leaf(to.fingerprint)
         return super().rollback(to, staged, previous)
 
 
@@ -217,6 +229,7 @@ FAULTS = (
     Fault(SaysThatNothingIsServed, f"{_BACK}[stage]", "rollback() must say that the old leaf is served then"),
     Fault(RollsBackOnlyOnce, "test_rollback_twice_is_harmless", "no such certificate"),
     Fault(RefusesTheFormerPair, "test_rollback_takes_the_former_pair_when_it_is_given", "exists already"),
+    Fault(RefusesAnExpiredWayBack, "test_rollback_brings_back_an_expired_one_too", "because it has expired"),
     Fault(BelievesAHalfDoneSwitch, "test_rollback_after_a_half_done_switch", "rollback() left the new one configured"),
     Fault(LeavesTheFailedAttempt, "test_rollback_leaves_nothing_of_the_failed_attempt", "rollback() left something of the failed attempt"),
     Fault(NeverTriesAgain, "test_the_same_certificate_can_be_deployed_after_a_rollback", "this certificate has failed before"),

@@ -154,6 +154,14 @@ class InstallsTheLeafAlone(MemoryTarget):
         return Staged({"id": bundle.fingerprint})
 
 
+class NeedsAnIntermediate(MemoryTarget):
+    """Takes for granted that there is one."""
+
+    def stage(self, bundle: CertificateBundle) -> Staged:
+        assert bundle.chain[0].subject
+        return super().stage(bundle)
+
+
 class RefusesAKeyThatItAccepts(MemoryTarget):
     """Says that it accepts every key, and cannot take RSA."""
 
@@ -207,6 +215,7 @@ FAULTS = (
     Fault(ActivatesOnlyOnce, "test_activate_is_repeatable", "the certificate is active already"),
     Fault(ActivatesOnTheSameInstanceOnly, "test_a_fresh_instance_carries_on_for_a_dead_one", "the new certificate is not served"),
     Fault(InstallsTheLeafAlone, "test_the_chain_is_served_completely", "install fullchain_pem, not the leaf alone"),
+    Fault(NeedsAnIntermediate, "test_a_certificate_without_intermediates_is_deployed_too", "stage() let IndexError escape"),
     Fault(RefusesAKeyThatItAccepts, "test_every_key_is_deployed_or_refused_cleanly[rsa-2048]", "accepted_keys names rsa-2048, but"),
     Fault(
         RefusesAKeyTooLate,
