@@ -1,0 +1,150 @@
+"""docs/plugins.md is a plugin, its test and its packaging: what stands there is run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from certpush.model import Secret
+from certpush.plugins import RESERVED_NAMES, PluginLoader
+
+GUIDE = Path(__file__).parents[2] / "docs" / "plugins.md"
+
+# The vendor's client and the fake device that the guide takes for granted, on top of the memory device.
+CLIENT = '''
+from dataclasses import dataclass
+from pathlib import Path
+from certpush.testing.device import DeviceGone, DeviceRefuses, MemoryDevice
+
+STATE = Path(__file__).with_name("nas.json")
+
+class NasOffline(Exception): ...
+class NasRefused(Exception): ...
+
+@dataclass
+class Active:
+    id: str
+    sha256: str
+
+class NasClient:
+    """What the maker of the NAS gives."""
+
+    def __init__(self, host: str, token: str, *, timeout: float) -> None:
+        self._host, self._token = host, token
+
+    def _device(self) -> MemoryDevice:
+        if self._host != "127.0.0.1":
+            raise NasOffline(f"no route to {self._host}")
+        device = MemoryDevice.at(STATE)
+        device.login(self._token)
+        return device
+
+    def active_certificate(self) -> Active | None:
+        device = self._device()
+        id_ = device.selected()
+        return Active(id_, device.certificates()[id_].fingerprint) if id_ else None
+
+    def upload(self, name: str, fullchain: bytes, key: bytes) -> str:
+        self._device().put(name, fullchain, key, by="certpush")
+        return name
+
+    def select(self, id_: str) -> None:
+        device = self._device()
+        device.select(id_ or None)
+        try:
+            device.reload()
+        except DeviceRefuses as error:
+            raise NasRefused(str(error)) from error
+
+    def delete(self, id_: str) -> None:
+        self._device().remove(id_)
+'''
+
+CONFTEST = """
+import contextlib
+import pytest
+from acme_nas_client import STATE
+from certpush.testing.memory import MemoryDevice, Reload
+
+@pytest.fixture
+def fake_nas():
+    STATE.unlink(missing_ok=True)
+    with MemoryDevice(STATE, token="s3cret-token") as device:
+        yield Knobs(device)
+
+class Knobs:
+    def __init__(self, device):
+        self.device = device
+        self.port = device.port()
+
+    def dump(self):
+        state = self.device.snapshot()
+        return (state.store, state.selected, state.loaded)
+
+    @contextlib.contextmanager
+    def reload_fails(self):
+        self.device.break_reload(Reload.REFUSED)
+        yield
+        self.device.break_reload(Reload.WORKS)
+"""
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Path:
+    """The guide's plugin, laid down as pip would."""
+    code, test, observer = blocks("python")
+    project = tomllib.loads(blocks("toml")[0])["project"]
+    (tmp_path / "certpush_acme_nas.py").write_text(code)
+    (tmp_path / "test_acme_nas.py").write_text(test)
+    (tmp_path / "chat_observer.py").write_text(observer)
+    (tmp_path / "acme_nas_client.py").write_text(CLIENT)
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers\nfilterwarnings = error\n")
+    info = tmp_path / f"{project['name']}-{project['version']}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
+    entry_points = {**project["entry-points"]["certpush"], "chat": "chat_observer"}
+    (info / "entry_points.txt").write_text("[certpush]\n" + "".join(f"{name} = {module}\n" for name, module in entry_points.items()))
+    return tmp_path
+
+
+def test_the_plugin_of_the_guide_keeps_the_contract(plugin: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_acme_nas.py"],
+        cwd=plugin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=55,
+    )
+    assert ran.returncode == 0, ran.stdout
+    passed = re.search(r"(\d+) passed", ran.stdout)
+    assert passed is not None
+    assert int(passed[1]) > 40
+
+
+def test_the_plugin_of_the_guide_is_found_by_its_entry_point(plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(plugin))
+    loader = PluginLoader()
+    kind = loader.load_kind("acme-nas")
+    opened = kind.open(kind.settings(host="nas.lan", token=Secret("x")))
+    assert [str(one) for one in opened.endpoints()] == ["nas.lan:443"]
+    assert loader.load_observer("chat").__name__ == "say"
+    for module in ("certpush_acme_nas", "acme_nas_client", "chat_observer"):
+        monkeypatch.delitem(sys.modules, module)
+
+
+def test_the_guide_names_all_reserved_kinds_and_every_verb() -> None:
+    text = GUIDE.read_text()
+    assert [name for name in RESERVED_NAMES if f"`{name}`" not in text] == []
+    verbs = ("inspect", "preflight", "changes", "stage", "activate", "confirm", "rollback", "endpoints", "tidy", "close")
+    assert [verb for verb in verbs if f"| `{verb}(" not in text] == []
