@@ -1,74 +1,242 @@
-"""A refusal of the CA, in words that say what to do next. The texts are step-ca's (v0.30)."""
+"""Every refusal that step-ca (v0.30) is known to give, in words that say what to do next."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 
-from certpush.errors import IssuerRefused
+from certpush.kit.settings import format_duration
+from certpush.stepca.advice import allow_longer, allow_shorter
+from certpush.stepca.durations import parse_go_duration, parse_go_time
+from certpush.stepca.refusal import GENERIC_401, Asked, CaRefusal, Explain, Explained, Rule
+
+_DEFAULT_BACKDATE = timedelta(minutes=1)
+_LOG = "look for the request-id in the CA's log"
+_REPORT = "this should not happen: please report it, with the line of the CA's log that has the request-id"
+_FRESH = "get a new certificate with the provisioner's password instead"
+_RENEWING = ("renew", "rekey")
 
 
-class CaRefusal(IssuerRefused):
-    """The CA answered no: ``status`` and ``text`` are its own, ``request_id`` finds the reason in its log."""
+def _always(what: str, hint: str, *, retryable: bool = False) -> Explain:
+    def explain(match: re.Match[str], _: Asked) -> Explained:
+        return Explained(match.expand(what), match.expand(hint), retryable)
 
-    def __init__(self, message: str, *, status: int, text: str, request_id: str, hint: str = "", retryable: bool = False) -> None:
-        super().__init__(f"{message} (request-id={request_id})", hint=hint, retryable=retryable)
-        self.status = status
-        self.text = text
-        self.request_id = request_id
-
-    @property
-    def says_nothing(self) -> bool:
-        """Whether it is the one text that step-ca has for every failed authentication."""
-        return self.status == 401 and self.text.startswith(GENERIC_401)
+    return explain
 
 
-GENERIC_401 = "The request lacked necessary authorization to be completed. Please see"
+def _rule(status: int, text: str, what: str, hint: str, *, on: tuple[str, ...] = (), retryable: bool = False) -> Rule:
+    return Rule(status, re.compile(text), _always(what, hint, retryable=retryable), on)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What was asked for, as far as the explanation of a refusal needs it."""
-
-    what: str
-    """The request line: ``POST https://ca.example.com/sign``."""
-    lifetime: timedelta | None = None
-    provisioner: str = ""
-
-    @property
-    def route(self) -> str:
-        """The last part of the path: ``sign``, ``renew``."""
-        return self.what.rpartition("/")[2]
+# --- lifetimes --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """What happened and what to do; ``retryable`` where waiting may help."""
+def _too_long(match: re.Match[str], asked: Asked) -> Explained | None:
+    try:
+        requested, maximum = parse_go_duration(match[1]), parse_go_duration(match[2])
+    except ValueError:
+        return None
+    # Both numbers have the backdate in them (1m unless ca.json says otherwise), and we know what was asked for.
+    wanted = asked.lifetime or requested - _DEFAULT_BACKDATE
+    allowed = maximum - (requested - wanted)
+    return Explained(
+        f"{format_duration(wanted)} was asked for, and the CA allows {format_duration(allowed)} at most",
+        f"ask for {format_duration(allowed)} or less; {allow_longer(wanted, asked.provisioner)}",
+    )
 
-    what: str
-    hint: str
-    retryable: bool = False
+
+def _too_short(match: re.Match[str], asked: Asked) -> Explained | None:
+    try:
+        requested, minimum = parse_go_duration(match[1]), parse_go_duration(match[2])
+    except ValueError:
+        return None
+    wanted = asked.lifetime or requested - _DEFAULT_BACKDATE
+    return Explained(
+        f"{format_duration(wanted)} was asked for, and the CA allows no less than {format_duration(minimum)}",
+        f"ask for {format_duration(minimum)} or more; {allow_shorter(wanted, asked.provisioner)}",
+    )
 
 
-Explain = Callable[[re.Match[str], Asked], Explained | None]
+def _credential_ends(match: re.Match[str], _: Asked) -> Explained | None:
+    try:
+        ends = parse_go_time(match[1])
+    except ValueError:
+        return None
+    return Explained(
+        f"the certificate of x5c_certificate ends on {ends:%Y-%m-%d %H:%M:%S} UTC, before the one asked for would",
+        "renew the x5c_certificate, or ask for a shorter lifetime",
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """How to explain the refusals with this status (0: any) and text, on these routes (none named: on all)."""
+_LIFETIMES = (
+    Rule(403, re.compile(r"requested duration of (\S+) is more than the authorized maximum certificate duration of (\S+?)\.?$"), _too_long),
+    Rule(
+        403, re.compile(r"requested duration of (\S+) is less than the authorized minimum certificate duration of (\S+?)\.?$"), _too_short
+    ),
+    Rule(403, re.compile(r"is after the expiration of the provisioning credential \((.+?)\)"), _credential_ends),
+    _rule(
+        400,
+        r"notAfter cannot be in the past; na=(.+?)\.?$",
+        r"the end asked for (\1) is in the past by the CA's clock",
+        "compare this machine's clock with the CA's",
+    ),
+)
 
-    status: int
-    text: re.Pattern[str]
-    explain: Explain
-    routes: tuple[str, ...] = ()
+# --- what a certificate may hold --------------------------------------------------------------
+
+_CONTENT = (
+    _rule(
+        403,
+        r"does not contain the valid (DNS names|IP addresses|email addresses|URIs|common name) - got (.+), want (.+?)\.?$",
+        r"the \1 of the signing request (\2) are not those of its token (\3)",
+        _REPORT,
+    ),
+    _rule(403, r"RSA key must be at least (\d+) bits", r"the RSA key is weaker than \1 bits", 'write key = "rsa-2048" or better'),
+    _rule(403, r"certificate request fingerprint does not match", "the token was made for another signing request", _REPORT),
+    _rule(
+        403,
+        r'(dns|ip|email|uri|cn) name "(.+)" not allowed',
+        r"the CA's policy does not allow the name \2",
+        'take the name out, or allow it in ca.json: "authority": {"policy": {"x509": {"allow": ...}}}',
+    ),
+)
+
+# --- signing ----------------------------------------------------------------------------------
+
+_SIGNING = (
+    _rule(
+        401,
+        r'provisioner "(.*)" is disabled due to an initialization error',
+        r"the provisioner \1 did not start on the CA",
+        "`certpush ca provisioners` shows why; mend it on the CA and restart step-ca",
+    ),
+    _rule(400, r"missing csr", "the CA found no signing request in what was sent", _REPORT),
+    _rule(400, r"missing ott\.", "the CA found no token in what was sent", _REPORT),
+    _rule(400, r"invalid csr", "the signature of the signing request is wrong", _REPORT),
+    _rule(
+        400,
+        r"error decoding json",
+        "the CA could not read the request: a key, name or lifetime of a form that it does not know",
+        'try key = "ec-p256"; the real reason stands in the CA\'s log beside the request-id',
+    ),
+    _rule(400, r"limit '(.*)' is not an integer", r"the CA does not take \1 as a number of provisioners", _REPORT),
+)
+
+# --- renewing ---------------------------------------------------------------------------------
+
+_RENEWAL = (
+    _rule(400, r"missing client certificate", "the CA saw no client certificate", "a proxy in between ends TLS; go to the CA directly"),
+    _rule(
+        401,
+        r"certificate expired on (.+?)\.?$",
+        r"the certificate expired on \1, and the CA does not renew expired ones",
+        f'{_FRESH}, or set "allowRenewalAfterExpiry": true in the claims of the provisioner',
+    ),
+    _rule(401, r"renew token: invalid subject claim", "the renewal token names another subject than the certificate", _REPORT),
+    _rule(
+        401,
+        r"renew token: token is expired",
+        "the renewal token had expired by the CA's clock",
+        "compare this machine's clock with the CA's",
+    ),
+    _rule(401, r"renew token: invalid issuer claim", "the CA does not take certpush as the issuer of a renewal token", _FRESH),
+    _rule(
+        500,
+        r"renew token: invalid audience claim",
+        "the renewal token addresses the CA by a name that is not its own",
+        'use one of "dnsNames" of ca.json in url',
+    ),
+    _rule(401, r"error validating renew token", "the CA does not recognise the certificate's chain", f"was it issued by this CA? {_FRESH}"),
+    _rule(
+        500,
+        r"error validating renew token",
+        "the renewal token is not signed by the certificate's key",
+        f"do key and certificate belong together? {_FRESH}",
+    ),
+    Rule(
+        401,
+        re.compile(GENERIC_401),
+        _always(
+            "the CA does not renew this certificate: renewal is disabled for its provisioner, the provisioner is gone, or it was revoked",
+            _FRESH,
+        ),
+        _RENEWING,
+    ),
+)
+
+# --- revoking ---------------------------------------------------------------------------------
+
+_REVOKING = (
+    _rule(400, r"missing serial", "the CA found no serial number in what was sent", _REPORT),
+    _rule(400, r"'(.*)' is not a valid serial number", r"\1 is no serial number", "write it in decimal, or in hex with 0x in front"),
+    _rule(400, r"reasonCode out of bounds", "the CA does not know this reason code", "use 0 to 10 (RFC 5280), such as 4 for superseded"),
+    _rule(400, r"missing ott or client certificate", "the CA found no token in what was sent", _REPORT),
+    _rule(
+        400,
+        r"serial number '(\d+)' is already revoked",
+        r"the certificate with serial number \1 is already revoked",
+        "nothing is left to do",
+    ),
+    _rule(403, r"request serial number .* and token subject .* do not match", "the token is for another serial number", _REPORT),
+    _rule(
+        403,
+        r"request serial number .* and certificate serial number .* do not match",
+        "only the very certificate can revoke itself",
+        _REPORT,
+    ),
+    _rule(
+        501,
+        r"requested method is not implemented",
+        "the CA cannot do this",
+        'revoking needs a database: "db" in ca.json; /intermediates needs a current step-ca',
+    ),
+)
+
+# --- the rest ---------------------------------------------------------------------------------
+
+_OTHERS = (
+    _rule(
+        404,
+        r'root certificate with fingerprint "(\w+)" was not found',
+        r"the CA has no root with the fingerprint \1",
+        "compare it with: step certificate fingerprint root_ca.crt, on the CA",
+    ),
+    _rule(
+        404,
+        r"requested resource could not be found",
+        "the CA does not hand out the key of this provisioner",
+        "give the private key yourself: provisioner_key = the path of its JWK file",
+        on=("encrypted-key",),
+    ),
+    _rule(404, r"requested resource could not be found", "the CA does not know it", _LOG),
+    _rule(
+        404, r"unexpected HTTP status code - '404'", "the CA publishes no revocation list", 'enable it in ca.json: "crl": {"enabled": true}'
+    ),
+    _rule(404, r"404 page not found", "there is no such route", "is this a step-ca, and not older than 0.20?"),
+    _rule(405, r"^$", "the CA does not take this method here", "is this a step-ca?"),
+    _rule(431, r"", "the CA finds the request's headers too large", _REPORT),
+    _rule(404, r"provisioner (\S+) not found", r"the CA has no provisioner \1", "`certpush ca provisioners` lists them"),
+    _rule(
+        0,
+        r"client lacks sufficient authorization|anti-replay nonce|request message was malformed|attempted to finalize an order"
+        r"|server experienced an internal error",
+        "this is the ACME part of the CA, which certpush does not speak",
+        "choose a JWK or X5C provisioner",
+    ),
+    _rule(
+        500,
+        r"encountered an Internal Server Error",
+        "the CA failed",
+        f"{_LOG}; a name with letters that are not ASCII does this, and so does trouble with the CA's database",
+        retryable=True,
+    ),
+)
+
+RULES: tuple[Rule, ...] = (*_LIFETIMES, *_CONTENT, *_SIGNING, *_RENEWAL, *_REVOKING, *_OTHERS)
 
 
 def explain(status: int, text: str, request_id: str, asked: Asked) -> CaRefusal:
     """Put a refusal into words; one that nobody has seen yet is given as the CA wrote it."""
-    from certpush.stepca.refusal_rules import RULES
-
     for rule in RULES:
         match = rule.text.search(text)
         if match and rule.status in (0, status) and (not rule.routes or asked.route in rule.routes):

@@ -1,0 +1,167 @@
+"""Reusing an existing ``step ca bootstrap``: $STEPPATH with or without contexts, and the STEP_* variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+from cryptography import x509
+
+from certpush.errors import BundleInvalid, ConfigError, RootMismatch
+from certpush.model import Secret, fingerprint, read_certificates
+from certpush.references import read_private_file
+from certpush.stepca.address import CaAddress, normalised_fingerprint
+from certpush.stepca.settings import CaSettings
+
+_MAX_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class StepDefaults:
+    """What the ``step`` command would use when not told otherwise."""
+
+    url: str | None = None
+    fingerprint: str | None = None
+    root: Path | None = None
+    provisioner: str | None = None
+    password_file: Path | None = None
+
+
+def read_steppath(environ: Mapping[str, str], home: Path, context: str | None = None) -> StepDefaults | None:
+    """Read what ``step`` was set up with; None where it was not. STEP_* variables outdo files, as they do for ``step``.
+
+    Raises:
+        ConfigError: a file is broken or cannot be read, or there is no such context.
+
+    """
+    base = Path(environ.get("STEPPATH") or home / ".step")
+    folder, values = _settings_of(base, context or environ.get("STEP_CONTEXT"))
+    for key in ("ca-url", "fingerprint", "root", "provisioner", "password-file"):
+        from_environment = environ.get("STEP_" + key.upper().replace("-", "_"))
+        if from_environment:
+            values[key] = from_environment
+    if not values:
+        return None
+    return StepDefaults(
+        url=values.get("ca-url"),
+        fingerprint=values.get("fingerprint") or None,
+        root=_root_file(folder, values.get("root")),
+        provisioner=values.get("provisioner"),
+        password_file=folder / values["password-file"] if values.get("password-file") else None,
+    )
+
+
+def _settings_of(base: Path, context: str | None) -> tuple[Path, dict[str, str]]:
+    contexts = _read_table(base / "contexts.json")
+    if context is None and contexts:
+        context = _text(_read_table(base / "current-context.json").get("context"))
+    if context is None:
+        return base, _read_texts(base / "config" / "defaults.json")
+    chosen = contexts.get(context)
+    if not isinstance(chosen, dict):
+        known = f"there are: {', '.join(contexts)}" if contexts else "`step context list` shows them"
+        raise ConfigError(f"{base}: there is no step context {context!a}", hint=known)
+    authority = base / "authorities" / (_text(chosen.get("authority")) or context)
+    profile = base / "profiles" / (_text(chosen.get("profile")) or context)
+    # Values of the profile outdo those of the authority.
+    return authority, _read_texts(authority / "config" / "defaults.json") | _read_texts(profile / "config" / "defaults.json")
+
+
+def _root_file(folder: Path, named: str | None) -> Path | None:
+    if named:
+        return folder / named
+    usual = folder / "certs" / "root_ca.crt"
+    return usual if usual.is_file() else None
+
+
+def _read_texts(path: Path) -> dict[str, str]:
+    return {key: value for key, value in _read_table(path).items() if isinstance(value, str) and value}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _read_table(path: Path) -> dict[str, Any]:
+    try:
+        content = msgspec.json.decode(_read(path), type=dict[str, Any])
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", hint=_MODES) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise ConfigError(f"{path} is not a JSON table", hint="mend it, or run `step ca bootstrap` again") from None
+    return content
+
+
+_MODES = "step makes its directories 0700 and certificates 0600: let the user who runs certpush read it, or give a copy"
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_MAX_BYTES)
+
+
+# --- what certpush makes of it ----------------------------------------------------------------
+
+
+def with_defaults(settings: CaSettings, defaults: StepDefaults | None) -> CaSettings:
+    """Fill what the configuration leaves out; the defaults of another CA are not mixed in.
+
+    Raises:
+        ConfigError: the password file cannot be read safely.
+
+    """
+    if defaults is None or not _same_ca(settings, defaults):
+        return settings
+    more: dict[str, object] = {}
+    if settings.url is None:
+        more["url"] = defaults.url
+    if settings.root is None and settings.fingerprint is None:
+        more |= {"fingerprint": defaults.fingerprint, "root": str(defaults.root) if defaults.root else None}
+    if settings.provisioner is None:
+        more["provisioner"] = defaults.provisioner
+    if defaults.password_file and not _has_a_way(settings):
+        more["password"] = Secret(read_private_file(defaults.password_file).rstrip())
+    return cast("CaSettings", msgspec.structs.replace(cast("Any", settings), **more))
+
+
+def is_complete(settings: CaSettings) -> bool:
+    """Whether nothing is left out that ``with_defaults`` could fill."""
+    known = settings.root is not None or settings.fingerprint is not None
+    return settings.url is not None and known and settings.provisioner is not None and _has_a_way(settings)
+
+
+def _same_ca(settings: CaSettings, defaults: StepDefaults) -> bool:
+    if settings.url is None:
+        return True
+    return defaults.url is not None and CaAddress.parse(settings.url) == CaAddress.parse(defaults.url)
+
+
+def _has_a_way(settings: CaSettings) -> bool:
+    return any((settings.password, settings.x5c_certificate, settings.provisioner_key, settings.token))
+
+
+def read_root_file(path: Path, wanted: str | None) -> tuple[x509.Certificate, ...]:
+    """Read the roots to trust; where a fingerprint is known too, one of them must have it.
+
+    Raises:
+        ConfigError: the file cannot be read.
+        RootMismatch: file and fingerprint do not agree.
+
+    """
+    try:
+        roots = read_certificates(_read(path))
+    except OSError as error:
+        raise ConfigError(f"the CA's root file {path} cannot be read: {error.strerror}", hint=_MODES) from None
+    except BundleInvalid as error:
+        raise ConfigError(f"the CA's root file {path}: {error.message}", hint="it holds the root's certificate as PEM") from None
+    if wanted and normalised_fingerprint(wanted) not in {fingerprint(root) for root in roots}:
+        raise RootMismatch(
+            f"the root file {path} has the fingerprint {fingerprint(roots[0])}, and {normalised_fingerprint(wanted)} is configured",
+            hint="one of the two is of another CA: compare with `step certificate fingerprint root_ca.crt` on the CA",
+        )
+    return roots

@@ -1,0 +1,101 @@
+"""Before a CA is trusted: fetching its root by fingerprint, and finding out why its certificate was not accepted.
+
+Nothing secret is ever sent from here. What is read without trust is either checked by its
+fingerprint, or used for the text of a refusal alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import datetime, timedelta
+
+from cryptography import x509
+
+from certpush.errors import CertpushError, ClockSkew, RootMismatch
+from certpush.model import fingerprint, to_pem
+from certpush.stepca import wire
+from certpush.stepca.address import CaAddress
+from certpush.stepca.allowance import PinnedContext
+from certpush.stepca.answers import accepted
+from certpush.stepca.durations import format_moment
+from certpush.stepca.refusal import Asked
+from certpush.stepca.tokens import Clock, own_names
+from certpush.stepca.transport import Transport
+from certpush.stepca.transport_errors import OutsideValidity, WrongName
+
+MOST_SKEW = timedelta(seconds=30)
+"""step-ca gives tokens 60 s of leeway; half of that is left for the way."""
+
+
+def fetch_root(address: CaAddress, wanted: str, clock: Clock) -> x509.Certificate:
+    """Get the root with this fingerprint from a CA that is not trusted yet, as ``step ca bootstrap`` does.
+
+    Raises:
+        RootMismatch: the CA has no such root, or sent another.
+        IssuerUnreachable: the CA does not answer.
+
+    """
+    asked = Asked(f"GET {address}/root/{wanted}")
+    with closing(Transport(address, PinnedContext.trusting_nobody())) as transport:
+        answer = transport.exchange("GET", f"/root/{wanted}")
+    if answer.status == 404:
+        raise RootMismatch(f"{address}: this CA has no root with the fingerprint {wanted}", hint=_COMPARE)
+    body = accepted(answer, asked, clock()).body
+    root = wire.read_one(wire.decode(body, wire.RootAnswer, asked.what).ca, asked.what)
+    if fingerprint(root) != wanted:
+        raise RootMismatch(
+            f"{address}: sent a root with the fingerprint {fingerprint(root)}, where {wanted} was asked for",
+            hint="somebody else answers at this address; nothing secret was sent",
+        )
+    return root
+
+
+_COMPARE = "compare it with: step certificate fingerprint root_ca.crt, on the CA; is this the right CA?"
+
+
+@contextlib.contextmanager
+def explaining_distrust(address: CaAddress, roots: Sequence[x509.Certificate], clock: Clock) -> Iterator[None]:
+    """Add to a refusal of the CA's certificate what a second look shows: its names, or the difference of the clocks."""
+    try:
+        yield
+    except WrongName as error:
+        names = _names_shown(address, roots)
+        if names:
+            raise WrongName(f"{address}: the CA's certificate is for {', '.join(names)}, not for {address.host}", hint=error.hint) from None
+        raise
+    except OutsideValidity:
+        shown = _date_shown(address)
+        if shown:
+            refuse_skew(str(address), shown - clock(), clock())
+        raise
+
+
+def refuse_skew(whose: str, skew: timedelta, now: datetime) -> None:
+    """Refuse to go on when this machine's clock and the CA's differ by more than 30 s.
+
+    Raises:
+        ClockSkew: with both clocks' readings.
+
+    """
+    if abs(skew) > MOST_SKEW:
+        raise ClockSkew(
+            f"{whose}: the clocks differ by {round(abs(skew).total_seconds())} s"
+            f" (here {format_moment(now)}, there {format_moment(now + skew)})",
+            hint="set the clock that is wrong, and keep it right (timedatectl set-ntp true); tokens live five minutes",
+        )
+
+
+def _names_shown(address: CaAddress, roots: Sequence[x509.Certificate]) -> tuple[str, ...]:
+    context = PinnedContext.trusting(to_pem(*roots))
+    context.check_hostname = False  # it failed already; its names are what we are after
+    with closing(Transport(address, context)) as transport, contextlib.suppress(CertpushError):
+        transport.exchange("GET", "/health")
+    return own_names(context.server_certificate)
+
+
+def _date_shown(address: CaAddress) -> datetime | None:
+    with closing(Transport(address, PinnedContext.trusting_nobody())) as transport, contextlib.suppress(CertpushError):
+        return transport.exchange("GET", "/health").date
+    return None

@@ -1,0 +1,203 @@
+"""The step-ca issuer: signs what it is asked to, and says what is wrong when it cannot."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from certpush.errors import BundleInvalid, ConfigError
+from certpush.issuer import Issued
+from certpush.model import CertificateBundle, CertificateRequest, Finding
+from certpush.stepca.address import CaAddress, normalised_fingerprint
+from certpush.stepca.allowance import allowing
+from certpush.stepca.bootstrap import is_complete, read_root_file, read_steppath, with_defaults
+from certpush.stepca.client import StepCa, utc_now
+from certpush.stepca.contact import explaining_distrust, fetch_root
+from certpush.stepca.patience import persistently
+from certpush.stepca.proving import Prover
+from certpush.stepca.settings import CaSettings
+from certpush.stepca.tokens import Clock
+from certpush.stepca.transport_errors import AnswerLost, OwnCertificateRefused
+
+OPERATION_SECONDS = 30.0
+"""For everything that one call does: first contact, listing, opening the key, all tries and the waits between them."""
+Sleep = Callable[[float], None]
+
+
+def open_issuer(
+    settings: CaSettings,
+    *,
+    clock: Clock = utc_now,
+    sleep: Sleep = time.sleep,
+    environ: Mapping[str, str] | None = None,
+) -> StepCaIssuer:
+    """Make an issuer; nothing is sent before it is used.
+
+    With ``environ`` (which has HOME, perhaps STEPPATH and other STEP_* variables) what the
+    settings leave out is taken from an existing ``step ca bootstrap``.
+
+    Raises:
+        ConfigError: what step left there cannot be read.
+
+    """
+    if environ is not None and not is_complete(settings):
+        home = Path(environ.get("HOME") or Path.home())
+        settings = with_defaults(settings, read_steppath(environ, home))
+    return StepCaIssuer(settings, clock=clock, sleep=sleep)
+
+
+class StepCaIssuer:
+    """An ``Issuer`` for one step-ca. May be used from many threads; close it at the end."""
+
+    def __init__(self, settings: CaSettings, *, clock: Clock = utc_now, sleep: Sleep = time.sleep) -> None:
+        self.settings = settings
+        self._clock = clock
+        self._sleep = sleep
+        self._prover: Prover | None = None
+        self._ca: StepCa | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def address(self) -> CaAddress:
+        """Where the CA is; ConfigError where the settings do not say."""
+        if self.settings.url is None:
+            raise ConfigError("no CA is configured", hint='add [ca] with url = "https://..." and fingerprint, or run `step ca bootstrap`')
+        return CaAddress.parse(self.settings.url)
+
+    def connect(self) -> StepCa:
+        """The CA itself, its root known and checked; the first call fetches the root where only its fingerprint is configured.
+
+        Raises:
+            RootMismatch: the CA's root is not the configured one, or file and fingerprint do not agree.
+            ConfigError: neither is configured, or the file cannot be read.
+            IssuerUnreachable: the CA does not answer.
+
+        """
+        # No lock around the network: threads that wait for a dead CA would do so one after the other.
+        if self._ca is None:
+            opened = StepCa(str(self.address), self._roots(), clock=self._clock)
+            with self._lock:
+                if self._ca is None:
+                    self._prover = Prover(opened, self.settings, self._clock)
+                    self._ca = opened
+        return self._ca
+
+    # --- the Issuer protocol ---------------------------------------------------------------
+
+    def sign(self, request: CertificateRequest, csr: bytes) -> Issued:
+        """Get a certificate for the PEM signing request; ``lifetime`` None is the CA's default.
+
+        A new token for each try, made after the CA was seen with its root and its clock.
+
+        Raises:
+            IssuerUnreachable: no answer; trying later may help.
+            IssuerRefused: the CA said no; the hint says what to change.
+            ClockSkew: the clocks differ by more than 30 s.
+            TrustError: it is not our CA; nothing secret was sent.
+
+        """
+        parsed, tries = _read_csr(csr), itertools.count()
+        with self._proving() as prover:
+            return persistently(lambda: prover.sign(request, parsed, tries_before=next(tries)), self._sleep)
+
+    def revoke(self, serial: int, *, reason: str, reason_code: int) -> None:
+        """Keep this certificate from being renewed (and list it, where the CA keeps a list)."""
+        if serial <= 0 or reason_code not in range(11):
+            raise ConfigError("a serial number is positive, and a reason code is 0 to 10", hint="RFC 5280: 4 is superseded")
+        tries = itertools.count()
+        with self._proving() as prover:
+            persistently(
+                lambda: prover.revoke(serial, reason=reason, reason_code=reason_code, tries_before=next(tries)),
+                self._sleep,
+            )
+
+    def rekey(self, current: CertificateBundle, csr: bytes) -> Issued:
+        """Get the same certificate for a new key by showing the current one in TLS; no password needed."""
+        text = _read_csr(csr).public_bytes(Encoding.PEM).decode("ascii")
+        with self._talking() as ca:
+            return persistently(lambda: self._showing(current, lambda: ca.rekey(current, text)), self._sleep)
+
+    def renew(self, current: CertificateBundle, *, after_expiry: bool = False) -> Issued:
+        """Get the same certificate for the same key.
+
+        With ``after_expiry`` an expired one is renewed by a token, where its provisioner allows
+        that (``allowRenewalAfterExpiry``).
+        """
+        with self._talking() as ca:
+            try:
+                return persistently(lambda: self._showing(current, lambda: ca.renew(current)), self._sleep)
+            except OwnCertificateRefused as refused:
+                if not (after_expiry and "EXPIRED" in refused.alert):
+                    raise
+            return persistently(lambda: ca.renew_with_token(current), self._sleep)
+
+    def check(self, request: CertificateRequest | None) -> tuple[Finding, ...]:
+        """Check all that can be known before asking, each finding with what to do."""
+        from certpush.stepca.checks import examine
+
+        with allowing(seconds=OPERATION_SECONDS):
+            return examine(self.connect, self.settings, self._clock, request)
+
+    def close(self) -> None:
+        """Close all connections; the next call opens new ones."""
+        if self._ca is not None:
+            self._ca.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- inside ----------------------------------------------------------------------------
+
+    def _roots(self) -> tuple[x509.Certificate, ...]:
+        settings = self.settings
+        if settings.root is not None:
+            return read_root_file(Path(settings.root).expanduser(), settings.fingerprint)
+        if settings.fingerprint is not None:
+            return (fetch_root(self.address, normalised_fingerprint(settings.fingerprint), self._clock),)
+        raise ConfigError(
+            f"{self.address}: nothing says which root this CA has",
+            hint="add fingerprint = ... to [ca]; on the CA: step certificate fingerprint $(step path)/certs/root_ca.crt",
+        )
+
+    @contextmanager
+    def _talking(self) -> Iterator[StepCa]:
+        with allowing(seconds=OPERATION_SECONDS):
+            ca = persistently(self.connect, self._sleep)
+            with explaining_distrust(ca.address, ca.roots, self._clock):
+                yield ca
+
+    @contextmanager
+    def _proving(self) -> Iterator[Prover]:
+        with self._talking() as ca:
+            yield self._prover or Prover(ca, self.settings, self._clock)
+
+    def _showing(self, current: CertificateBundle, ask: Callable[[], Issued]) -> Issued:
+        try:
+            return ask()
+        except AnswerLost:
+            # In TLS 1.3 the CA's alert comes after our request, and a reset may overtake it.
+            if current.not_after > self._clock():
+                raise
+        raise OwnCertificateRefused(
+            f"{self.address}: the certificate shown expired on {current.not_after:%Y-%m-%d %H:%M:%S} UTC",
+            alert="CERTIFICATE_EXPIRED",
+            hint="get a new one with the provisioner's password, or allow renewal after expiry on the CA",
+        )
+
+
+def _read_csr(csr: bytes) -> x509.CertificateSigningRequest:
+    try:
+        return x509.load_pem_x509_csr(csr)
+    except ValueError:
+        raise BundleInvalid("the signing request cannot be read", hint="it is PEM, as `openssl req -new` writes it") from None
