@@ -6,12 +6,17 @@ import ipaddress
 import os
 import socket
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from certpush.testing.authority.provisioners import JwkProvisioner
-from certpush.testing.lab import find_tool, missing_tools
+from certpush.testing.authority import Authority, JwkProvisioner
+from certpush.testing.lab import NotPossibleHere, find_tool, missing_tools
+from certpush.testing.lab.nginx import Nginx
+from certpush.testing.lab.sshd import Sshd
 from certpush.testing.lab.step_ca import RealCa
 
 FAST_P2C = 1000  # 600 000 rounds guard a password; here they would only cost time
@@ -25,10 +30,11 @@ def need(*tools: str) -> None:
     brings = {tool.name: f" ({tool.brings})" for tool in missing_tools()}
     for tool in tools:
         if find_tool(tool) is None:
-            _not_run(f"{tool} is missing{brings.get(tool, '')}")
+            not_run(f"{tool} is missing{brings.get(tool, '')}")
 
 
-def _not_run(reason: str) -> None:
+def not_run(reason: str) -> NoReturn:
+    """Say what this machine cannot try; with REQUIRE_LIVE=1 that is a failure."""
     if os.environ.get("REQUIRE_LIVE") == "1":
         pytest.fail(f"{reason} (REQUIRE_LIVE=1)", pytrace=False)
     pytest.skip(f"not run: {reason}")
@@ -107,3 +113,43 @@ def real_ca() -> Iterator[RealCa]:
     need("step-ca")
     with RealCa(admin=JwkProvisioner.make(p2c=FAST_P2C)) as ca:
         yield ca
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    """A CA in memory, to mint certificates with."""
+    return Authority()
+
+
+# --- servers ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def sshd() -> Iterator[Sshd]:
+    """A real sshd for the whole session, in which the user who runs the tests can log in: change nothing on it."""
+    need("sshd")
+    with Sshd() as server:
+        yield server
+
+
+@pytest.fixture
+def start_sshd() -> Iterator[Callable[..., Sshd]]:
+    """Start a real sshd of one's own: ``start_sshd(user="deploy", sudo=True)``."""
+    need("sshd")
+    with ExitStack() as servers:
+
+        def start(**options: object) -> Sshd:
+            try:
+                return servers.enter_context(Sshd(**options))
+            except NotPossibleHere as error:
+                not_run(error.message)
+
+        yield start
+
+
+@pytest.fixture
+def start_nginx() -> Iterator[Callable[[Path, Path], Nginx]]:
+    """Start a real nginx with these certificate and key files."""
+    need("nginx")
+    with ExitStack() as servers:
+        yield lambda certificate, key: servers.enter_context(Nginx(certificate, key))

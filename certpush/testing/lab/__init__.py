@@ -4,7 +4,7 @@ Each server has a directory of its own, listens on a free port of 127.0.0.1, is 
 process id, and leaves nothing behind.
 """
 
-from certpush.testing.lab.process import LabError
+from certpush.testing.lab.process import LabError, NotPossibleHere
 from certpush.testing.lab.tools import Tool, find_tool, missing_tools
 
-__all__ = ["LabError", "Tool", "find_tool", "missing_tools"]
+__all__ = ["LabError", "NotPossibleHere", "Tool", "find_tool", "missing_tools"]

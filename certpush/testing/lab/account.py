@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from certpush.testing.lab.process import LabError, find_program
+from certpush.testing.lab.process import NotPossibleHere, find_program
 
 _UNPRIVILEGED_ID = 54321  # above what Debian hands out by itself, below the container ranges
 
@@ -35,7 +35,7 @@ class Account:
 
         """
         if os.geteuid() != 0:
-            raise LabError(f"only root can start a server for another account ({name})")
+            raise NotPossibleHere(f"only root can start a server for another account ({name})")
         _check_namespace()
         account = cls(name, password, directory / "home", directory / "etc")
         account.home.mkdir(mode=0o700)
@@ -52,7 +52,7 @@ class Account:
         self._replace("shadow", 0o640, f"{self.name}:{hashed}:19000:0:99999:7:::")
         if sudo:
             if find_program("sudo") is None:
-                raise LabError("there is no sudo here", hint="apt-get install sudo")
+                raise NotPossibleHere("there is no sudo here", hint="apt-get install sudo")
             self._write("sudoers", 0o440, f"Defaults !syslog\n{self.name} ALL=(ALL) NOPASSWD: ALL\n")
 
     def _replace(self, name: str, mode: int, line: str) -> None:
@@ -77,7 +77,7 @@ def in_namespace(account: Account, command: Sequence[str]) -> list[str]:
 def _unshare() -> Path:
     found = find_program("unshare")
     if found is None:
-        raise LabError("there is no unshare here", hint="apt-get install util-linux")
+        raise NotPossibleHere("there is no unshare here", hint="apt-get install util-linux")
     return found
 
 
@@ -88,7 +88,7 @@ def _check_namespace() -> None:
         check=False,
     )
     if tried.returncode:
-        raise LabError(
+        raise NotPossibleHere(
             "this machine allows no mount namespace, so no account can be made for the lab",
             hint="run with CAP_SYS_ADMIN (docker run --cap-add SYS_ADMIN)",
         )

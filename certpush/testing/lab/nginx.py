@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Self
 
-from certpush.testing.lab.process import LabError, OwnDirectory, ServerProcess, answers, free_port
+from certpush.testing.lab.process import LabError, NotPossibleHere, OwnDirectory, ServerProcess, answers, free_port
 from certpush.testing.lab.tools import find_nginx
 
 _TEMPORARY = {  # each module wants a directory, and Debian's default belongs to root
@@ -97,7 +97,7 @@ class Nginx:
     def _command(self) -> list[str]:
         binary = find_nginx()
         if binary is None:
-            raise LabError("there is no nginx here", hint="apt-get install nginx-light")
+            raise NotPossibleHere("there is no nginx here", hint="apt-get install nginx-light")
         folder = str(self.directory)
         return [str(binary), "-p", folder, "-e", str(self.log_path), "-c", str(self.directory / "nginx.conf")]
 

@@ -23,6 +23,10 @@ class LabError(CertpushError):
     """A server of the lab did not come up; the message carries the end of its log."""
 
 
+class NotPossibleHere(LabError):
+    """This machine lacks a program or a right that the server needs."""
+
+
 def free_port(host: str = "127.0.0.1") -> int:
     """Ask the system for a port that nobody listens on now."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:

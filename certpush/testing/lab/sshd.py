@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from certpush.testing.lab.account import Account, in_namespace
-from certpush.testing.lab.process import LabError, OwnDirectory, ServerProcess, answers, free_port
+from certpush.testing.lab.process import NotPossibleHere, OwnDirectory, ServerProcess, answers, free_port
 from certpush.testing.lab.tools import find_sshd
 
 HostKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
@@ -120,7 +120,7 @@ class Sshd:
         """
         binary = find_sshd()
         if binary is None:
-            raise LabError("there is no sshd here", hint="apt-get install openssh-server")
+            raise NotPossibleHere("there is no sshd here", hint="apt-get install openssh-server")
         self.port = self.port or free_port()
         config = self.directory / "sshd_config"
         config.write_text("\n".join([*self._configuration(), ""]))

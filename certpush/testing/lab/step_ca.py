@@ -15,7 +15,7 @@ from typing import Self
 from certpush.model import JsonValue, to_pem
 from certpush.testing.authority.pki import Pki
 from certpush.testing.authority.provisioners import Claims, JwkProvisioner
-from certpush.testing.lab.process import LabError, OwnDirectory, ServerProcess, find_program, free_port
+from certpush.testing.lab.process import LabError, NotPossibleHere, OwnDirectory, ServerProcess, find_program, free_port
 
 GO_PACKAGE = "github.com/smallstep/certificates/cmd/step-ca@v0.30.2"
 _ATTEMPTS = 3  # somebody else may take the free port before step-ca does
@@ -126,7 +126,7 @@ class RealCa:
         """
         binary = find_step_ca()
         if binary is None:
-            raise LabError("there is no step-ca here", hint=f"go install {GO_PACKAGE}")
+            raise NotPossibleHere("there is no step-ca here", hint=f"go install {GO_PACKAGE}")
         for _ in range(_ATTEMPTS - 1):
             try:
                 return self._start_on_port(binary, self._port or free_port())
