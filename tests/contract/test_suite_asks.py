@@ -1,0 +1,114 @@
+"""What the suite cannot find out by itself it asks for, and what a kind does not claim it passes over in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from certpush.errors import TargetRefused
+from certpush.model import CertificateBundle, Installed, Staged
+from certpush.target import Reversible, Target
+from certpush.testing.authority import Authority
+from certpush.testing.contract import TargetCase, TargetContract
+from certpush.testing.contract.bench import Bench
+from certpush.testing.contract.demands import what_differs
+from certpush.testing.memory import MemoryDevice, MemorySettings, MemoryTarget, certpush_target
+from certpush.testing.memory_case import memory_case
+
+Change = Callable[[TargetCase[MemorySettings]], TargetCase[MemorySettings]]
+OBLIGATIONS = TargetContract()
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[MemoryDevice]:
+    with MemoryDevice(tmp_path / "device.json") as device:
+        yield device
+
+
+@pytest.fixture
+def bench_of(device: MemoryDevice) -> Iterator[Callable[[Change], Bench[Any]]]:
+    made: list[Bench[Any]] = []
+
+    def make(change: Change) -> Bench[Any]:
+        made.append(Bench(change(memory_case(device)), Authority()))
+        return made[-1]
+
+    yield make
+    for bench in made:
+        bench.end()
+
+
+def test_it_asks_for_foreign_where_there_is_a_tidy(bench_of: Callable[[Change], Bench[Any]]) -> None:
+    bench = bench_of(lambda case: replace(case, foreign=None))
+    with pytest.raises(pytest.fail.Exception, match=r"give TargetCase\.foreign"):
+        OBLIGATIONS.test_tidy_spares_what_is_kept_served_or_not_ours(bench)
+
+
+def test_it_asks_for_the_rescue_time_where_one_is_claimed(bench_of: Callable[[Change], Bench[Any]]) -> None:
+    bench = bench_of(lambda case: replace(case, rescue_after=None))
+    with pytest.raises(pytest.fail.Exception, match=r"give TargetCase\.rescue_after"):
+        OBLIGATIONS.test_a_confirmed_switch_stays(bench)
+
+
+def test_it_passes_over_a_half_done_switch_that_nobody_can_make(bench_of: Callable[[Change], Bench[Any]]) -> None:
+    bench = bench_of(lambda case: replace(case, broken_switch=None))
+    with pytest.raises(pytest.skip.Exception, match="the case gives no broken_switch"):
+        OBLIGATIONS.test_rollback_after_a_half_done_switch(bench)
+
+
+def test_it_passes_over_the_way_back_of_a_kind_without_one(bench_of: Callable[[Change], Bench[Any]]) -> None:
+    bench = bench_of(lambda case: replace(case, kind=replace(case.kind, reversible=Reversible.NEVER)))
+    with pytest.raises(pytest.skip.Exception, match="there is never a way back"):
+        OBLIGATIONS.test_rollback_twice_is_harmless(bench)
+    OBLIGATIONS.test_logs_hold_no_secret(bench)
+
+
+class RefusesExpired(MemoryTarget):
+    def stage(self, bundle: CertificateBundle) -> Staged:
+        if bundle.not_after < Authority().clock():
+            raise TargetRefused("this certificate has expired")
+        return super().stage(bundle)
+
+
+def test_it_passes_over_expired_certificates_on_a_device_that_takes_none(bench_of: Callable[[Change], Bench[Any]]) -> None:
+    bench = bench_of(lambda case: replace(case, kind=replace(case.kind, open=RefusesExpired)))
+    with pytest.raises(pytest.skip.Exception, match="takes no expired certificate"):
+        OBLIGATIONS.test_rollback_brings_back_an_expired_one_too(bench)
+
+
+class WithoutTidy(MemoryTarget):
+    tidy = Target.tidy
+
+
+def test_a_kind_without_tidy_needs_no_foreign_certificate(bench_of: Callable[[Change], Bench[Any]]) -> None:
+    bench = bench_of(lambda case: replace(case, foreign=None, kind=replace(case.kind, open=WithoutTidy)))
+    OBLIGATIONS.test_tidy_spares_what_is_kept_served_or_not_ours(bench)
+
+
+def test_without_a_way_to_look_inspect_is_what_is_seen(device: MemoryDevice, bench_of: Callable[[Change], Bench[Any]]) -> None:
+    class NowhereToLook(MemoryTarget):
+        def endpoints(self) -> tuple[Any, ...]:
+            return ()
+
+    bench = bench_of(lambda case: replace(case, snapshot=None, kind=replace(case.kind, open=NowhereToLook)))
+    deployed = bench.deploy()
+    assert bench.served() == deployed.bundle.fingerprint
+    assert bench.snapshot() == (device.served(), Installed(deployed.bundle.fingerprint, {"id": deployed.bundle.fingerprint}))
+
+
+def test_the_authors_own_way_to_look_comes_first(bench_of: Callable[[Change], Bench[Any]]) -> None:
+    assert bench_of(lambda case: replace(case, served=lambda: "seen otherwise")).served() == "seen otherwise"
+
+
+def test_a_difference_names_what_changed_and_never_what_it_holds() -> None:
+    told = what_differs({"a.key": "secret", "b": 1, "gone": 1}, {"a.key": "other", "b": 1, "new.crt": "x"})
+    assert told == "a.key is changed; gone is gone; new.crt is new"
+    assert "TargetCase.snapshot()" in what_differs(1, 2)
+
+
+def test_the_reference_target_is_a_plugin_like_any_other() -> None:
+    assert certpush_target().name == "memory"
