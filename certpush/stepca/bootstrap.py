@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +75,8 @@ def _root_file(folder: Path, named: str | None) -> Path | None:
     if named:
         return folder / named
     usual = folder / "certs" / "root_ca.crt"
-    return usual if usual.is_file() else None
+    # Unreadable is as good as missing here: the fingerprint does, and where that is missing too, both are asked for.
+    return usual if os.access(usual, os.R_OK) else None
 
 
 def _read_texts(path: Path) -> dict[str, str]:
@@ -143,6 +145,19 @@ def _same_ca(settings: CaSettings, defaults: StepDefaults) -> bool:
 
 def _has_a_way(settings: CaSettings) -> bool:
     return any((settings.password, settings.x5c_certificate, settings.provisioner_key, settings.token))
+
+
+def user_path(text: str) -> Path:
+    """A path from the configuration, with ``~`` expanded.
+
+    Raises:
+        ConfigError: it begins with the home of nobody.
+
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ConfigError(f"{text[:120]!a} lies in the home of nobody known here", hint="write the path in full") from None
 
 
 def read_root_file(path: Path, wanted: str | None) -> tuple[x509.Certificate, ...]:

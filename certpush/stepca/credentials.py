@@ -15,6 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from certpush.errors import BundleInvalid, ConfigError, IssuerRefused
 from certpush.model import CertificateBundle, Name, Secret
 from certpush.references import read_private_file
+from certpush.stepca.bootstrap import user_path
 from certpush.stepca.jose import ProvisionerKey, read_private_jwk
 from certpush.stepca.jwe import WrongPassword, open_sealed_key
 from certpush.stepca.provisioners import choose
@@ -78,9 +79,9 @@ def credential_for(at: Situation) -> Credential:
     if settings.token is not None:
         return ReadyToken(settings.provisioner or "", settings.token)
     if settings.x5c_certificate is not None and settings.x5c_key is not None:
-        return _x5c(at, Path(settings.x5c_certificate).expanduser(), Path(settings.x5c_key).expanduser())
+        return _x5c(at, user_path(settings.x5c_certificate), user_path(settings.x5c_key))
     if settings.provisioner_key is not None:
-        return _own_key(at, Path(settings.provisioner_key).expanduser())
+        return _own_key(at, user_path(settings.provisioner_key))
     if settings.password is not None:
         return _handed_out_key(at, settings.password)
     raise ConfigError(

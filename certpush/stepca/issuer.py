@@ -18,7 +18,7 @@ from certpush.issuer import Issued
 from certpush.model import CertificateBundle, CertificateRequest, Finding
 from certpush.stepca.address import CaAddress, normalised_fingerprint
 from certpush.stepca.allowance import allowing
-from certpush.stepca.bootstrap import is_complete, read_root_file, read_steppath, with_defaults
+from certpush.stepca.bootstrap import is_complete, read_root_file, read_steppath, user_path, with_defaults
 from certpush.stepca.client import StepCa, utc_now
 from certpush.stepca.contact import explaining_distrust, fetch_root
 from certpush.stepca.patience import persistently
@@ -162,7 +162,7 @@ class StepCaIssuer:
     def _roots(self) -> tuple[x509.Certificate, ...]:
         settings = self.settings
         if settings.root is not None:
-            return read_root_file(Path(settings.root).expanduser(), settings.fingerprint)
+            return read_root_file(user_path(settings.root), settings.fingerprint)
         if settings.fingerprint is not None:
             return (fetch_root(self.address, normalised_fingerprint(settings.fingerprint), self._clock),)
         raise ConfigError(
