@@ -1,0 +1,59 @@
+"""Exit codes: one table from what went wrong to the number that scripts see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from certpush import errors
+from certpush.model import Outcome, Receipt
+
+OK, NOT_ROTATED, USAGE, STRANDED, IDENTITY, SAFETY, LOCKED, DANGER = range(8)
+
+MEANINGS: dict[int, str] = {
+    OK: "everything asked for is served and confirmed (also: nothing was due)",
+    NOT_ROTATED: "not rotated: every endpoint serves what it served before, or the way back that the plan named, and that was seen",
+    USAGE: "usage or configuration; nothing was attempted",
+    STRANDED: "stranded: a state is unknown or could not be rolled back; a person is needed",
+    IDENTITY: "identity refused: SSH host key, TLS pin or CA root does not match; nothing secret was sent",
+    SAFETY: "refused by a safety rule: foreign certificate, no way back, clock skew, drift, damaged state",
+    LOCKED: "another run holds the lock",
+    DANGER: "only from `check`: a certificate is inside its danger window",
+}
+
+CODES: tuple[tuple[type[errors.CertpushError], int], ...] = (
+    (errors.Stranded, STRANDED),
+    (errors.TrustError, IDENTITY),
+    (errors.LockHeld, LOCKED),
+    (errors.StateError, SAFETY),
+    (errors.SafetyRefusal, SAFETY),
+    (errors.ConfigError, USAGE),
+    (errors.PluginError, USAGE),
+    (errors.IssuerError, NOT_ROTATED),
+    (errors.TargetError, NOT_ROTATED),
+    (errors.VerificationFailed, NOT_ROTATED),
+    (errors.Interrupted, NOT_ROTATED),
+    (errors.CertpushError, NOT_ROTATED),
+)
+
+_WORST_FIRST = (STRANDED, IDENTITY, SAFETY, DANGER, NOT_ROTATED, LOCKED, USAGE, OK)
+
+
+def code_of(error: errors.CertpushError) -> int:
+    """The exit code for an error: the first line of the table that it belongs to."""
+    return next(code for kind, code in CODES if isinstance(error, kind))
+
+
+def code_of_receipt(receipt: Receipt) -> int:
+    """The exit code for how one target ended."""
+    if receipt.error is None:
+        return OK
+    if receipt.outcome is Outcome.STRANDED:
+        return STRANDED
+    code = code_of(receipt.error)
+    # "Nothing was attempted" would be untrue of what was rolled back.
+    return NOT_ROTATED if receipt.outcome is Outcome.ROLLED_BACK and code == USAGE else code
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The exit code for several targets."""
+    return min(codes, key=_WORST_FIRST.index, default=OK)

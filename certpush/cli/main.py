@@ -1,0 +1,134 @@
+"""The way in: finds the command, loads that one module, and turns what comes out into an exit code.
+
+Top-level help and version are made from the table below: they import nothing, because people
+and shells ask for them all the time.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from certpush._version import __version__
+
+GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    (
+        "Start here",
+        (
+            ("demo", "the whole story on this machine: deploy, verify, break one, roll it back"),
+            ("init", "ask a few questions, trust the CA by its fingerprint, write a configuration"),
+        ),
+    ),
+    (
+        "Deploy",
+        (
+            ("deploy", "plan, then rotate targets; --plan shows and changes nothing"),
+            ("status", "look at every endpoint now: what is served, days left, drift"),
+            ("rollback", "back to the previous certificate, verified"),
+            ("history", "what was deployed, when, and how it ended"),
+            ("doctor", "check the CA and every target; each finding with its fix"),
+            ("trust", "first contact: show who answers, and pin it once a person compared it"),
+        ),
+    ),
+    (
+        "Certificates and the CA",
+        (
+            ("issue", "a certificate to files"),
+            ("inspect", "what is in a certificate file, or served at HOST[:PORT]"),
+            ("revoke", "keep a superseded certificate from being renewed"),
+            ("ca", "health, root, bootstrap, provisioners, advise: what the CA says"),
+        ),
+    ),
+    (
+        "About",
+        (
+            ("config", "check the configuration, or print its JSON Schema"),
+            ("targets", "the kinds of target that can be configured, with their settings"),
+            ("plugins", "where each kind comes from, and conflicts"),
+            ("completion", "the completion script for bash, zsh or fish"),
+        ),
+    ),
+)
+COMMANDS: dict[str, str] = {name: summary for _, commands in GROUPS for name, summary in commands}
+_VALUE_OPTIONS = ("--config", "--output", "--log-format")  # they take the next word with them
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: Sequence[str]) -> int:
+    """Run one command; gives its exit code. Never raises."""
+    if "_ARGCOMPLETE" in os.environ:
+        from certpush.cli.completing import complete
+
+        complete()
+    command, rest = split(words)
+    if command is None:
+        return _without_command(rest)
+    if command not in COMMANDS:
+        return _unknown(command, rest)
+    from certpush.cli.running import run_command
+
+    return run_command(command, rest)
+
+
+def split(words: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Find the command among options that may stand before it; gives it and all other words."""
+    takes_value = False
+    for position, word in enumerate(words):
+        if takes_value:
+            takes_value = False
+        elif not word.startswith("-"):
+            return word, [*words[:position], *words[position + 1 :]]
+        else:
+            takes_value = word in _VALUE_OPTIONS
+    return None, list(words)
+
+
+def help_text() -> str:
+    """The top-level help, from the table."""
+    lines = [
+        "Usage: certpush COMMAND [OPTION ...]",
+        "",
+        "Certificates from your private CA: installed, verified by handshake, or rolled back.",
+        "",
+    ]
+    for title, commands in GROUPS:
+        lines += [f"{title}:", *(f"  {name:<12}{summary}" for name, summary in commands), ""]
+    lines += [
+        "Everywhere:",
+        "  -v, -q             say more, or only what went wrong",
+        "  --output FORMAT    text (default), or json: one document on stdout",
+        "  --config FILE      instead of ~/.config/certpush/certpush.toml or /etc/certpush/certpush.toml",
+        "  --no-color         no colours (also $NO_COLOR)",
+        "  --log-format F     text (default) or json, on stderr",
+        "",
+        "`certpush COMMAND --help` tells more. Exit codes: 0 served, 1 not rotated, 2 usage, 3 a person is needed,",
+        "4 identity refused, 5 refused for safety, 6 another run at work.",
+    ]
+    return "\n".join(lines)
+
+
+def _without_command(words: Sequence[str]) -> int:
+    if "--version" in words:
+        print(f"certpush {__version__}")
+        return 0
+    if not words or "-h" in words or "--help" in words:
+        print(help_text())
+        return 0 if words else 2
+    print(f"error: no command among: {ascii(' '.join(words))[1:-1][:200]}\n  hint: certpush --help lists the commands", file=sys.stderr)
+    return 2
+
+
+def _unknown(command: str, rest: Sequence[str]) -> int:
+    from certpush.cli.running import run_plugin_command
+
+    return run_plugin_command(command, rest)
+
+
+if __name__ == "__main__":
+    main()

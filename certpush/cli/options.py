@@ -1,0 +1,34 @@
+"""The options that every command takes, and a parser whose errors end with the next step."""
+
+from __future__ import annotations
+
+import argparse
+from typing import NoReturn
+
+from certpush.errors import ConfigError
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises instead of exiting: only the way in ends the process."""
+
+    def error(self, message: str) -> NoReturn:
+        """Turn argparse's complaint into an error of ours."""
+        raise ConfigError(f"{self.prog}: {message}", hint=f"{self.prog} --help")
+
+
+def parser_for(command: str, summary: str) -> Parser:
+    """A parser for one command with the options that stand everywhere."""
+    parser = Parser(
+        prog=f"certpush {command}",
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    everywhere = parser.add_argument_group("everywhere")
+    everywhere.add_argument("-v", "--verbose", action="count", default=0, help="say more (-vv: even more)")
+    everywhere.add_argument("-q", "--quiet", action="store_true", help="say only what went wrong")
+    everywhere.add_argument("--output", choices=("text", "json"), default="text", help="json: one document on stdout")
+    everywhere.add_argument("--no-color", action="store_true", help="no colours (also $NO_COLOR)")
+    everywhere.add_argument("--config", metavar="FILE", help="the configuration to use")
+    everywhere.add_argument("--log-format", choices=("text", "json"), default="text", help="how log lines on stderr look")
+    return parser

@@ -1,0 +1,179 @@
+"""Receipts, plans and certificates as rows for people and as objects for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from certpush.cli.console import Console, describe, safe
+from certpush.cli.exits import code_of_receipt
+from certpush.model import Action, Deployment, Finding, Outcome, Receipt, Served
+
+_COLOUR = {
+    Outcome.ROTATED: "green",
+    Outcome.UNCHANGED: "dim",
+    Outcome.ROLLED_BACK: "yellow",
+    Outcome.REFUSED: "yellow",
+    Outcome.FAILED: "red",
+    Outcome.STRANDED: "red",
+}
+_VERB = {Action.OBTAIN: "rotate", Action.PUSH: "push", Action.ACTIVATE: "activate", Action.NOTHING: "nothing", Action.REFUSE: "refuse"}
+
+
+def show_receipts(console: Console, receipts: Iterable[Receipt], now: datetime) -> None:
+    """The table at the end, then each error with its hint."""
+    receipts = list(receipts)
+    rows = [
+        [
+            console.paint(safe(one.target), "bold"),
+            short(one.was),
+            short(one.now),
+            left(one.not_after, now),
+            one.plan.way_back.kind.value if one.plan.way_back.text else "-",
+            console.paint(_outcome(one), _COLOUR[one.outcome]),
+        ]
+        for one in receipts
+    ]
+    console.table(("target", "was", "is now", "left", "way back", "outcome"), rows)
+    for one in receipts:
+        if one.error is not None:
+            console.error(_named(one))
+    console.document["targets"] = [receipt_document(one) for one in receipts]
+
+
+def show_plans(console: Console, receipts: Iterable[Receipt], wanted: dict[str, str], now: datetime) -> None:
+    """What would be done: three lines a target."""
+    receipts = list(receipts)
+    width = max((len(one.target) for one in receipts), default=0)
+    for one in receipts:
+        name, pad = console.paint(f"{safe(one.target):<{width}}", "bold"), " " * width
+        console.result(f"{name}  {_VERB[one.plan.action]:<8}  {_is_there(one, now)}  {_becomes(one, wanted)}".rstrip())
+        for change in one.plan.changes if one.plan.action not in (Action.NOTHING, Action.REFUSE) else ():
+            console.result(f"{pad}  changes   {safe(change)}")
+        if one.plan.way_back.text:
+            console.result(f"{pad}  way back  {one.plan.way_back.kind}: {safe(one.plan.way_back.text)}")
+        for finding in one.findings:
+            if finding.severity not in ("ok", "info"):
+                console.result(f"{pad}  {finding.severity:<8}  {safe(finding.message)}")
+        if one.error is not None:
+            console.error(_named(one))
+    console.document["targets"] = [receipt_document(one) for one in receipts]
+
+
+def receipt_document(receipt: Receipt) -> dict[str, Any]:
+    """A receipt for a machine; docs/output.md explains each field."""
+    return {
+        "target": receipt.target,
+        "outcome": receipt.outcome.value,
+        "exit": code_of_receipt(receipt),
+        "action": receipt.plan.action.value,
+        "why": receipt.plan.why,
+        "changes": list(receipt.plan.changes),
+        "way_back": {"kind": receipt.plan.way_back.kind.value, "text": receipt.plan.way_back.text},
+        "was": receipt.was,
+        "now": receipt.now,
+        "not_after": moment(receipt.not_after),
+        "served": [served_document(one) for one in receipt.served],
+        "seen": receipt.seen,
+        "deployment": receipt.deployment,
+        "findings": [finding_document(one) for one in receipt.findings],
+        "error": describe(receipt.error) if receipt.error else None,
+    }
+
+
+def served_document(served: Served) -> dict[str, Any]:
+    """What an endpoint serves, for a machine."""
+    return {
+        "endpoint": str(served.endpoint),
+        "server_name": served.endpoint.name,
+        "fingerprint": served.fingerprint,
+        "not_after": moment(served.not_after),
+        "subject": served.subject,
+        "issuer": served.issuer,
+        "chain_ok": served.chain_ok,
+        "problem": served.problem,
+    }
+
+
+def finding_document(finding: Finding) -> dict[str, Any]:
+    """A finding, for a machine."""
+    return {"severity": finding.severity.value, "code": finding.code, "message": finding.message, "hint": finding.hint}
+
+
+def deployment_document(deployment: Deployment) -> dict[str, Any]:
+    """A record of the journal, for a machine."""
+    return {
+        "id": deployment.id,
+        "target": deployment.target,
+        "certificate": deployment.certificate,
+        "phase": deployment.phase.value,
+        "outcome": deployment.outcome.value if deployment.outcome else None,
+        "was": deployment.before.fingerprint,
+        "wanted": deployment.wanted,
+        "why": deployment.why,
+        "error": deployment.error,
+        "started": moment(deployment.started),
+        "finished": moment(deployment.finished),
+        "not_after": moment(deployment.not_after),
+    }
+
+
+def short(fingerprint: str | None) -> str:
+    """Enough of a fingerprint to tell two apart."""
+    return fingerprint[:12] if fingerprint else "-"
+
+
+def left(not_after: datetime | None, now: datetime) -> str:
+    """How long a certificate still lives, in the largest fitting unit."""
+    if not_after is None:
+        return "-"
+    seconds = (not_after - now).total_seconds()
+    if seconds <= 0:
+        return "expired"
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(seconds)}s"
+
+
+def moment(when: datetime | None) -> str | None:
+    """A moment for a machine: ISO 8601."""
+    return None if when is None else when.isoformat()
+
+
+def _outcome(receipt: Receipt) -> str:
+    if receipt.outcome is Outcome.ROTATED and not receipt.seen:
+        return "rotated (installed, not seen)"
+    if receipt.outcome is Outcome.STRANDED:
+        return "STRANDED"
+    if receipt.outcome is Outcome.UNCHANGED:
+        return f"unchanged: {receipt.plan.why}"
+    return receipt.outcome.value
+
+
+def _named(receipt: Receipt) -> Any:
+    """The error with the target's name in front, once."""
+    from copy import copy
+
+    error = receipt.error
+    if error is None or error.message.startswith((f"{receipt.target}:", "STRANDED")):
+        return error
+    named = copy(error)
+    named.message = f"{receipt.target}: {error.message}"
+    return named
+
+
+def _is_there(receipt: Receipt, now: datetime) -> str:
+    if receipt.served:
+        one = receipt.served[0]
+        own = "self-signed" if one.subject == one.issuer else f"{safe(one.subject) or 'no subject'}"
+        return f"served: {own}, {left(one.not_after, now)} left"
+    return f"installed: {short(receipt.was)}" if receipt.was else "nothing there yet"
+
+
+def _becomes(receipt: Receipt, wanted: dict[str, str]) -> str:
+    if receipt.plan.action in (Action.NOTHING, Action.REFUSE):
+        return f"({safe(receipt.plan.why)})" if receipt.plan.action is Action.NOTHING else ""
+    name = receipt.target.split("/", 1)[0]
+    return f"->  {wanted.get(name, '')}  ({safe(receipt.plan.why)})"
