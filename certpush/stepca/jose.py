@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from certpush.model import JsonValue, SigningKey
 
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 _CURVES: Mapping[str, type[ec.EllipticCurve]] = {"P-256": ec.SECP256R1, "P-384": ec.SECP384R1, "P-521": ec.SECP521R1}
 _EC_ALGORITHMS: Mapping[str, tuple[str, type[hashes.HashAlgorithm]]] = {
     "secp256r1": ("ES256", hashes.SHA256),
@@ -36,9 +38,9 @@ def from_base64url(text: str) -> bytes:
         ValueError: it is no such text.
 
     """
-    if not text.isascii() or "=" in text:
+    if not _BASE64URL.fullmatch(text):
         raise ValueError("not base64url")
-    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def compact_json(value: Mapping[str, JsonValue]) -> bytes:
