@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
 from certpush.errors import ConfigError
 from certpush.kit.rendering import Role, render
 from certpush.kit.settings import Doc, Duration, Settings
+from certpush.kit.trouble import Trouble
 from certpush.model import CertificateBundle, Secret
 
 GENERATION = re.compile(r"gen-([0-9a-f]{16})")
@@ -96,6 +98,11 @@ class LayoutSettings(Settings):
         """The mode that the configuration asks for; None where it leaves it open."""
         text = self.mode if role.holds_key else self.certificate_mode
         return int(text, 8) if text is not None else None
+
+    @property
+    def limits(self) -> Mapping[Trouble, timedelta]:
+        """How long each of the two commands may take, by the trouble that it makes when it takes longer."""
+        return {Trouble.CHECK: self.check_timeout, Trouble.RELOAD: self.reload_timeout}
 
     @property
     def check_uses_files(self) -> bool:

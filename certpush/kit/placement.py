@@ -30,6 +30,7 @@ from certpush.model import CertificateBundle, Handle, Installed, Staged
 PRIVATE = ".certpush"
 ABSENT = ""
 LINK = "link:"
+OTHER = "other"
 
 
 # --- what is known ---------------------------------------------------------------------------
@@ -214,10 +215,10 @@ class Placement:
         for path in prepared.switched:
             hands.swap(staged(path), path)
 
-    def go_back(self, hands: Hands, before: Before, prepared: Prepared | None, *, unstage: bool = True) -> None:
+    def go_back(self, hands: Hands, before: Before, prepared: Prepared | None) -> None:
         """Put the old files back in place, and have the service take them up if it may have seen the new ones."""
         # What is staged goes first: a switch that is still on its way, over a lost connection, finds nothing to rename then.
-        for path in before.switched if unstage else ():
+        for path in before.switched:
             hands.unstage(staged(path))
         for path, was in before.switched.items():
             for behind in before.behind.values():
@@ -258,8 +259,8 @@ class Placement:
     # --- details
 
     def _refuse_other_kind(self, path: str, state: str) -> None:
-        """Refuse a link where a file belongs, and a file or directory where the link belongs."""
-        if state.startswith(LINK) != bool(self._managed):
+        """Refuse a link where a file belongs, and the other way round; and what is neither."""
+        if state == OTHER or state.startswith(LINK) != bool(self._managed):
             raise explain(Trouble.ODD, escaped(path))
 
     def _stage_generation(self, hands: Hands, bundle: CertificateBundle, before: Before, contents: Mapping[Role, bytes]) -> Prepared:

@@ -10,8 +10,7 @@ import grp
 import logging
 import pwd
 import re
-import stat
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import timedelta
 
@@ -30,7 +29,7 @@ _KEPT = re.compile(r"(?P<name>.+)\.[0-9a-f]{32}\.(?P<leaf>[0-9a-f]{16})\.old", r
 class LocalHands:
     """Hands on this machine. Directories are walked to once and held open until ``close``."""
 
-    def __init__(self, *, limits: dict[str, timedelta]) -> None:
+    def __init__(self, *, limits: Mapping[Trouble, timedelta]) -> None:
         self._limits = limits
         self._open: dict[str, Directory] = {}
         self._held = ExitStack()
@@ -136,8 +135,6 @@ class LocalHands:
             return
         if not new and not self._exists(marker):
             return  # we never switched it: whoever changed it meant to
-        if now not in (ABSENT, new):
-            self._keep_aside(path, now)
         if not was.state:
             if now == new:
                 self._begin(marker)
@@ -146,6 +143,8 @@ class LocalHands:
         if self._state(was.kept) != was.state:
             raise explain(Trouble.GONE, escaped(path))
         self._begin(marker)
+        if now not in (ABSENT, new):
+            self._put_aside(path, now)
         self.swap(was.kept, path)
 
     def reload_if(self, marker: str, command: tuple[str, ...], *, must: bool) -> None:
@@ -192,7 +191,7 @@ class LocalHands:
     def command(self, label: str, command: tuple[str, ...]) -> None:
         words = escaped(" ".join(command))
         try:
-            ended = commands.run(command, within=self._limits[label])
+            ended = commands.run(command, within=self._limits[Trouble(label)])
         except TargetRefused as error:
             raise explain(Trouble(label), words, error.message) from error
         if ended.status != 0:
@@ -230,17 +229,10 @@ class LocalHands:
         self.private(parent(parent(marker)))
         self.mark(marker)
 
-    def _keep_aside(self, path: str, state: str) -> None:
-        """Keep what somebody put there between the switch and now; nothing of it is lost, and nobody tidies it."""
+    def _put_aside(self, path: str, state: str) -> None:
+        """Move away what somebody put there between the switch and now; nothing of it is lost, and nobody tidies it."""
         self.private(parent(path))
-        aside = f"{parent(path)}/{PRIVATE}/{name(path)}.{digest(state.encode())[:32]}.changed"
-        found = self._directory(parent(path)).look(name(path))
-        if found is not None and stat.S_ISREG(found.st_mode):
-            self.keep(path, Was(state, aside, stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid))
-        elif state.startswith(LINK):
-            self.keep(path, Was(state, aside))
-        else:
-            raise explain(Trouble.ODD, escaped(path))
+        self.swap(path, f"{parent(path)}/{PRIVATE}/{name(path)}.{digest(state.encode())[:32]}.changed")
 
     def _remove_generation(self, here: Directory, generation: str) -> None:
         with self._writing(f"{here.path}/{generation}"):

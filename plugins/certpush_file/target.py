@@ -22,7 +22,7 @@ class FileTarget(Target):
     def __init__(self, settings: FileSettings) -> None:
         self._settings = settings
         self._placement = Placement(settings)
-        self._hands = LocalHands(limits={Trouble.CHECK: settings.check_timeout, Trouble.RELOAD: settings.reload_timeout})
+        self._hands = LocalHands(limits=settings.limits)
         self._seen: Installed | None = None
 
     def inspect(self) -> Installed:

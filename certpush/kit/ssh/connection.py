@@ -1,0 +1,237 @@
+"""One SSH connection: scripts go to `/bin/sh -s` on stdin, files by SFTP; every wait has a deadline."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import paramiko
+
+from certpush.errors import CertpushError, TargetError, TargetRefused, TargetUnreachable
+from certpush.kit.boundary import Translation, translate
+from certpush.kit.command import OUTPUT_LIMIT, escaped
+from certpush.kit.ssh.watchdog import Watchdog
+
+_SHELL = "/bin/sh -s"
+_SUDO_SHELL = "sudo -n /bin/sh -s"
+# The only two commands that are ever sent: any login shell understands them, and nothing of ours is in them.
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a remote script ended: its exit status, and the first MiB of each of its outputs."""
+
+    status: int
+    output: bytes
+    errors: bytes
+
+
+class SshConnection:
+    """A logged-in connection to one machine."""
+
+    def __init__(self, where: str, transport: paramiko.Transport, patience: timedelta, under: SshConnection | None) -> None:
+        self.where = where
+        self._transport = transport
+        self._patience = patience.total_seconds()
+        self._under = under
+
+    @property
+    def alive(self) -> bool:
+        """Whether the connection still stands, as far as is known here."""
+        return self._transport.is_active()
+
+    @property
+    def strict(self) -> bool:
+        """Whether both sides guard the handshake against cut-out packets (Terrapin, CVE-2023-48795)."""
+        return bool(getattr(self._transport, "agreed_on_strict_kex", False))
+
+    @property
+    def algorithms(self) -> str:
+        """What was agreed upon, for the record."""
+        return f"{self._transport.host_key_type}, {getattr(self._transport, 'remote_cipher', '')}"
+
+    def close(self) -> None:
+        """End the connection; closing twice is harmless."""
+        self._transport.close()
+        if self._under is not None:
+            self._under.close()
+
+    def run(self, script: str, *, within: timedelta, sudo: bool = False) -> Answer:
+        """Run a script of POSIX sh on the other side, and wait for its end.
+
+        The script must be read whole before it does anything: a connection that breaks leaves it cut off anywhere.
+
+        Raises:
+            TargetUnreachable: the connection broke, or the machine does not answer any more.
+            TargetRefused: the machine answers, but the script did not end within the time.
+
+        """
+        deadline = time.monotonic() + within.total_seconds()
+        with translate(BROKEN, where=self.where):
+            with self._watch(self._patience, "starting a script"):
+                channel = self._transport.open_session(timeout=self._patience)
+                channel.exec_command(_SUDO_SHELL if sudo else _SHELL)
+            with contextlib.closing(channel):
+                with self._watch(self._patience, "sending a script"), contextlib.suppress(OSError):
+                    # A shell that ends early (sudo refuses) closes its side; its exit status then says why.
+                    channel.sendall(script.encode())
+                    channel.shutdown_write()
+                answer = self._collect(channel, deadline)
+        if answer is None:
+            raise self._overdue(within)
+        return answer
+
+    def _collect(self, channel: paramiko.Channel, deadline: float) -> Answer | None:
+        """Read both outputs until the exit status is there; None when the deadline came first."""
+        output, errors = bytearray(), bytearray()
+        channel.settimeout(0.05)
+        while time.monotonic() < deadline:
+            # Output may be held open by what the script left running: the exit status is what counts.
+            ended = channel.exit_status_ready()
+            got = _take(channel, output, errors)
+            if ended and not got:
+                return Answer(self._status(channel), bytes(output), bytes(errors))
+            if not got and not ended and not self.alive:
+                break
+        if self.alive:
+            return None
+        raise TargetUnreachable(f"{self.where}: the connection broke while a script ran")
+
+    def _status(self, channel: paramiko.Channel) -> int:
+        status = channel.recv_exit_status()  # it is there: this does not wait
+        if status >= 0:
+            return status
+        if self.alive:
+            raise TargetRefused(f"{self.where}: a script was ended by a signal", hint="see whether the machine ran out of memory")
+        raise TargetUnreachable(f"{self.where}: the connection broke while a script ran")
+
+    def _overdue(self, within: timedelta) -> TargetError:
+        text = f"{self.where}: a script did not end within {within.total_seconds():g} s"
+        with contextlib.suppress(CertpushError), self._watch(2.0, "an answer"):
+            self._transport.global_request("keepalive@openssh.com", wait=True)
+            if self.alive:
+                return TargetRefused(text, hint="a command waits for something: run it by hand there; the timeouts can be set")
+        return TargetUnreachable(f"{text}, and the machine does not answer any more")
+
+    def upload(self, folder: str, files: Mapping[str, bytes], *, within: timedelta) -> str:
+        """Hand over files into a directory of the login user that nobody else can enter; return its path.
+
+        What an earlier upload left there is removed first. The caller compares the content by other
+        means: an SFTP server's word for it is not enough.
+
+        Raises:
+            TargetUnreachable: the connection broke.
+            TargetRefused: there is no SFTP, or nowhere to write.
+
+        """
+        with self._sftp(within) as sftp:
+            place = self._private(sftp, folder)
+            for name, content in files.items():
+                with sftp.open(f"{place}/{name}", "wbx") as file:
+                    file.set_pipelined(True)
+                    file.write(content)
+            return place
+
+    def discard(self, folder: str, *, within: timedelta) -> None:
+        """Remove what ``upload`` left, wherever it found room; nothing there is fine."""
+        with self._sftp(within) as sftp:
+            for home in _homes(sftp):
+                _remove(sftp, f"{home}/{folder}")
+
+    @contextlib.contextmanager
+    def _sftp(self, within: timedelta) -> Iterator[paramiko.SFTPClient]:
+        with translate(BROKEN, where=self.where), self._watch(within.total_seconds(), "handing over files"):
+            try:
+                sftp = paramiko.SFTPClient.from_transport(self._transport)
+            except (paramiko.SSHException, EOFError) as error:
+                if not self.alive:
+                    raise
+                raise TargetRefused(
+                    f"{self.where}: there is no SFTP",
+                    hint="add `Subsystem sftp internal-sftp` to its sshd_config; login scripts must print nothing",
+                ) from error
+            assert sftp is not None  # noqa: S101 - None is for a transport that gives no channel, and that raises
+            try:
+                with sftp:
+                    yield sftp
+            except OSError as error:
+                if isinstance(error, TimeoutError) or not self.alive:
+                    raise
+                raise TargetRefused(
+                    f"{self.where}: handing over files failed: {escaped(str(error.strerror or error))}",
+                    hint="see that there is room in the login user's home directory",
+                ) from error
+
+    def _private(self, sftp: paramiko.SFTPClient, folder: str) -> str:
+        why = ""
+        for home in _homes(sftp):
+            try:
+                _remove(sftp, f"{home}/{folder}")
+                sftp.mkdir(f"{home}/{folder}", 0o700)
+                return f"{home}/{folder}"
+            except OSError as error:
+                why = escaped(str(error.strerror or error))
+        raise TargetRefused(
+            f"{self.where}: nowhere to hand over files: neither the home directory nor /tmp takes a directory ({why})",
+            hint="give the user a home directory with some room",
+        )
+
+    def tunnel(self, host: str, port: int) -> paramiko.Channel:
+        """Open a way to another machine through this one.
+
+        Raises:
+            TargetUnreachable: this machine cannot, or may not, reach the other.
+
+        """
+        with translate(BROKEN, where=f"[{host}]:{port} through {self.where}"), self._watch(self._patience, f"the way to [{host}]:{port}"):
+            return self._transport.open_channel("direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=self._patience)
+
+    def _watch(self, seconds: float, what: str) -> Watchdog:
+        return Watchdog(self._transport.sock.close, seconds, f"{self.where}: {what}")
+
+
+def _take(channel: paramiko.Channel, output: bytearray, errors: bytearray) -> bool:
+    """Read what is there, keeping at most 1 MiB of each; wait a moment when there is nothing. False at the end, or after the moment."""
+    got = False
+    if channel.recv_stderr_ready():
+        piece = channel.recv_stderr(65536)
+        errors += piece[: OUTPUT_LIMIT - len(errors)]
+        got = bool(piece)
+    try:
+        piece = channel.recv(65536)
+    except TimeoutError:
+        return got
+    if not piece and not got:
+        channel.status_event.wait(0.05)  # the end of the output came, the exit status is still on its way
+    output += piece[: OUTPUT_LIMIT - len(output)]
+    return got or bool(piece)
+
+
+def _homes(sftp: paramiko.SFTPClient) -> tuple[str, ...]:
+    """Where the login user may write: at home, else in /tmp."""
+    home = sftp.normalize(".")
+    return (home.rstrip("/"), "/tmp") if home != "/tmp" else ("/tmp",)  # noqa: S108 - in a new directory of mode 0700
+
+
+def _remove(sftp: paramiko.SFTPClient, path: str) -> None:
+    try:
+        names = sftp.listdir(path)
+    except FileNotFoundError:
+        return
+    for name in names:
+        sftp.remove(f"{path}/{name}")
+    sftp.rmdir(path)
+
+
+def _broken(words: str) -> TargetUnreachable:
+    return TargetUnreachable(words, hint="see the SSH server's log there")
+
+
+BROKEN: Mapping[type[BaseException], Translation] = {
+    paramiko.SSHException: _broken,
+    EOFError: _broken,
+    OSError: _broken,
+}

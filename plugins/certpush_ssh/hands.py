@@ -1,0 +1,99 @@
+"""Write the steps down as a script, and run them on the other machine in one go."""
+
+# ruff: noqa: D102 - placement.Hands says what each step promises
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+
+from certpush.kit.placement import Rights, Was, digest
+from certpush.kit.trouble import Trouble
+
+SLACK = timedelta(seconds=30)  # for everything in a script but the commands of the configuration
+
+
+class RemoteHands:
+    """Hands on the other machine. A step is a line of a script; nothing happens before ``Shell.perform`` runs it."""
+
+    def __init__(self, limits: Mapping[Trouble, timedelta]) -> None:
+        self._limits = limits
+        self.lines: list[str] = []
+        self.files: dict[str, bytes] = {}
+        self.commands: dict[Trouble, tuple[str, ...]] = {}
+        self.within = SLACK
+
+    def step(self, verb: str, *arguments: str) -> None:
+        """Add a step of ``steps.sh``."""
+        self.lines.append(shlex.join([verb, *arguments]))
+
+    def wait_for(self, trouble: Trouble, command: tuple[str, ...]) -> None:
+        """Give the script the time that this command may take."""
+        self.commands[trouble] = command
+        self.within += self._limits[trouble]
+
+    # --- the steps
+
+    def private(self, directory: str) -> None:
+        self.step("private", directory)
+
+    def keep(self, path: str, was: Was) -> None:
+        self.step("keep", path, was.state, was.kept)
+
+    def put(self, staged: str, text: bytes, rights: Rights) -> None:
+        name = f"{len(self.files)}.new"
+        self.files[name] = text
+        owner = f"{rights.owner}:{rights.group}" if rights.group else rights.owner
+        self.lines.append(f'put "$upload"/{name} ' + shlex.join([staged, digest(text), f"{rights.mode:04o}", owner]))
+
+    def link(self, staged: str, target: str) -> None:
+        self.step("link", staged, target)
+
+    def make(self, directory: str) -> None:
+        self.step("make", directory)
+
+    def ready(self, path: str, staged: str, new: str, was: Was) -> None:
+        self.step("ready", path, staged, new, was.state, was.kept)
+
+    def intact(self, path: str, state: str) -> None:
+        self.step("intact", path, state)
+
+    def mark(self, marker: str) -> None:
+        self.step("mark", marker)
+
+    def swap(self, staged: str, path: str) -> None:
+        self.step("swap", staged, path)
+
+    def unstage(self, staged: str) -> None:
+        self.step("unstage", staged)
+
+    def guard(self, path: str, was: Was, behind: Was) -> None:
+        self.step("guard", path, was.state, behind.kept, behind.state)
+
+    def restore(self, path: str, was: Was, new: str, marker: str) -> None:
+        self.step("restore", path, was.state, was.kept, new, marker)
+
+    def command(self, label: str, command: tuple[str, ...]) -> None:
+        self.wait_for(Trouble(label), command)
+        self.step("run", label, *command)
+
+    def reload_if(self, marker: str, command: tuple[str, ...], *, must: bool) -> None:
+        if command:
+            self.wait_for(Trouble.RELOAD, command)
+            self.step("reload_if", marker, "1" if must else "0", *command)
+
+    def remove(self, path: str) -> None:
+        self.step("remove", path)
+
+    def drop(self, directory: str, generation: str) -> None:
+        self.step("drop", directory, generation)
+
+    def leave(self, directory: str) -> None:
+        self.step("leave", directory)
+
+    def tidy(self, directory: str, name: str, keep: Collection[str]) -> None:
+        self.step("tidy", directory, name, *keep)
+
+    def tidy_generations(self, directory: str, keep: Collection[str]) -> None:
+        self.step("tidy_generations", directory, *keep)

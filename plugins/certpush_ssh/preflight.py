@@ -1,0 +1,104 @@
+"""Find what would make a rotation fail on the other machine, without changing anything there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from certpush import CertificateRequest, Finding
+from certpush.kit import findings as found
+from certpush.kit.command import escaped
+from certpush.kit.placement import Placement
+from certpush.kit.trouble import Trouble, explain
+from certpush_ssh.hands import RemoteHands
+from certpush_ssh.look import what_was_seen
+from certpush_ssh.settings import SshTargetSettings
+from certpush_ssh.shell import Told
+
+if TYPE_CHECKING:
+    from certpush.kit.ssh.connection import SshConnection
+
+SKEW = 30.0  # seconds, as for the CA
+
+
+def ask_to_probe(hands: RemoteHands, settings: SshTargetSettings, placement: Placement) -> None:
+    """Add the steps that look for what would go wrong."""
+    hands.step("probe")
+    for directory in placement.directories:
+        hands.step("probe_directory", directory)
+    if settings.directory is None:
+        for path in placement.switched:
+            hands.step("probe_file", path)
+    for verb, account in (("probe_owner", settings.owner), ("probe_group", settings.group)):
+        if account is not None and not account.isdecimal():
+            hands.step(verb, account)
+    for key, command in (("check", settings.check), ("reload", settings.reload)):
+        if command:
+            hands.step("probe_command", key, command[0])
+
+
+def findings(
+    told: Told, settings: SshTargetSettings, placement: Placement, request: CertificateRequest, *, connection: SshConnection, now: float
+) -> tuple[Finding, ...]:
+    """Understand what those steps said; ``now`` is our own time when they ran."""
+    problems = (
+        *found.key_type(request),
+        *_machine(told, now),
+        *_directories(told),
+        *(found.unknown_account(key, escaped(one)) for key in ("owner", "group") for one in told.of(f"no-{key}")),
+        *(found.command_missing(*escaped(one).split(" ", 1)) for one in told.of("no-command")),
+        *_files(told, settings, placement),
+        *_connection(connection),
+    )
+    login = found.ok("login", f"logged in as {settings.user}{', sudo works' if settings.sudo else ''} ({connection.algorithms})")
+    return (login, *problems)
+
+
+def _machine(told: Told, now: float) -> Iterator[Finding]:
+    for tool in told.of("missing"):
+        yield found.error("tool-missing", f"a program that is needed is missing there: {escaped(tool)}", "install it")
+    for date in told.of("date"):
+        skew = float(date) - now
+        if abs(skew) > SKEW:
+            direction = "behind" if skew < 0 else "ahead of"
+            yield found.warning("clock-skew", f"its clock is {abs(skew):.0f} s {direction} ours", "have both set by NTP")
+    if "kills" in told.of("note"):
+        yield found.warning(
+            "rescue-dies-at-logout",
+            "logind there ends everything that a login leaves running, so its own way back may not come (KillUserProcesses)",
+            "use sudo = true, or log in as root, or allow it: loginctl enable-linger",
+        )
+
+
+def _directories(told: Told) -> Iterator[Finding]:
+    yield from (found.directory_missing(escaped(one)) for one in told.of("no-directory"))
+    yield from (found.not_writable(escaped(one)) for one in told.of("unwritable"))
+    for trouble, subject in zip(told.of("fail"), told.of("subject"), strict=True):
+        error = explain(Trouble(trouble), escaped(subject))
+        yield found.odd_path(error.message, error.hint)
+    for line in told.of("free"):
+        kib, path = line.split(" ", 1)
+        if kib.isdecimal() and int(kib) * 1024 < found.ROOM:
+            yield found.no_room(escaped(path), int(kib) * 1024)
+
+
+def _files(told: Told, settings: SshTargetSettings, placement: Placement) -> Iterator[Finding]:
+    user = int(next(iter(told.of("user")), "0"))
+    seen = what_was_seen(told, placement)
+    for role, path in placement.places.items():
+        now = seen[path]
+        if not now.state or settings.directory is not None:
+            continue
+        if role.holds_key and settings.mode is None and now.mode & 0o004:
+            yield found.key_readable(path, now.mode)
+        if user != 0 and settings.owner is None and now.uid != user:
+            yield found.owner_lost(path)
+
+
+def _connection(connection: SshConnection) -> Iterator[Finding]:
+    if not connection.strict:
+        yield found.warning(
+            "ssh-old-handshake",
+            "its SSH server does not guard the handshake against cut-out packets (Terrapin)",
+            "update it to OpenSSH 9.6 or later",
+        )

@@ -1,0 +1,69 @@
+"""The machine's own way back: a detached timer that puts the old files back unless it is told not to.
+
+It is armed right before the switch. A token, renamed by whoever comes first, decides between it
+and us, so exactly one of confirm (or rollback) and rescue wins. It survives the login and our
+death; a reboot ends it, and the next run of certpush then finds and removes what is left of it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+
+from certpush.kit.placement import Placement, Prepared, parent
+from certpush_ssh.hands import RemoteHands
+from certpush_ssh.settings import SshTargetSettings
+from certpush_ssh.shell import library
+
+# Nobody reads what it says but the system's log; and a service that is just starting may refuse one reload.
+_ALONE = """\
+say() { logger -t certpush -- "$*" 2>/dev/null || :; }
+reload_if() {
+	[ $# -gt 2 ] && [ -e "$1" ] || return 0
+	must=$2
+	shift 2
+	for again in 1 2 3 4 5; do
+		env "$@" </dev/null >/dev/null 2>&1 && return
+		sleep 2
+	done
+	say "the old files are back, but the reload command fails: $*"
+}
+"""
+
+
+def rescue_folder(placement: Placement) -> str:
+    """Where the timer lives."""
+    return f"{placement.home}/{placement.slot}.rescue"
+
+
+def arm(hands: RemoteHands, settings: SshTargetSettings, placement: Placement, prepared: Prepared) -> None:
+    """Start the timer, as a step of ``hands``; the steps after it are taken only when it runs."""
+    alone = RemoteHands(settings.limits)
+    placement.go_back(alone, prepared.before, prepared)
+    folder, seconds = shlex.quote(rescue_folder(placement)), f"{settings.rescue_after.total_seconds():.0f}"
+    script = [
+        library(),
+        _ALONE,
+        "go_back() {",
+        *alone.lines,
+        "}",
+        f"rescue {folder} {seconds}",
+        f"leave {shlex.quote(parent(placement.home))}",
+    ]
+    end = f"CERTPUSH_{secrets.token_hex(8)}"
+    hands.lines += [f"arm {folder} <<'{end}'", *script, end]
+
+
+def stand_down(hands: RemoteHands, settings: SshTargetSettings, placement: Placement) -> None:
+    """Take the decision away from the timer before going back ourselves; where it was faster, wait until it is done."""
+    patience = f"{settings.reload_timeout.total_seconds() + 15:.0f}"
+    hands.step("stand_down", rescue_folder(placement), patience)
+    hands.within += settings.reload_timeout
+
+
+def confirm(hands: RemoteHands, placement: Placement, prepared: Prepared) -> None:
+    """Take the decision away from the timer for good; where it was faster, or the files are not ours, refuse to go on."""
+    hands.step("confirm", rescue_folder(placement))
+    for path, state in prepared.switched.items():
+        hands.step("settled", path, state)
+    hands.remove(placement.marker)

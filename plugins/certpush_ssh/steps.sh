@@ -1,0 +1,510 @@
+# What certpush does on a machine, step by step; placement.Hands says what each step promises.
+# POSIX sh. Nothing runs until `main` is called, which is the last line that is sent: a connection
+# that breaks before leaves a script that does nothing. Paths and values are arguments only.
+
+LC_ALL=C
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL PATH
+unset ENV BASH_ENV CDPATH
+umask 077
+set -f -u
+# A connection that breaks later must not stop a switch half-way; children get the usual signals.
+trap : HUP PIPE
+
+tag=certpush:
+generation=
+me=$(id -u)
+
+say() { printf '%s%s\n' "$tag" "$(printf '%s' "$*" | tr '\n\r' '  ')" || :; }
+
+# fail TROUBLE SUBJECT [DETAIL]
+fail() {
+	say "fail $1"
+	say "subject $2"
+	say "detail ${3-}"
+	exit 65
+}
+
+there() { [ -e "$1" ] || [ -h "$1" ]; }
+
+if command -v sha256sum >/dev/null 2>&1; then
+	sum() { sum=$(sha256sum <"$1" 2>/dev/null) && printf '%s\n' "${sum%% *}"; }
+elif command -v sha256 >/dev/null 2>&1; then
+	sum() { sha256 -q "$1" 2>/dev/null; } # FreeBSD
+elif command -v shasum >/dev/null 2>&1; then
+	sum() { sum=$(shasum -a 256 <"$1" 2>/dev/null) && printf '%s\n' "${sum%% *}"; }
+elif command -v openssl >/dev/null 2>&1; then
+	sum() { sum=$(openssl dgst -sha256 -r <"$1" 2>/dev/null) && printf '%s\n' "${sum%% *}"; }
+else
+	sum() { return 1; } # `probe` tells
+fi
+
+# state PATH: the SHA-256 of a file, link:TARGET, other, or nothing; not zero where it cannot be read.
+state() {
+	if [ -h "$1" ]; then
+		printf 'link:%s\n' "$(readlink "$1")"
+	elif [ -f "$1" ]; then
+		[ -r "$1" ] || return 1
+		if [ "$(wc -c <"$1")" -gt 1048576 ]; then echo other; else sum "$1"; fi
+	elif [ -e "$1" ]; then
+		echo other
+	elif [ -d "${1%/*}" ] && [ ! -x "${1%/*}" ]; then
+		return 1
+	fi
+}
+
+# is PATH STATE
+is() {
+	state=$(state "$1") || fail read "$1"
+	[ "$state" = "$2" ]
+}
+
+# Durable: the files and directories named, or all where `sync` takes no names.
+durable() { sync "$@" 2>/dev/null || sync; }
+
+# --- looking ---------------------------------------------------------------------------------
+
+# look NUMBER PATH none|pem|all
+look() {
+	state=$(state "$2") || fail read "$2"
+	if [ -z "$state" ]; then return; fi
+	how=$3
+	path=$2
+	# POSIX knows no stat, but what `ls -ldn` prints: mode, names, uid, gid.
+	set -- "$1" $(ls -ldn "$2")
+	say "seen $1 $2 $4 $5 $state"
+	case $state in link:* | other) return ;; esac
+	case $how in
+	pem) say "text $1 $(sed -n '/-----BEGIN CERTIFICATE-----/,/-----END CERTIFICATE-----/p' "$path" | hex)" ;;
+	all) say "text $1 $(hex <"$path")" ;;
+	esac
+}
+
+hex() { od -An -v -tx1 | tr -d ' \n\t'; }
+
+# --- before a rotation: says what is wrong, and goes on ------------------------------------------
+
+probe() {
+	say "date $(date +%s)"
+	say "user $me"
+	for one in cat chmod chown cp date df env expr grep id ln ls mkdir mv od readlink rm rmdir sed sleep sync tail tr wc; do
+		program "$one" || say "missing $one"
+	done
+	program sha256sum || program sha256 || program shasum || program openssl || say 'missing sha256sum'
+	if [ "$me" != 0 ] && busctl get-property org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager KillUserProcesses 2>/dev/null | grep -q true; then
+		say 'note kills'
+	fi
+}
+
+probe_directory() {
+	if [ ! -d "$1" ]; then
+		say "no-directory $1"
+		return
+	fi
+	(trusted "$1")
+	if there "$1/.certpush"; then (private "$1"); fi
+	[ -w "$1" ] && [ -x "$1" ] || say "unwritable $1"
+	# One line whatever the device is called; the fourth field is what we may use, in KiB.
+	set -- "$1" $(df -Pk "$1" 2>/dev/null | tail -n 1)
+	say "free ${5:-0} $1"
+}
+
+probe_file() { if there "$1"; then (plain "$1"); fi; }
+
+probe_owner() { id -u "$1" >/dev/null 2>&1 || say "no-owner $1"; }
+
+probe_group() {
+	getent group "$1" >/dev/null 2>&1 || grep -q "^$1:" /etc/group || say "no-group $1"
+}
+
+probe_command() { program "$2" || say "no-command $1 $2"; }
+
+# program NAME: whether there is such a program; `command -v` would also find what the shell has built in.
+program() {
+	case $1 in
+	*/*)
+		[ -f "$1" ] && [ -x "$1" ]
+		return
+		;;
+	esac
+	old=$IFS
+	IFS=:
+	for folder in $PATH; do
+		if [ -f "$folder/$1" ] && [ -x "$folder/$1" ]; then
+			IFS=$old
+			return 0
+		fi
+	done
+	IFS=$old
+	return 1
+}
+
+# --- refusing what others planted --------------------------------------------------------------
+
+# plain PATH: a file with this one name.
+plain() {
+	[ -f "$1" ] && [ ! -h "$1" ] || fail odd "$1"
+	set -- "$1" $(ls -ldn "$1")
+	[ "$3" = 1 ] || fail odd "$1"
+}
+
+# trusted PATH: no link of another user on the way, no directory that everybody may write to.
+trusted() {
+	[ -d "$1" ] || fail write "$1" 'no such directory'
+	trusted_way "$1"
+	trusted_way "$(cd -P "$1" && pwd -P)"
+}
+
+trusted_way() {
+	way=
+	rest=${1#/}
+	while [ -n "$rest" ]; do
+		way=$way/${rest%%/*}
+		case $rest in */*) rest=${rest#*/} ;; *) rest= ;; esac
+		set -- $(ls -ldn "$way")
+		case $1 in
+		l*) [ "$3" = 0 ] || [ "$3" = "$me" ] || fail foreign-link "$way" ;;
+		d???????w[!tT]*) fail open-to-all "$way" ;;
+		esac
+	done
+}
+
+private() {
+	trusted "$1"
+	if ! there "$1/.certpush"; then
+		err=$(mkdir -m 700 "$1/.certpush" 2>&1) || fail write "$1/.certpush" "$err"
+	fi
+	set -- "$1/.certpush" $(ls -ldn "$1/.certpush")
+	case $2 in drwx------*) [ "$4" = "$me" ] || fail private "$1" ;; *) fail private "$1" ;; esac
+}
+
+# --- preparing -----------------------------------------------------------------------------------
+
+# before SECONDS: the machine's clock has passed this second.
+clock() { [ "$(date +%s)" -ge "$1" ] || fail clock "$(date)"; }
+
+# keep PATH STATE KEPT
+keep() {
+	if is "$3" "$2"; then return; fi
+	is "$1" "$2" || fail drift "$1"
+	rm -f "$3" "$3.part"
+	case $2 in
+	link:*)
+		err=$(ln -s "${2#link:}" "$3" 2>&1) || fail write "$3" "$err"
+		return
+		;;
+	esac
+	plain "$1"
+	err=$(cp -p "$1" "$3.part" 2>&1) || fail_copy "$3" "$err"
+	is "$3.part" "$2" || fail_copy "$3" 'the copy differs'
+	# cp does not say when it could not give the copy its owner.
+	[ "$(rights "$3.part")" = "$(rights "$1")" ] || fail owner "$1" 'its copy would belong to another user'
+	durable "$3.part"
+	mv -f "$3.part" "$3"
+}
+
+rights() {
+	set -- $(ls -ldn "$1")
+	printf '%.10s %s %s\n' "$1" "$3" "$4"
+}
+
+fail_copy() {
+	rm -f "$1.part"
+	fail write "$1" "$2"
+}
+
+# put SOURCE STAGED STATE MODE OWNER
+put() {
+	rm -f "$2"
+	err=$(cp "$1" "$2" 2>&1) || fail_put write "$2" "$err"
+	is "$2" "$3" || fail_put damaged "$2"
+	if [ -n "$5" ]; then err=$(chown "$5" "$2" 2>&1) || fail_put owner "$2" "$err"; fi
+	err=$(chmod "$4" "$2" 2>&1) || fail_put owner "$2" "$err"
+	durable "$2"
+}
+
+fail_put() {
+	rm -f "$2"
+	fail "$1" "$2" "${3-}"
+}
+
+# link STAGED TARGET
+link() {
+	rm -f "$1"
+	err=$(ln -s "$2" "$1" 2>&1) || fail write "$1" "$err"
+	durable "${1%/*}"
+}
+
+make() {
+	if ! there "$1"; then err=$(mkdir -m 755 "$1" 2>&1) || fail write "$1" "$err"; fi
+	[ -d "$1" ] && [ ! -h "$1" ] || fail odd "$1"
+}
+
+# --- switching -----------------------------------------------------------------------------------
+
+# ready PATH STAGED NEW WAS KEPT
+ready() {
+	case $3 in link:*) ;; *) if there "$1"; then plain "$1"; fi ;; esac
+	if ! is "$1" "$3"; then
+		is "$1" "$4" || fail drift "$1"
+		is "$2" "$3" || fail damaged "$2"
+	fi
+	if [ -n "$4" ]; then is "$5" "$4" || fail gone "$1"; fi
+}
+
+intact() { is "$1" "$2" || fail damaged "$1"; }
+
+mark() {
+	err=$( (: >"$1") 2>&1) || fail write "$1" "$err"
+	durable "$1" "${1%/*}"
+}
+
+# swap STAGED PATH: one rename. A link is renamed itself, also onto a link that leads to a directory.
+swap() {
+	there "$1" || return 0
+	if [ -h "$1" ]; then
+		err=$(mv -fT "$1" "$2" 2>&1) || mv -fh "$1" "$2" 2>/dev/null || fail write "$2" "$err"
+	else
+		err=$(mv -f "$1" "$2" 2>&1) || fail write "$2" "$err"
+	fi
+	durable "${2%/*}"
+}
+
+# run TROUBLE WORD... `env` starts programs only: no function of this script, nothing built into the shell.
+run() {
+	trouble=$1
+	shift
+	env "$@" </dev/null >&2 || fail "$trouble" "exit status $?"
+}
+
+# --- going back ------------------------------------------------------------------------------------
+
+unstage() {
+	if [ -h "$1" ]; then
+		generation=$(readlink "$1")
+		for one in $generation_files; do rm -f "${1%/*}/$one.new"; done
+	fi
+	rm -f "$1"
+}
+
+# guard PATH WAS FILE STATE
+guard() { is "$1" "$2" || is "$3" "$4" || fail gone "$3"; }
+
+# restore PATH WAS KEPT NEW MARKER
+restore() {
+	if [ -n "$3" ]; then rm -f "$3.part"; fi
+	if is "$1" "$2"; then
+		if [ -n "$3" ]; then rm -f "$3"; fi
+		return
+	fi
+	# We never switched it: whoever changed it meant to.
+	[ -n "$4" ] || [ -e "$5" ] || return 0
+	if [ -z "$2" ]; then
+		if [ -n "$4" ] && is "$1" "$4"; then
+			begin "$5"
+			rm -f "$1"
+		fi
+		return
+	fi
+	is "$3" "$2" || fail gone "$1"
+	begin "$5"
+	is "$1" '' || is "$1" "$4" || aside "$1"
+	swap "$3" "$1"
+}
+
+begin() {
+	if [ ! -d "${1%/*}" ]; then mkdir -m 700 "${1%/*}"; fi
+	mark "$1"
+}
+
+# aside PATH: nothing of what somebody put there between the switch and now is lost.
+aside() {
+	if [ ! -d "${1%/*}/.certpush" ]; then mkdir -m 700 "${1%/*}/.certpush"; fi
+	state=$(state "$1") || fail read "$1"
+	swap "$1" "${1%/*}/.certpush/${1##*/}.$(printf '%.32s' "$state" | tr -c 'A-Za-z0-9.-' _).changed"
+}
+
+# reload_if MARKER MUST WORD...
+reload_if() {
+	[ $# -gt 2 ] && [ -e "$1" ] || return 0
+	must=$2
+	shift 2
+	env "$@" </dev/null >&2 && return
+	status=$?
+	if [ "$must" = 1 ]; then fail reload "exit status $status"; fi
+	say "note reload $status"
+}
+
+remove() { rm -f "$1"; }
+
+# drop DIRECTORY GENERATION
+drop() {
+	for one in "$2" "$generation"; do
+		if [ -n "$one" ] && is_generation "$one" && ! is "$1/current" "link:$one"; then remove_generation "$1/$one"; fi
+	done
+}
+
+is_generation() { [ -n "$(expr "$1" : '\(gen-[0-9a-f]\{16\}\)$')" ]; }
+
+remove_generation() {
+	if [ ! -d "$1" ] || [ -h "$1" ]; then return; fi
+	for file in $generation_files; do rm -f "$1/$file"; done
+	rmdir "$1" 2>/dev/null || :
+}
+
+leave() { rmdir "$1/.certpush" 2>/dev/null || :; }
+
+# --- afterwards --------------------------------------------------------------------------------------
+
+# tidy DIRECTORY NAME KEEP...
+tidy() {
+	start=$1/.certpush/$2.
+	shift 2
+	set +f
+	for one in "$start"*.old; do
+		set -f
+		leaf=$(expr "${one#"$start"}" : '[0-9a-f]\{32\}\.\([0-9a-f]\{16\}\)\.old$')
+		if [ -n "$leaf" ] && ! among "$leaf" "$@"; then rm -f "$one"; fi
+	done
+	set -f
+}
+
+# tidy_generations DIRECTORY KEEP...
+tidy_generations() {
+	directory=$1
+	shift
+	set +f
+	for one in "$directory"/gen-*; do
+		set -f
+		name=${one##*/}
+		if is_generation "$name" && ! among "${name#gen-}" "$@" && ! is "$directory/current" "link:$name"; then remove_generation "$one"; fi
+	done
+	set -f
+}
+
+among() {
+	wanted=$1
+	shift
+	for word in "$@"; do
+		if [ "$word" = "$wanted" ]; then return 0; fi
+	done
+	return 1
+}
+
+# --- the machine's own way back ------------------------------------------------------------------------
+#
+# DIR holds the timer: the token `armed`, the script `run`, and `pid`. Whoever renames the token decides:
+# rename(2) has one winner.
+
+# claim DIR NAME: whether the token was still there, and is ours now.
+claim() { mv -f "$1/armed" "$1/$2" 2>/dev/null; }
+
+# waiting DIR: whether its timer's process is there. A process id alone may be another's by now.
+waiting() {
+	pid=$(cat "$1/pid" 2>/dev/null) || return 1
+	if args=$(ps -ww -o args= -p "$pid" 2>/dev/null); then
+		case $args in *"$1/run"*) return 0 ;; *) return 1 ;; esac
+	fi
+	[ -d "/proc/$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "$1/run"
+}
+
+# retire DIR: end the timer that has lost the token, and remove all of it.
+retire() {
+	waited=0
+	while waiting "$1" && [ $waited -lt 250 ]; do
+		kill -TERM "-$pid" 2>/dev/null || kill "$pid" 2>/dev/null || :
+		moment
+	done
+	rm -rf "$1"
+}
+
+# A fiftieth of a second, or a whole one where `sleep` knows no less; counted in `waited`.
+moment() {
+	if sleep 0.02 2>/dev/null; then
+		waited=$((waited + 1))
+	else
+		sleep 1
+		waited=$((waited + 50))
+	fi
+}
+
+# stand_down DIR SECONDS: nothing of a timer is left; one that was faster is waited for.
+stand_down() {
+	[ -d "$1" ] || return 0
+	if ! claim "$1" stood-down; then
+		waited=0
+		while [ -e "$1/fired" ] && waiting "$1" && [ $waited -lt $(($2 * 50)) ]; do moment; done
+	fi
+	retire "$1"
+}
+
+# arm DIR SECONDS <SCRIPT
+arm() {
+	if [ -d "$1" ]; then
+		claim "$1" replaced || [ ! -e "$1/fired" ] || fail rescued "$1"
+		retire "$1"
+	fi
+	err=$(mkdir -m 700 "$1" 2>&1) || fail arm "$1" "$err"
+	err=$( (cat >"$1/run" && : >"$1/armed") 2>&1) || fail_arm "$1" "$err"
+	durable "$1/run" "$1/armed" "$1"
+	detach "$1"
+	if ! started "$1"; then fail_arm "$1" 'it did not start'; fi
+}
+
+# A transient unit of the system outlives the login also where logind ends everything else.
+detach() {
+	if [ "$me" = 0 ] && [ -d /run/systemd/system ] && command -v systemd-run >/dev/null 2>&1; then
+		systemd-run --quiet --collect --description='certpush: put the old certificate back' /bin/sh "$1/run" </dev/null >/dev/null 2>&1 && return
+	fi
+	if command -v setsid >/dev/null 2>&1; then
+		setsid /bin/sh "$1/run" </dev/null >/dev/null 2>&1 &
+	else
+		nohup /bin/sh "$1/run" </dev/null >/dev/null 2>&1 &
+	fi
+}
+
+started() {
+	waited=0
+	until [ -s "$1/pid" ]; do
+		if [ $waited -gt 250 ]; then return 1; fi
+		moment
+	done
+}
+
+fail_arm() {
+	claim "$1" failed || :
+	retire "$1"
+	fail arm "$1" "$2"
+}
+
+# rescue DIR SECONDS: what the timer's process does; `go_back` is defined by its script.
+rescue() {
+	echo $$ >"$1/pid.new" && mv -f "$1/pid.new" "$1/pid"
+	passed=0
+	while [ $passed -lt "$2" ]; do
+		if [ ! -e "$1/armed" ]; then exit 0; fi
+		sleep 1
+		passed=$((passed + 1))
+	done
+	claim "$1" fired || exit 0
+	go_back
+	say "the new certificate was not confirmed within $2 s; the old files are back"
+	rm -rf "$1"
+}
+
+# confirm DIR: ours, unless the timer was faster. A token that is gone was taken by either: `settled` tells by whom.
+confirm() {
+	claimed=
+	if claim "$1" confirmed; then
+		claimed=1
+	elif [ -e "$1/fired" ]; then
+		fail rescued "$1"
+	fi
+	retire "$1"
+}
+
+# settled PATH STATE
+settled() {
+	is "$1" "$2" || [ -n "$claimed" ] || fail rescued "$1"
+	is "$1" "$2" || fail damaged "$1"
+}
