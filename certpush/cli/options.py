@@ -24,11 +24,20 @@ def parser_for(command: str, summary: str) -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    everywhere = parser.add_argument_group("everywhere")
-    everywhere.add_argument("-v", "--verbose", action="count", default=0, help="say more (-vv: even more)")
-    everywhere.add_argument("-q", "--quiet", action="store_true", help="say only what went wrong")
-    everywhere.add_argument("--output", choices=("text", "json"), default="text", help="json: one document on stdout")
-    everywhere.add_argument("--no-color", action="store_true", help="no colours (also $NO_COLOR)")
-    everywhere.add_argument("--config", metavar="FILE", help="the configuration to use")
-    everywhere.add_argument("--log-format", choices=("text", "json"), default="text", help="how log lines on stderr look")
+    everywhere(parser)
     return parser
+
+
+def everywhere(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
+    """Add the options that stand everywhere; ``again`` for a subcommand, where they may stand too and change nothing when left out."""
+
+    def default(value: object) -> object:
+        return argparse.SUPPRESS if again else value
+
+    group = parser.add_argument_group("everywhere")
+    group.add_argument("-v", "--verbose", action="count", default=default(0), help="say more (-vv: even more)")
+    group.add_argument("-q", "--quiet", action="store_true", default=default(value=False), help="say only what went wrong")
+    group.add_argument("--output", choices=("text", "json"), default=default("text"), help="json: one document on stdout")
+    group.add_argument("--no-color", action="store_true", default=default(value=False), help="no colours (also $NO_COLOR)")
+    group.add_argument("--config", metavar="FILE", default=default(None), help="the configuration to use")
+    group.add_argument("--log-format", choices=("text", "json"), default=default("text"), help="how log lines on stderr look")
