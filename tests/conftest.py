@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import pytest
 
-from certpush.testing.authority import Authority, JwkProvisioner
+from certpush.testing.authority import Authority, EmbeddedCa, JwkProvisioner
 from certpush.testing.lab import NotPossibleHere, find_tool, missing_tools
 from certpush.testing.lab.nginx import Nginx
 from certpush.testing.lab.sshd import Sshd
@@ -113,6 +113,42 @@ def real_ca() -> Iterator[RealCa]:
     need("step-ca")
     with RealCa(admin=JwkProvisioner.make(p2c=FAST_P2C)) as ca:
         yield ca
+
+
+@pytest.fixture(scope="session")
+def embedded_ca() -> Iterator[EmbeddedCa]:
+    """An embedded CA for the whole session: change nothing on it that others would notice."""
+    with EmbeddedCa(admin=JwkProvisioner.make(p2c=FAST_P2C)) as ca:
+        yield ca
+
+
+@pytest.fixture(scope="session", params=[pytest.param("real_ca", marks=pytest.mark.live), "embedded_ca"])
+def ca(request: pytest.FixtureRequest) -> RealCa | EmbeddedCa:
+    """Each CA in turn: what holds for one must hold for the other."""
+    served: RealCa | EmbeddedCa = request.getfixturevalue(request.param)
+    return served
+
+
+@pytest.fixture
+def start_real_ca() -> Iterator[Callable[..., RealCa]]:
+    """Start a real step-ca of one's own: ``start_real_ca(claims={"maxTLSCertDuration": "2160h"})``."""
+    need("step-ca")
+    with ExitStack() as servers:
+        yield lambda **options: servers.enter_context(RealCa(**{"admin": JwkProvisioner.make(p2c=FAST_P2C), **options}))
+
+
+@pytest.fixture
+def start_embedded_ca() -> Iterator[Callable[..., EmbeddedCa]]:
+    """Start an embedded CA of one's own, to change its clock, its claims, or what it does wrong."""
+    with ExitStack() as servers:
+        yield lambda **options: servers.enter_context(EmbeddedCa(**{"admin": JwkProvisioner.make(p2c=FAST_P2C), **options}))
+
+
+@pytest.fixture(params=[pytest.param("start_real_ca", marks=pytest.mark.live), "start_embedded_ca"])
+def start_ca(request: pytest.FixtureRequest) -> Callable[..., RealCa | EmbeddedCa]:
+    """Start a CA of one's own, of each sort in turn."""
+    start: Callable[..., RealCa | EmbeddedCa] = request.getfixturevalue(request.param)
+    return start
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -73,18 +74,26 @@ def sign_again(
     old: x509.Certificate,
     key: CertificatePublicKeyTypes | None,
     valid: tuple[datetime, datetime],
+    *,
+    instead: Sequence[x509.ExtensionType] = (),
 ) -> x509.Certificate:
-    """Sign the old certificate anew, for its own key or another: all its extensions are copied, but for the key identifiers."""
+    """Sign the old certificate anew, for its own key or another: all its extensions are copied, but for the key identifiers.
+
+    Those in ``instead`` replace the ones of their kind, or are added.
+    """
     with _quiet():
         builder = _bounded(pki, key or old.public_key(), *valid).subject_name(old.subject)
     builder = builder.add_extension(issuer_key_identifier(pki.intermediate), critical=False)
+    replaced = {one.oid for one in instead} | {ExtensionOID.AUTHORITY_KEY_IDENTIFIER}
     for extension in old.extensions:
-        if extension.oid == ExtensionOID.AUTHORITY_KEY_IDENTIFIER:
+        if extension.oid in replaced:
             continue
         value: x509.ExtensionType = _raw(extension.oid, extension.value.public_bytes())
         if extension.oid == ExtensionOID.SUBJECT_KEY_IDENTIFIER and key:
             value = x509.SubjectKeyIdentifier.from_public_key(key)
         builder = builder.add_extension(value, critical=extension.critical)
+    for one in instead:
+        builder = builder.add_extension(one, critical=False)
     return builder.sign(pki.intermediate_key, hashes.SHA256())
 
 

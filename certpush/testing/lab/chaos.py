@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import Self
 
-from certpush.testing.lab.listener import Listener, close_with_reset
+from certpush.testing.listener import Listener, close_with_reset
 
 _CHUNK = 65536
 _CONNECT_SECONDS = 5.0

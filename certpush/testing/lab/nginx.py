@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 from typing import Self
 
-from certpush.testing.lab.process import LabError, NotPossibleHere, OwnDirectory, ServerProcess, answers, free_port
+from certpush.testing.lab.process import LabError, NotPossibleHere, ServerProcess, answers, free_port
 from certpush.testing.lab.tools import find_nginx
+from certpush.testing.own_directory import OwnDirectory
 
 _TEMPORARY = {  # each module wants a directory, and Debian's default belongs to root
     "client_body": None,

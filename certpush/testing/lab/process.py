@@ -7,13 +7,15 @@ import os
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from certpush.errors import CertpushError
+from certpush.testing.own_directory import OwnDirectory
+
+__all__ = ["LabError", "NotPossibleHere", "OwnDirectory", "ServerProcess", "answers", "find_program", "free_port", "wait_until"]
 
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
@@ -65,18 +67,6 @@ def wait_until(true: Callable[[], bool], what: str, seconds: float = START_SECON
             raise LabError(f"{what}: not within {seconds:g} s")
         time.sleep(pause)
         pause = min(pause * 1.5, 0.1)
-
-
-class OwnDirectory:
-    """A new directory, 0700, which is gone after ``remove`` or at the end of the process at the latest."""
-
-    def __init__(self, prefix: str) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix=prefix))
-        self._finalizer = weakref.finalize(self, shutil.rmtree, str(self.path), ignore_errors=True)
-
-    def remove(self) -> None:
-        """Remove it with all that is in it; repeating it is harmless."""
-        self._finalizer()
 
 
 class ServerProcess:

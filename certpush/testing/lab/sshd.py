@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from certpush.testing.lab.account import Account, in_namespace
-from certpush.testing.lab.process import NotPossibleHere, OwnDirectory, ServerProcess, answers, free_port
+from certpush.testing.lab.process import NotPossibleHere, ServerProcess, answers, free_port
 from certpush.testing.lab.tools import find_sshd
+from certpush.testing.own_directory import OwnDirectory
 
 HostKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 

@@ -14,8 +14,9 @@ from typing import Self
 
 from certpush.model import JsonValue, to_pem
 from certpush.testing.authority.pki import Pki
-from certpush.testing.authority.provisioners import Claims, JwkProvisioner
-from certpush.testing.lab.process import LabError, NotPossibleHere, OwnDirectory, ServerProcess, find_program, free_port
+from certpush.testing.authority.provisioners import Claims, JwkProvisioner, Provisioner
+from certpush.testing.lab.process import LabError, NotPossibleHere, ServerProcess, find_program, free_port
+from certpush.testing.own_directory import OwnDirectory
 
 GO_PACKAGE = "github.com/smallstep/certificates/cmd/step-ca@v0.30.2"
 _ATTEMPTS = 3  # somebody else may take the free port before step-ca does
@@ -56,7 +57,7 @@ class RealCa:
         pki: Pki | None = None,
         admin: JwkProvisioner | None = None,
         claims: Claims | None = None,
-        provisioners: Sequence[Mapping[str, JsonValue]] = (),
+        provisioners: Sequence[Provisioner | Mapping[str, JsonValue]] = (),
         dns_names: Sequence[str] = ("localhost", "127.0.0.1"),
         database: bool = True,
         encrypt_intermediate_key: bool = False,
@@ -69,7 +70,7 @@ class RealCa:
         self.pki = pki or Pki.make("Lab")
         self.admin = admin or JwkProvisioner.make()
         self._claims = claims
-        self._provisioners = [dict(one) for one in provisioners]
+        self._provisioners = [dict(one) if isinstance(one, Mapping) else one.configuration() for one in provisioners]
         self._authority = dict(authority or {})
         self._rest: dict[str, JsonValue] = {"dnsNames": list(dns_names), "logger": {"format": "text"}, **(extra or {})}
         if database:
@@ -146,9 +147,16 @@ class RealCa:
         self.stop()
         self.start()
 
-    def update(self, *, claims: Claims | None = None, admin_claims: Claims | None = None) -> None:
-        """Change the authority's claims or those of the JWK provisioner, and restart."""
+    def update(
+        self,
+        *,
+        claims: Claims | None = None,
+        admin_claims: Claims | None = None,
+        admin: JwkProvisioner | None = None,
+    ) -> None:
+        """Change the authority's claims, the JWK provisioner or its claims, and restart."""
         self._claims = claims if claims is not None else self._claims
+        self.admin = admin or self.admin
         if admin_claims is not None:
             self.admin = replace(self.admin, claims=admin_claims)
         self.restart()

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from certpush.testing.lab.listener import Listener
 from certpush.testing.lab.process import LabError
+from certpush.testing.listener import Listener
 
 _PATIENCE_SECONDS = 5.0
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\nConnection: close\r\n\r\nlab\n"

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from certpush.testing.lab.chaos import Chaos, ChaosProxy
-from certpush.testing.lab.listener import Listener
+from certpush.testing.listener import Listener
 from certpush.testing.lab.process import wait_until
 
 REQUEST = b"0123456789"
