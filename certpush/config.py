@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import tomllib
@@ -44,7 +45,7 @@ class CertificateKeys(Settings):
     )
     ca: Annotated[str | None, Doc("which [ca.NAME] signs it, where there are several")] = None
     lifetime: Annotated[Duration | None, Doc("how long it lives: 24h, 30d, 395d; the CA's default when left out")] = None
-    key: Annotated[Literal[tuple(KeySpec)], Doc("the kind of key")] | None = None  # type: ignore[valid-type]
+    key: Annotated[KeySpec | None, Doc("the kind of key")] = None
     reuse_key: Annotated[bool | None, Doc("keep the key when the certificate is replaced (default: a new key each time)")] = None
     renew_at: Annotated[str | None, Doc("the part of the lifetime after which it is replaced: 2/3, 66%")] = None
     danger_at: Annotated[str | None, Doc("the part of the lifetime left from which it is in danger: 1/6")] = None
@@ -76,7 +77,7 @@ class DefaultKeys(Settings):
 
     ca: Annotated[str | None, Doc("which [ca.NAME] signs")] = None
     lifetime: Annotated[Duration | None, Doc("how long certificates live")] = None
-    key: Annotated[Literal[tuple(KeySpec)], Doc("the kind of key")] | None = None  # type: ignore[valid-type]
+    key: Annotated[KeySpec | None, Doc("the kind of key")] = None
     reuse_key: Annotated[bool | None, Doc("keep keys when certificates are replaced")] = None
     renew_at: Annotated[str | None, Doc("the part of the lifetime after which certificates are replaced")] = None
     danger_at: Annotated[str | None, Doc("the part of the lifetime left from which certificates are in danger")] = None
@@ -162,6 +163,8 @@ class Configuration:
 
 
 DEFAULT_CA = "default"
+SYSTEM_CONFIGURATION = Path("/etc/certpush/certpush.toml")
+_SHARE = re.compile(r"[0-9./]{1,20}%?")
 _CORE_KEYS = frozenset(item.encode_name for item in fields_of(TargetKeys))
 _SECTIONS = ("ca", "certificate", "defaults", "fleet", "observer", "state", "target")
 
@@ -175,15 +178,27 @@ def locate(explicit: str | None, environ: Mapping[str, str]) -> Path | None:
     """
     named = explicit or environ.get("CERTPUSH_CONFIG")
     if named:
-        path = Path(named).expanduser()
-        if not path.is_file():
+        path = Path(_expanded(named))
+        if not _is_file(path):
             raise ConfigError(f"there is no configuration file {path}", hint="`certpush init` writes one")
         return path
     home = Path(environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME", "/")) / ".config")
-    for path in (home / "certpush" / "certpush.toml", Path("/etc/certpush/certpush.toml")):
-        if path.is_file():
-            return path
-    return None
+    places = (home / "certpush" / "certpush.toml", SYSTEM_CONFIGURATION)
+    return next((path for path in places if _is_file(path)), None)
+
+
+def _expanded(text: str) -> str:
+    try:
+        return str(Path(text).expanduser())
+    except RuntimeError:
+        raise ConfigError(f"{text[:120]!a} lies in the home of nobody known here", hint="write the path in full") from None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except PermissionError:
+        return True  # somebody else's, perhaps ours: reading it will say so, and silence would look like no configuration
 
 
 def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Configuration:
@@ -200,10 +215,9 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Configu
             _merge(tables, _read_toml(one), one)
     try:
         return _configuration(path, tables, environ)
-    except CertpushError as error:
-        if path is not None:
-            error.message = f"{path}: {error.message}"
-            error.args = (error.message,)
+    except CertpushError as error:  # only where there is a file: an empty configuration has nothing wrong in it
+        error.message = f"{path}: {error.message}"
+        error.args = (error.message,)
         raise
 
 
@@ -216,6 +230,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(content.decode())
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}", hint="check the path and who runs certpush") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deeply", hint="this is not a configuration of certpush") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}", hint="texts stand in double quotes, lists in square brackets") from None
 
@@ -234,23 +250,44 @@ def _merge(into: dict[str, Any], more: Mapping[str, Any], path: Path) -> None:
 
 
 def _configuration(path: Path | None, tables: Mapping[str, Any], environ: Mapping[str, str]) -> Configuration:
-    defaults = convert(tables.get("defaults", {}), DefaultKeys, path="defaults", read_secret=_no_secret)
+    ca_tables = _ca_tables(tables.get("ca", {}))
+    defaults = _with_only_ca(convert(tables.get("defaults", {}), DefaultKeys, path="defaults", read_secret=_no_secret), ca_tables)
     fleet = convert(tables.get("fleet", {}), FleetKeys, path="fleet", read_secret=_no_secret)
     state = convert(tables.get("state", {}), StateKeys, path="state", read_secret=_no_secret)
     certificates = {
         name: _certificate(name, _certificate_keys(name, table), defaults, f"certificate.{name}")
         for name, table in _named_tables(tables, "certificate").items()
     }
+    targets = {name: _target(name, table, certificates, defaults) for name, table in _named_tables(tables, "target").items()}
+    _refuse_unknown_cas({**{one.path: one.certificate for one in targets.values()}, **_paths(certificates)}, ca_tables)
     return Configuration(
         path=path,
-        state_directory=Path(state.directory).expanduser() if state.directory else default_state_directory(environ),
+        state_directory=Path(_expanded(state.directory)) if state.directory else default_state_directory(environ),
         certificates=certificates,
-        targets={name: _target(name, table, certificates, defaults) for name, table in _named_tables(tables, "target").items()},
+        targets=targets,
         observers={name: _observer(name, table) for name, table in _named_tables(tables, "observer").items()},
-        ca_tables=_ca_tables(tables.get("ca", {})),
+        ca_tables=ca_tables,
         workers=fleet.workers or defaults.workers or 32,
         fleet=fleet,
     )
+
+
+def _with_only_ca(defaults: DefaultKeys, ca_tables: Mapping[str, Any]) -> DefaultKeys:
+    """Where there is one CA, it is meant, whatever its name."""
+    if defaults.ca is not None or len(ca_tables) != 1:
+        return defaults
+    chosen: DefaultKeys = msgspec.structs.replace(defaults, ca=next(iter(ca_tables)))  # type: ignore[type-var] # a Struct, to msgspec
+    return chosen
+
+
+def _paths(certificates: Mapping[str, CertificateSpec]) -> dict[str, CertificateSpec]:
+    return {f"certificate.{name}": spec for name, spec in certificates.items()}
+
+
+def _refuse_unknown_cas(specs: Mapping[str, CertificateSpec], ca_tables: Mapping[str, Any]) -> None:
+    for path, spec in specs.items():
+        if spec.ca not in ca_tables:
+            raise _unknown("CA", spec.ca, ca_tables, f"say which: ca = one of {', '.join(ca_tables)}", where=f"{path}: ")
 
 
 def default_state_directory(environ: Mapping[str, str]) -> Path:
@@ -344,7 +381,7 @@ def _own_or_shared(name: str, keys: TargetKeys, certificates: Mapping[str, Certi
                 hint=f'write certificate = "{name}" in the target, or rename one of the two',
             )
         return _certificate(name, keys, defaults, f"target.{name}")
-    own = [key for key in (item.encode_name for item in fields_of(CertificateKeys)) if getattr(keys, key)]
+    own = [key for key in (item.encode_name for item in fields_of(CertificateKeys)) if getattr(keys, key) not in (None, [])]
     if own:
         raise ConfigError(
             f"target.{name}: {own[0]} belongs to the certificate that it names",
@@ -375,17 +412,17 @@ def _observer(name: str, table: Mapping[str, Any]) -> ObserverSpec:
 def _fraction(text: str | None, otherwise: Fraction) -> Fraction:
     if text is None:
         return otherwise
-    try:
-        share = Fraction(text.removesuffix("%")) / 100 if text.endswith("%") else Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        share = Fraction(0)
+    share = Fraction(0)
+    if _SHARE.fullmatch(text):  # Fraction alone would also take "1e999999999", and think about it for hours
+        with contextlib.suppress(ValueError, ZeroDivisionError):
+            share = Fraction(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     if not 0 < share < 1:
         raise ConfigError(f"{text!a} is not a part of the lifetime", hint='write it as "2/3" or "66%"')
     return share
 
 
-def _no_secret(reference: str) -> Any:
-    raise ConfigError(f"no secret belongs here: {reference[:4]}...")
+def _no_secret(_: str) -> Any:
+    raise AssertionError("none of these tables has a field for a secret")
 
 
 def _unknown(what: str, name: str, known: Any, hint: str, where: str = "") -> ConfigError:

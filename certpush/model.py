@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import NoReturn, Self, TypeAlias
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
@@ -31,6 +31,8 @@ MAX_PEM_BYTES = 64 * 1024  # a chain is a few KiB; anything larger is not a cert
 MAX_KEY_BYTES = 16 * 1024
 _PEM_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _DNS_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_NUMBER_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_LONGEST_NAME = 255  # 253 and a wildcard's two; what is longer is not worth decoding
 
 
 # --- names ---------------------------------------------------------------------------------
@@ -72,6 +74,8 @@ def parse_name(text: str) -> Name:
     shown = ascii(text if len(text) <= 80 else text[:77] + "...")
     if not text or text != text.strip():
         raise ConfigError(f"{shown} is not a name for a certificate", hint="remove the white space around it")
+    if len(text) > _LONGEST_NAME:
+        raise ConfigError(f"{shown} is not a host name: it is {len(text)} characters long", hint="a host name has at most 253 characters")
     try:
         return IpName(_plain_address(text))
     except ValueError:
@@ -109,6 +113,9 @@ def _dns_name(text: str, shown: str) -> str:
             f"{shown} is not a host name",
             hint="letters, digits and hyphens, labels of at most 63 characters, 253 in all",
         )
+    if _NUMBER_LABEL.fullmatch(labels[-1]):
+        # Browsers read a name that ends in a number as an IPv4 address (WHATWG URL, "ends in a number"), so it would match nothing.
+        raise ConfigError(f"{shown} is neither a host name nor an IP address", hint="write an IPv4 address as four decimal numbers")
     return ascii_name if rest == text else f"*.{ascii_name}"
 
 
@@ -186,7 +193,7 @@ class PrivateKey:
             raise BundleInvalid("the private key is larger than 16 KiB")
         try:
             key = serialization.load_pem_private_key(pem, password=None)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise BundleInvalid(
                 "the private key cannot be read",
                 hint="give an unencrypted PEM key (PKCS#8, EC or RSA)",
@@ -247,7 +254,8 @@ class Secret:
 def describe_public_key(key: object) -> str:
     """Name a public key as the configuration would (``ec-p256``, ``rsa-2048``), else by its type."""
     if isinstance(key, ec.EllipticCurvePublicKey):
-        return f"ec-p{key.curve.key_size}" if key.curve.name.startswith("secp") else f"ec-{key.curve.name}"
+        # Only the NIST curves: secp256k1 has 256 bits too, and is another thing.
+        return f"ec-p{key.curve.key_size}" if re.fullmatch(r"secp\d+r1", key.curve.name) else f"ec-{key.curve.name}"
     if isinstance(key, rsa.RSAPublicKey):
         return f"rsa-{key.key_size}"
     if isinstance(key, ed25519.Ed25519PublicKey):
@@ -306,11 +314,19 @@ def fingerprint(certificate: x509.Certificate) -> str:
 
 
 def certificate_names(certificate: x509.Certificate) -> tuple[Name, ...]:
-    """DNS names and IP addresses of the SAN extension, in the certificate's order."""
+    """DNS names and IP addresses of the SAN extension, in the certificate's order.
+
+    Raises:
+        BundleInvalid: the certificate's extensions cannot be read.
+
+    """
     try:
         san = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return ()
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        # cryptography reads extensions when they are first asked for, so a malformed one shows up here.
+        raise BundleInvalid("the extensions of the certificate cannot be read") from error
     names: list[Name] = []
     for entry in san:
         if isinstance(entry, x509.DNSName):
@@ -422,15 +438,24 @@ class CertificateBundle:
 
 
 def leaf_spki(certificate: x509.Certificate) -> bytes:
-    """The certificate's public key, DER SubjectPublicKeyInfo."""
-    return certificate.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    """The certificate's public key, DER SubjectPublicKeyInfo.
+
+    Raises:
+        BundleInvalid: the key is damaged, or of a kind that nobody here knows.
+
+    """
+    try:
+        public_key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise BundleInvalid("the public key of the certificate cannot be read") from error
+    return public_key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def issued_by(child: x509.Certificate, parent: x509.Certificate) -> bool:
     """Whether ``parent`` names and signed ``child``."""
     try:
         child.verify_directly_issued_by(parent)
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
 

@@ -14,6 +14,7 @@ import subprocess
 import threading
 from collections.abc import Callable, MutableMapping
 from pathlib import Path
+from typing import BinaryIO
 
 from certpush.errors import ConfigError
 from certpush.model import Secret
@@ -68,10 +69,19 @@ class References:
             )
         if not rest:
             raise ConfigError(f'"{scheme}:" names no secret', hint=f'write "{scheme}:NAME"')
-        return Secret(self._ways[scheme](rest).rstrip())
+        if "\0" in rest:
+            raise ConfigError(f'a "{scheme}:" reference holds a NUL character', hint="remove it")
+        secret = self._ways[scheme](rest).rstrip()
+        if not secret and not self._look_only:
+            raise ConfigError(f'the secret of a "{scheme}:" reference is empty', hint="put the secret there")
+        return Secret(secret)
 
     def _from_file(self, rest: str) -> str:
-        return read_private_file(Path(rest).expanduser())
+        try:
+            path = Path(rest).expanduser()
+        except RuntimeError:
+            raise ConfigError(f"the secret file {rest} has no home directory to be in", hint="write the path in full") from None
+        return read_private_file(path)
 
     def _from_credential(self, name: str) -> str:
         directory = self._environ.get("CREDENTIALS_DIRECTORY")
@@ -81,8 +91,9 @@ class References:
                 hint=f"run under a unit with LoadCredential={name}:..., or use file: when running by hand",
             )
         if "/" in name or name in (".", ".."):
-            raise ConfigError(f'"cred:{name!a}" is not the name of a credential', hint="write the name without a path")
-        return _read(Path(directory) / name)
+            raise ConfigError(f'"cred:{name}" is not the name of a credential', hint="write the name without a path")
+        with _opened(Path(directory) / name) as file:
+            return _content(file, Path(directory) / name)
 
     def _from_environment(self, name: str) -> str:
         with self._lock:
@@ -93,7 +104,10 @@ class References:
         return self._taken[name]
 
     def _from_command(self, rest: str) -> str:
-        arguments = shlex.split(rest)
+        try:
+            arguments = shlex.split(rest)
+        except ValueError:
+            raise ConfigError('the command of "cmd:" has a quotation mark without its partner', hint="close it, or remove it") from None
         if not arguments:
             raise ConfigError('"cmd:" names no command', hint='write "cmd:pass show name"')
         if self._look_only:
@@ -123,7 +137,11 @@ class References:
             import keyring
         except ImportError:
             raise ConfigError("the keyring extra is not installed", hint="pip install 'certpush[keyring]'") from None
-        found = keyring.get_password(service, user)
+        try:
+            found = keyring.get_password(service, user)
+        except keyring.errors.KeyringError as error:
+            # Only its type: backends are many, and nobody knows what their texts hold.
+            raise ConfigError(f"the keyring cannot be asked: {type(error).__name__}", hint="unlock it, or use file: or cred:") from None
         if found is None:
             raise ConfigError(f"the keyring has no password for {service}/{user}", hint=f"keyring set {service} {user}")
         return str(found)
@@ -136,23 +154,37 @@ def read_private_file(path: Path) -> str:
         ConfigError: with the chmod or chown that mends it.
 
     """
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise ConfigError(f"the secret file {path} cannot be read: {error.strerror}", hint="check the path and who runs certpush") from None
-    if status.st_uid not in (0, os.geteuid()):
-        raise ConfigError(f"the secret file {path} belongs to another user", hint=f"chown {os.geteuid()} {path}")
-    if stat.S_IMODE(status.st_mode) & 0o077:
-        raise ConfigError(f"the secret file {path} can be read by others", hint=f"chmod 600 {path}")
-    return _read(path)
+    with _opened(path) as file:
+        # What was opened is what is looked at: a name could lead elsewhere a moment later.
+        status = os.fstat(file.fileno())
+        if status.st_uid not in (0, os.geteuid()):
+            raise ConfigError(f"the secret file {path} belongs to another user", hint=f"chown {os.geteuid()} {path}")
+        if stat.S_IMODE(status.st_mode) & 0o077:
+            raise ConfigError(f"the secret file {path} can be read by others", hint=f"chmod 600 {path}")
+        return _content(file, path)
 
 
-def _read(path: Path) -> str:
+def _opened(path: Path) -> BinaryIO:
     try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_BYTES + 1)
+        # O_NONBLOCK: opening a FIFO would otherwise wait for somebody to write into it.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise ConfigError(f"the secret {path} cannot be read: {error.strerror}", hint="check the path and who runs certpush") from None
+        raise _unreadable(path, error) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ConfigError(f"the secret file {path} is no regular file", hint="point to the file that holds the secret alone")
+    return os.fdopen(descriptor, "rb")
+
+
+def _unreadable(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"the secret file {path} cannot be read: {error.strerror}", hint="check the path and who runs certpush")
+
+
+def _content(file: BinaryIO, path: Path) -> str:
+    try:
+        content = file.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise _unreadable(path, error) from None
     if len(content) > _MAX_BYTES:
         raise ConfigError(f"the secret file {path} is larger than 64 KiB", hint="point to the file that holds the secret alone")
     try:
