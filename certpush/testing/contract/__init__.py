@@ -30,11 +30,11 @@ from certpush.testing.contract.rescue import Rescue
 from certpush.testing.contract.secrecy import EndsAndSecrets
 from certpush.testing.contract.switching import Switching
 
-__all__ = ["TargetCase", "TargetContract"]
+__all__ = ["EndsAndSecrets", "GoingBack", "KindAndLooks", "Rescue", "Switching", "TargetCase", "TargetContract", "Trial"]
 
 
-class TargetContract(KindAndLooks, Switching, Rescue, GoingBack, EndsAndSecrets):
-    """Subclass it as ``class TestYourKind(TargetContract)`` and override ``target_case``."""
+class Trial:
+    """The fixtures that each part of the contract needs; a test may choose single parts beside it."""
 
     @pytest.fixture
     def target_case(self) -> TargetCase[Any]:
@@ -47,3 +47,7 @@ class TargetContract(KindAndLooks, Switching, Rescue, GoingBack, EndsAndSecrets)
         bench = Bench(target_case, Authority("Contract"))
         yield bench
         bench.end()
+
+
+class TargetContract(Trial, KindAndLooks, Switching, Rescue, GoingBack, EndsAndSecrets):
+    """All parts. Subclass it as ``class TestYourKind(TargetContract)`` and override ``target_case``."""

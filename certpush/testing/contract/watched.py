@@ -21,6 +21,7 @@ class Watched(Target):
     """A target in a thread of its own: each verb has a deadline, and only errors of certpush may come out."""
 
     def __init__(self, make: Callable[[], Target], patience: timedelta) -> None:
+        self.closed = False
         self._patience = patience.total_seconds()
         self._work: queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[Any]] | None] = queue.SimpleQueue()
         threading.Thread(target=self._serve, daemon=True).start()
@@ -92,4 +93,5 @@ class Watched(Target):
 
     def close(self) -> None:
         """See Target."""
+        self.closed = True
         self._do("close()", self.inner.close)

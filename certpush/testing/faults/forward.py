@@ -213,7 +213,7 @@ FAULTS = (
     Fault(GivesAHandleThatJsonChanges, "test_handles_are_json", "the handle of inspect() comes back changed from JSON"),
     Fault(LiesAboutSuccess, "test_activate_makes_the_new_one_served", "after stage() and activate(), the new certificate is not served"),
     Fault(ActivatesOnlyOnce, "test_activate_is_repeatable", "the certificate is active already"),
-    Fault(ActivatesOnTheSameInstanceOnly, "test_a_fresh_instance_carries_on_for_a_dead_one", "the new certificate is not served"),
+    Fault(ActivatesOnTheSameInstanceOnly, "test_a_fresh_instance_carries_on_for_a_dead_one", "cannot activate what another one staged"),
     Fault(InstallsTheLeafAlone, "test_the_chain_is_served_completely", "install fullchain_pem, not the leaf alone"),
     Fault(NeedsAnIntermediate, "test_a_certificate_without_intermediates_is_deployed_too", "stage() let IndexError escape"),
     Fault(RefusesAKeyThatItAccepts, "test_every_key_is_deployed_or_refused_cleanly[rsa-2048]", "accepted_keys names rsa-2048, but"),

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import importlib
+import inspect
+from importlib import metadata
+
+import pytest
+
+from certpush.plugins import PluginLoader
+from certpush.testing.contract import TargetContract
+
+BUILT_INS = metadata.distribution("certpush").entry_points.select(group="certpush")
+
+
+def test_there_are_built_ins_to_check() -> None:
+    assert {"file", "ssh"} <= {one.name for one in BUILT_INS}
+
+
+@pytest.mark.parametrize("entry_point", BUILT_INS, ids=lambda one: one.name)
+def test_every_built_in_keeps_the_contract(entry_point: metadata.EntryPoint) -> None:
+    """A suite that nobody has to run is not run: each kind has its class, which tries that kind."""
+    tests = importlib.import_module(f"contract.test_{entry_point.name.replace('-', '_')}")
+    classes = [one for _, one in inspect.getmembers(tests, inspect.isclass) if issubclass(one, TargetContract)]
+    assert [one.__name__ for one in classes if one.__name__.startswith("Test")], f"{tests.__name__} has no class TestX(TargetContract)"
+    assert tests.certpush_target is importlib.import_module(entry_point.module).certpush_target
+
+
+@pytest.mark.parametrize("entry_point", BUILT_INS, ids=lambda one: one.name)
+def test_every_built_in_goes_through_the_door_of_third_parties(entry_point: metadata.EntryPoint) -> None:
+    assert PluginLoader().load_kind(entry_point.name).name == entry_point.name
