@@ -54,6 +54,11 @@ def arm(hands: RemoteHands, settings: SshTargetSettings, placement: Placement, p
     hands.lines += [f"arm {folder} <<'{end}'", *script, end]
 
 
+def insist(hands: RemoteHands, placement: Placement) -> None:
+    """Go on only while the timer waits: on a slow machine it may have fired before there was anything to put back."""
+    hands.step("still_armed", rescue_folder(placement))
+
+
 def stand_down(hands: RemoteHands, settings: SshTargetSettings, placement: Placement) -> None:
     """Take the decision away from the timer before going back ourselves; where it was faster, wait until it is done."""
     patience = f"{settings.reload_timeout.total_seconds() + 15:.0f}"

@@ -477,6 +477,10 @@ fail_arm() {
 	fail arm "$1" "$2"
 }
 
+# still_armed DIR: the timer has not fired. Asked once the new files are in place: a timer that fired before
+# them found nothing to put back, and none would be left to do it.
+still_armed() { [ -e "$1/armed" ] || fail rescued "$1"; }
+
 # rescue DIR SECONDS: what the timer's process does; `go_back` is defined by its script.
 rescue() {
 	echo $$ >"$1/pid.new" && mv -f "$1/pid.new" "$1/pid"

@@ -78,6 +78,7 @@ class SshTarget(Target):
         self._placement.make_ready(hands, prepared)
         rescue.arm(hands, self._settings, self._placement, prepared)
         self._placement.switch(hands, prepared)
+        rescue.insist(hands, self._placement)
         if self._settings.check and not self._settings.check_uses_files:
             hands.command(Trouble.CHECK, self._settings.check)
         if self._settings.reload:
