@@ -33,8 +33,13 @@ class View:
 
     @property
     def by_address(self) -> dict[str, str]:
-        """Endpoint (``host:port``) to the fingerprint it serves, for the journal."""
-        return {str(endpoint): one.fingerprint for endpoint, one in self.served.items()}
+        """Endpoint (see ``address``) to the fingerprint it serves, for the journal."""
+        return {address(endpoint): one.fingerprint for endpoint, one in self.served.items()}
+
+
+def address(endpoint: Endpoint) -> str:
+    """``host:port``, with ``#name`` where one is asked for: one port may serve another certificate for each name."""
+    return f"{endpoint}#{endpoint.server_name}" if endpoint.server_name else str(endpoint)
 
 
 def inspect(rotation: Rotation) -> View:
@@ -45,14 +50,14 @@ def inspect(rotation: Rotation) -> View:
 
     """
     rotation.tell("inspect")
-
-    def ask() -> Installed:
-        with rotation.calling("inspect"):
-            return rotation.target.inspect()
-
-    installed = persistently(ask, rotation.pause)
+    installed = ask_installed(rotation)
     served, silent = look_everywhere(rotation, _known_roots(rotation))
     return View(installed, served, silent)
+
+
+def ask_installed(rotation: Rotation, phase: str = "inspect") -> Installed:
+    """What the target itself says is installed; asked again while it does not answer."""
+    return persistently(lambda: rotation.ask(phase, rotation.target.inspect, Installed), rotation.pause)
 
 
 def look_everywhere(rotation: Rotation, roots: tuple[x509.Certificate, ...]) -> tuple[dict[Endpoint, Served], dict[Endpoint, str]]:

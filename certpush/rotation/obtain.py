@@ -6,6 +6,8 @@ to put an unusable certificate, or one for another key, on a firewall.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from cryptography import x509
@@ -15,11 +17,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from certpush.errors import BundleInvalid, SafetyRefusal
 from certpush.issuer import Issued, Issuer
+from certpush.kit.command import escaped
 from certpush.model import (
     CertificateBundle,
     CertificateRequest,
     CertificateSpec,
     DnsName,
+    Name,
     PrivateKey,
     certificate_names,
     issued_by,
@@ -28,7 +32,8 @@ from certpush.model import (
 
 _MAX_CN = 64  # X.520; the CA takes longer ones, others do not
 _MAX_CHAIN = 8
-_FUTURE_SLACK = timedelta(seconds=60)  # step-ca's own tolerance between clocks
+# Verifying waits that long for a certificate to begin (TargetKind.deadline is 30 s); a later one would be served, and rolled back.
+_FUTURE_SLACK = timedelta(seconds=20)
 _LIFETIME_SLACK = timedelta(minutes=10)  # the CA dates back by a minute or more, as configured there
 _SOME_CA = "the CA's answer is refused"
 
@@ -72,19 +77,31 @@ def check_issued(
         SafetyRefusal: an intermediate ends before the leaf, unless ``allow_short_chain``.
 
     """
-    if leaf_spki(issued.leaf) != key.public_spki:
-        raise _refused("it certifies another key than ours")
-    _check_names(issued.leaf, request)
+    with _reading_the_answer():
+        if leaf_spki(issued.leaf) != key.public_spki:
+            raise BundleInvalid("it certifies another key than ours")
+        names = certificate_names(issued.leaf)
+    _check_names(names, request)
     _check_dates(issued.leaf, request, now)
     _check_uses(issued.leaf)
-    bundle = CertificateBundle(issued.leaf, _without_roots(issued), issued.roots, key)
+    with _reading_the_answer():
+        bundle = CertificateBundle(issued.leaf, _without_roots(issued), issued.roots, key)
     _check_path(bundle, now)
-    _check_chain_outlives_leaf(bundle, allow_short_chain=allow_short_chain)
+    _check_chain_outlives_leaf(bundle, now, allow_short_chain=allow_short_chain)
     return bundle
 
 
-def _check_names(leaf: x509.Certificate, request: CertificateRequest) -> None:
-    has, wanted = set(certificate_names(leaf)), set(request.names)
+@contextmanager
+def _reading_the_answer() -> Iterator[None]:
+    """Say of whatever does not fit together that it came from the CA."""
+    try:
+        yield
+    except BundleInvalid as error:
+        raise _refused(error.message) from error
+
+
+def _check_names(names: tuple[Name, ...], request: CertificateRequest) -> None:
+    has, wanted = set(names), set(request.names)
     if has != wanted:
         shown = ", ".join(sorted(str(name) for name in has)[:5]) or "none"
         raise _refused(
@@ -122,8 +139,8 @@ def _check_uses(leaf: x509.Certificate) -> None:
 def _extensions(certificate: x509.Certificate) -> dict[type[x509.ExtensionType], x509.ExtensionType]:
     try:
         return {type(extension.value): extension.value for extension in certificate.extensions}
-    except ValueError as error:
-        raise _refused("its extensions cannot be read") from error
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise _refused("the extensions of a certificate cannot be read") from error
 
 
 def _without_roots(issued: Issued) -> tuple[x509.Certificate, ...]:
@@ -133,23 +150,48 @@ def _without_roots(issued: Issued) -> tuple[x509.Certificate, ...]:
 def _check_path(bundle: CertificateBundle, now: datetime) -> None:
     if len(bundle.chain) > _MAX_CHAIN:
         raise _refused(f"its chain has {len(bundle.chain)} certificates")
-    for intermediate in bundle.chain:
-        constraints = _extensions(intermediate).get(x509.BasicConstraints)
-        if not isinstance(constraints, x509.BasicConstraints) or not constraints.ca:
-            raise _refused("a certificate of its chain is no CA")
-        if not intermediate.not_valid_before_utc <= now + _FUTURE_SLACK or intermediate.not_valid_after_utc <= now:
+    for below, intermediate in enumerate(bundle.chain):
+        _check_may_sign(intermediate, below)
+        if not _valid(intermediate, now):
             raise _refused("a certificate of its chain is not valid now")
-    top = bundle.chain[-1] if bundle.chain else bundle.leaf
-    if not any(issued_by(top, root) for root in bundle.roots):
+    anchors = _anchors(bundle)
+    if not anchors:
         raise _refused(
-            "its chain does not lead to the pinned root",
-            hint="if the CA has a new root, check its fingerprint and set it as [ca] fingerprint",
+            f"its chain does not lead to the pinned root (it ends below {escaped(_top(bundle).issuer.rfc4514_string())[:120]})",
+            hint="an intermediate is missing, or the CA has a new root: check its fingerprint and set it as [ca] fingerprint",
         )
+    if not any(_valid(root, now) for root in anchors):
+        raise _refused("the pinned root is not valid now", hint="the CA needs a new root; its fingerprint is then set as [ca] fingerprint")
 
 
-def _check_chain_outlives_leaf(bundle: CertificateBundle, *, allow_short_chain: bool) -> None:
-    above = (*bundle.chain, *bundle.roots)
-    ends = min((one.not_valid_after_utc for one in above), default=bundle.not_after)
+def _check_may_sign(intermediate: x509.Certificate, below: int) -> None:
+    """What every TLS client will ask of a CA certificate with so many others below it (RFC 5280, 6.1.4)."""
+    extensions = _extensions(intermediate)
+    constraints, usage = extensions.get(x509.BasicConstraints), extensions.get(x509.KeyUsage)
+    if not isinstance(constraints, x509.BasicConstraints) or not constraints.ca:
+        raise _refused("a certificate of its chain is no CA")
+    if isinstance(usage, x509.KeyUsage) and not usage.key_cert_sign:
+        raise _refused("a certificate of its chain may not sign others (no keyCertSign)")
+    if constraints.path_length is not None and constraints.path_length < below:
+        raise _refused("a certificate of its chain may not have so many others below it (path length)")
+
+
+def _valid(certificate: x509.Certificate, now: datetime) -> bool:
+    return certificate.not_valid_before_utc <= now + _FUTURE_SLACK and now < certificate.not_valid_after_utc
+
+
+def _top(bundle: CertificateBundle) -> x509.Certificate:
+    return bundle.chain[-1] if bundle.chain else bundle.leaf
+
+
+def _anchors(bundle: CertificateBundle) -> tuple[x509.Certificate, ...]:
+    """The pinned roots that the chain leads to; while a CA changes its root there are others too, which matter to nobody here."""
+    return tuple(root for root in bundle.roots if issued_by(_top(bundle), root))
+
+
+def _check_chain_outlives_leaf(bundle: CertificateBundle, now: datetime, *, allow_short_chain: bool) -> None:
+    root_ends = max(root.not_valid_after_utc for root in _anchors(bundle) if _valid(root, now))
+    ends = min((root_ends, *(one.not_valid_after_utc for one in bundle.chain)))
     if ends < bundle.not_after and not allow_short_chain:
         raise SafetyRefusal(
             f"a CA certificate above it ends on {ends:%Y-%m-%d}, before the certificate does ({bundle.not_after:%Y-%m-%d})",

@@ -105,7 +105,9 @@ def _foreign(situation: Situation) -> Plan | None:
 def _rotation(situation: Situation) -> Plan:
     way_back = _way_back(situation)
     if way_back.kind is WayBackKind.NONE:
-        return Plan(Action.REFUSE, way_back.text, hint="--adopt --previous CERT KEY hands us the present pair, as the way back")
+        never = situation.kind.reversible is Reversible.NEVER
+        hand_over = "--adopt --previous CERT KEY hands us the present pair, as the way back"
+        return Plan(Action.REFUSE, way_back.text, hint="replace this certificate by hand" if never else hand_over)
     why = _why_obtain(situation)
     if why:
         return Plan(Action.OBTAIN, why, situation.changes, way_back)
@@ -154,11 +156,19 @@ def _way_back(situation: Situation) -> WayBack:
         return WayBack(WayBackKind.EXACT, f"nothing is installed yet, the new certificate would be removed{alone}")
     if kind.reversible is Reversible.KEEPS_PREVIOUS:
         return WayBack(WayBackKind.EXACT, f"the previous certificate stays on the target{alone}")
-    if all(fingerprint in situation.held for fingerprint, own in present.items() if not own) and not all(present.values()):
+    if _holds_what_to_go_back_to(situation):
         return WayBack(WayBackKind.EXACT, f"the previous pair is kept by certpush{alone}")
     if kind.fallback:
         return WayBack(WayBackKind.FALLBACK, f"{kind.fallback}{alone}")
     return WayBack(WayBackKind.NONE, "there would be no way back: the previous key is not in our hands")
+
+
+def _holds_what_to_go_back_to(situation: Situation) -> bool:
+    """Whether the pair that would be put back is in escrow; a device's own certificate never is."""
+    present, installed = situation.view.present, situation.view.installed.fingerprint
+    foreign = [fingerprint for fingerprint, own in present.items() if not own]
+    to_put_back = [installed] if installed else foreign
+    return bool(foreign) and all(fingerprint in situation.held for fingerprint in (*foreign, *to_put_back))
 
 
 def describe(view: View, fingerprint: str) -> str:

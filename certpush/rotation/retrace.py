@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from certpush.errors import CertpushError, Interrupted, NoWayBack, Stranded
+from certpush.errors import CertpushError, ForeignCertificate, Interrupted, NoWayBack, Stranded
 from certpush.model import Action, Deployment, Outcome, Phase, Plan, Receipt, WayBackKind
+from certpush.rotation.activate import note
+from certpush.rotation.inspect import ask_installed
 from certpush.rotation.rollback import roll_back
-from certpush.rotation.rotation import Rotation
+from certpush.rotation.rotation import Rotation, as_ours
 from certpush.rotation.run import close_quietly, receipt_for
-from certpush.rotation.settle import settle
+from certpush.rotation.settle import changed_since, settle
+from certpush.rotation.verify import is_served
 
 
 def retrace(rotation: Rotation) -> Receipt:
@@ -16,8 +19,8 @@ def retrace(rotation: Rotation) -> Receipt:
         with rotation.locks.hold(rotation.name):
             settle(rotation)
             return _retrace(rotation, _last(rotation))
-    except CertpushError as error:
-        return receipt_for(rotation.name, error)
+    except Exception as error:  # noqa: BLE001 - as in rotate: a bug ends in a receipt too
+        return receipt_for(rotation.name, as_ours(error))
     finally:
         close_quietly(rotation)
 
@@ -33,6 +36,11 @@ def _last(rotation: Rotation) -> Deployment:
         )
     if last.way_back.kind is WayBackKind.NONE:
         raise NoWayBack(f"{rotation.name}: {last.way_back.text}", hint="deploy the certificate that you want instead")
+    if changed_since(rotation, last):
+        raise ForeignCertificate(
+            f"{rotation.name}: another certificate was installed since the last deployment",
+            hint="look at it with `certpush inspect`; going back would overwrite it",
+        )
     return last
 
 
@@ -42,6 +50,9 @@ def _retrace(rotation: Rotation, last: Deployment) -> Receipt:
     try:
         done, served = roll_back(rotation, last, asked)
     except Stranded as stranded:
+        if _nothing_happened(rotation, last):
+            note(rotation, last, "still served: going back did not begin")
+            return receipt_for(rotation.name, as_ours(stranded.rollback_error), plan=plan)
         return receipt_for(rotation.name, stranded, plan=plan)
     before = done.before.fingerprint
     until = served[0].not_after if served else None
@@ -49,3 +60,12 @@ def _retrace(rotation: Rotation, last: Deployment) -> Receipt:
         rotation.name, Outcome.ROLLED_BACK, plan, was=last.wanted, now=before, not_after=until, served=served,
         seen=bool(rotation.endpoints), deployment=last.id,
     )  # fmt: skip
+
+
+def _nothing_happened(rotation: Rotation, last: Deployment) -> bool:
+    """Whether the target still is as the last deployment left it, so that it refused to go back and nobody is stranded."""
+    bundle = rotation.escrow.find(last.wanted)
+    try:
+        return bundle is not None and ask_installed(rotation).fingerprint == last.wanted and is_served(rotation, bundle)
+    except CertpushError:
+        return False

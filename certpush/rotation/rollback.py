@@ -8,7 +8,7 @@ from certpush.errors import CertpushError, Stranded
 from certpush.model import Deployment, Expected, Outcome, Phase, Served
 from certpush.rotation.activate import note
 from certpush.rotation.retry import persistently
-from certpush.rotation.rotation import Rotation
+from certpush.rotation.rotation import Rotation, as_ours
 from certpush.rotation.verify import verify_back
 
 _RESCUE_MARGIN = 10.0  # seconds that the device may need after its timer, to reload
@@ -22,11 +22,12 @@ def roll_back(rotation: Rotation, deployment: Deployment, cause: CertpushError) 
 
     """
     rotation.tell("rollback", cause.message, deployment)
+    armed = rotation.kind.self_rescue and deployment.phase is not Phase.CONFIRMED  # confirming disarmed it
     deployment = note(rotation, replace(deployment, phase=Phase.ROLLING_BACK, error=cause.message), cause.message)
     try:
         served = verify_back(rotation, deployment, _ask_to_go_back(rotation, deployment))
-    except CertpushError as error:
-        served = _rescued_by_itself(rotation, deployment, cause, error)
+    except Exception as error:  # noqa: BLE001 - a bug of ours leaves a state that nobody knows: that is Stranded too
+        served = _rescued_by_itself(rotation, deployment, cause, as_ours(error), armed=armed)
     done = replace(deployment, phase=Phase.ROLLED_BACK, outcome=Outcome.ROLLED_BACK, finished=rotation.clock())
     return note(rotation, done), served
 
@@ -35,33 +36,33 @@ def _ask_to_go_back(rotation: Rotation, deployment: Deployment) -> Expected:
     before = deployment.before
     previous = rotation.escrow.find(before.fingerprint) if before.fingerprint else None
 
-    def attempt() -> Expected:
-        with rotation.calling("rollback"):
-            return rotation.target.rollback(before, deployment.staged, previous)
+    def go_back() -> Expected:
+        return rotation.target.rollback(before, deployment.staged, previous)
 
-    return persistently(attempt, rotation.pause)
+    return persistently(lambda: rotation.ask("rollback", go_back, Expected), rotation.pause)
 
 
-def _rescued_by_itself(rotation: Rotation, deployment: Deployment, cause: CertpushError, error: CertpushError) -> tuple[Served, ...]:
+def _rescued_by_itself(
+    rotation: Rotation, deployment: Deployment, cause: CertpushError, error: CertpushError, *, armed: bool
+) -> tuple[Served, ...]:
     """We could not bring it back; where the device has a timer of its own, wait for it and look."""
-    if rotation.kind.self_rescue:
+    if armed:
         rotation.tell("rescue", "waiting for the device to put the old certificate back by itself", deployment)
         rotation.pause(rotation.rescue_after.total_seconds() + _RESCUE_MARGIN)
         try:
             return verify_back(rotation, deployment, Expected.leaf(deployment.before.fingerprint))
-        except CertpushError as still:
-            error = still
-    raise _stranded(rotation, deployment, cause, error)
-
-
-def _stranded(rotation: Rotation, deployment: Deployment, cause: CertpushError, error: CertpushError) -> Stranded:
+        except Exception as still:  # noqa: BLE001 - as above
+            error = as_ours(still)
     text = f"{cause.message}; going back failed too: {error.message}"
-    lost = note(
-        rotation, replace(deployment, phase=Phase.STRANDED, outcome=Outcome.STRANDED, error=text, finished=rotation.clock()), error.message
-    )
+    lost = replace(deployment, phase=Phase.STRANDED, outcome=Outcome.STRANDED, error=text, finished=rotation.clock())
+    raise stranded(rotation, note(rotation, lost, error.message), cause, error)
+
+
+def stranded(rotation: Rotation, deployment: Deployment, cause: CertpushError, error: CertpushError) -> Stranded:
+    """What a person is told, and what to do."""
     return Stranded(
-        f"STRANDED: {text}",
-        deployment=lost,
+        f"STRANDED: {cause.message}; going back failed too: {error.message}",
+        deployment=deployment,
         cause=cause,
         rollback_error=error,
         hint=error.hint

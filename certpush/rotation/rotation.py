@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import threading
+import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from cryptography import x509
 
 from certpush.errors import CertpushError, Interrupted, TargetBug, TargetError
 from certpush.issuer import Issuer
-from certpush.model import CertificateBundle, CertificateSpec, Deployment, Endpoint, Event, Served
+from certpush.model import CertificateBundle, CertificateSpec, Deployment, Endpoint, Event, Installed, Served, Staged
 from certpush.state.escrow import Escrow
 from certpush.state.journal import Journal
 from certpush.state.lock import Locks
 from certpush.target import Target, TargetKind
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class Look(Protocol):
@@ -54,6 +61,8 @@ class Rotation:
     clock: Callable[[], datetime]
     pause: Callable[[float], None]
     """Wait so many seconds; a fleet gives the worker's slot to another meanwhile."""
+    monotonic: Callable[[], float] = time.monotonic
+    """Seconds that a jump of the clock does not move; looking at a silent endpoint takes real time."""
     observe: Callable[[Event], None] = field(default=lambda _: None)
     stop: threading.Event = field(default_factory=threading.Event)
     patience: Patience = field(default_factory=Patience)
@@ -68,7 +77,10 @@ class Rotation:
 
     def tell(self, phase: str, message: str = "", deployment: Deployment | None = None) -> None:
         """Let observers know; what they do never changes the outcome."""
-        self.observe(Event(phase, self.name, self.clock(), message, deployment))
+        try:
+            self.observe(Event(phase, self.name, self.clock(), message, deployment))
+        except Exception as error:  # noqa: BLE001 - a closed terminal must not end a rotation half-way
+            _log.warning("%s: an observer failed on %s: %s", self.name, phase, type(error).__name__)
 
     def stop_here_if_asked(self) -> None:
         """End cleanly when a person or the system asked for it; called only where nothing has been switched."""
@@ -87,17 +99,52 @@ class Rotation:
         except CertpushError:
             raise
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
-            raise self._bug(error, phase) from None
+            raise plugin_bug(error, self.kind.name, self.name, phase) from None
 
-    def _bug(self, error: BaseException, phase: str) -> TargetBug:
-        # Only the type and the place: a foreign exception's text may hold a key, and so may its traceback.
-        place = error.__traceback__
-        while place and place.tb_next:
-            place = place.tb_next
-        where = f" ({place.tb_frame.f_globals.get('__name__', '?')}, line {place.tb_lineno})" if place else ""
-        return TargetBug(
-            f"the plugin for {self.kind.name} raised {type(error).__name__}{where}",
-            hint="report it to the plugin's authors; what was begun is rolled back",
+    def ask(self, phase: str, verb: Callable[[], object], wanted: type[T]) -> T:
+        """Call a verb of the plugin whose answer matters, and refuse an answer that is none.
+
+        Raises:
+            CertpushError: the plugin's own, with target and phase.
+            TargetBug: whatever else it raised, or an answer of another type, or one that no journal can hold.
+
+        """
+        with self.calling(phase):
+            answer = verb()
+        if isinstance(answer, wanted) and _can_be_written_down(answer):
+            return answer
+        raise TargetBug(
+            f"the plugin for {self.kind.name} answered {phase} with something that is no {wanted.__name__}",
+            hint=_REPORT,
             target=self.name,
             phase=phase,
         )
+
+
+_REPORT = "report it to the plugin's authors; what was begun is rolled back"
+
+
+def plugin_bug(error: BaseException, kind: str, target: str, phase: str) -> TargetBug:
+    """What a plugin raised, as an error of ours: the type and the place only, for its text may hold a key, and so may its traceback."""
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    where = f"{frame.f_globals.get('__name__', '?')}, line {line}"
+    return TargetBug(f"the plugin for {kind} raised {type(error).__name__} ({where})", hint=_REPORT, target=target, phase=phase)
+
+
+def as_ours(error: Exception) -> CertpushError:
+    """Give the error as it is where it is ours; else as a bug of certpush, without its text."""
+    if isinstance(error, CertpushError):
+        return error
+    _log.error("internal error: %s", type(error).__name__)
+    return CertpushError(f"certpush itself failed: {type(error).__name__}", hint="please report it; what was begun is rolled back")
+
+
+def _can_be_written_down(answer: object) -> bool:
+    """Whether the handle of an answer is JSON: it goes into the journal, which must not fail in the middle of a switch."""
+    if not isinstance(answer, Installed | Staged):
+        return True
+    try:
+        json.dumps(dict(answer.handle))
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True

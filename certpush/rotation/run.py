@@ -34,7 +34,7 @@ from certpush.rotation.inspect import View, inspect
 from certpush.rotation.obtain import obtain
 from certpush.rotation.plan import Situation, make_plan
 from certpush.rotation.rollback import roll_back
-from certpush.rotation.rotation import Rotation
+from certpush.rotation.rotation import Rotation, as_ours
 from certpush.rotation.settle import settle
 from certpush.rotation.stage import stage
 from certpush.rotation.verify import verify
@@ -45,13 +45,13 @@ _SHARED_CERTIFICATE_WAIT = 60.0  # seconds for another target of the same run to
 
 
 def rotate(rotation: Rotation) -> Receipt:
-    """Do what the plan says, or leave (or bring) everything back where it was. Never raises a CertpushError."""
+    """Do what the plan says, or leave (or bring) everything back where it was. Raises nothing but an interruption."""
     try:
         with rotation.locks.hold(rotation.name):
             settle(rotation)
             return _rotate(rotation)
-    except CertpushError as error:
-        return receipt_for(rotation.name, error)
+    except Exception as error:  # noqa: BLE001 - one target's bug must not end the rotation of the others
+        return receipt_for(rotation.name, as_ours(error))
     finally:
         close_quietly(rotation)
 
@@ -63,8 +63,8 @@ def foresee(rotation: Rotation) -> Receipt:
         plan = plan_for(rotation, view)
         findings = _preflight(rotation) if plan.action not in (Action.NOTHING, Action.REFUSE) else ()
         return replace(_unchanged(rotation, view, plan), findings=findings, error=_refusal(rotation, plan, findings))
-    except CertpushError as error:
-        return receipt_for(rotation.name, error)
+    except Exception as error:  # noqa: BLE001 - as above
+        return receipt_for(rotation.name, as_ours(error))
     finally:
         close_quietly(rotation)
 
@@ -93,7 +93,7 @@ def _deploy(rotation: Rotation, view: View, plan: Plan, bundle: CertificateBundl
         deployment, served = verify(rotation, deployment, bundle)
         deployment = confirm(rotation, deployment, bundle)
     except Exception as error:  # noqa: BLE001 - a bug of ours must not leave a target half-way either
-        return _went_back(rotation, deployment, _as_ours(error), Receipt(rotation.name, Outcome.ROLLED_BACK, plan, findings=findings))
+        return _went_back(rotation, deployment, as_ours(error), Receipt(rotation.name, Outcome.ROLLED_BACK, plan, findings=findings))
     _tidy(rotation, deployment)
     rotation.tell("done", deployment=deployment)
     return Receipt(
@@ -121,13 +121,6 @@ def _went_back(rotation: Rotation, deployment: Deployment, cause: CertpushError,
     return replace(receipt, served=served, not_after=served[0].not_after if served else None)
 
 
-def _as_ours(error: Exception) -> CertpushError:
-    if isinstance(error, CertpushError):
-        return error
-    _log.error("internal error: %s", type(error).__name__)
-    return CertpushError(f"certpush itself failed: {type(error).__name__}", hint="please report it; what was begun is rolled back")
-
-
 def _intend(rotation: Rotation, view: View, plan: Plan, bundle: CertificateBundle) -> Deployment:
     """Write down what is about to happen, durably, with everything that the way back needs."""
     deployment = Deployment(
@@ -153,7 +146,7 @@ def plan_for(rotation: Rotation, view: View) -> Plan:
     deployed = rotation.journal.deployed(rotation.name)
     adopted = rotation.journal.adopted(rotation.name)
     with rotation.calling("changes"):
-        changes = rotation.target.changes(rotation.spec.request)
+        changes = tuple(rotation.target.changes(rotation.spec.request))
     return make_plan(
         Situation(
             now=rotation.clock(),
@@ -175,7 +168,7 @@ def plan_for(rotation: Rotation, view: View) -> Plan:
 def _preflight(rotation: Rotation) -> tuple[Finding, ...]:
     rotation.tell("preflight")
     with rotation.calling("preflight"):
-        return rotation.target.preflight(rotation.spec.request)
+        return tuple(rotation.target.preflight(rotation.spec.request))
 
 
 def _refusal(rotation: Rotation, plan: Plan, findings: tuple[Finding, ...]) -> SafetyRefusal | None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from certpush.errors import CertpushError, RescueFired, TargetError, VerificationFailed
+from certpush.errors import CertpushError, TargetError
 from certpush.model import Deployment, Outcome, Phase
 from certpush.rotation.activate import note
 from certpush.rotation.confirm import confirm
-from certpush.rotation.retry import persistently
-from certpush.rotation.rollback import roll_back
-from certpush.rotation.rotation import Rotation
+from certpush.rotation.inspect import ask_installed
+from certpush.rotation.rollback import roll_back, stranded
+from certpush.rotation.rotation import Rotation, as_ours
 from certpush.rotation.verify import is_served, verify
 
+_UNTOUCHED = (Phase.INTENT, Phase.STAGED)
 _SWITCHED = (Phase.ACTIVATING, Phase.ACTIVATED, Phase.VERIFIED)
 
 
@@ -29,7 +30,7 @@ def settle(rotation: Rotation) -> tuple[Deployment, ...]:
 def _settle_one(rotation: Rotation, deployment: Deployment) -> Deployment:
     rotation.tell("settle", f"an earlier run stopped in the phase {deployment.phase}", deployment)
     cause: CertpushError = TargetError(f"an earlier run stopped in the phase {deployment.phase}", phase=deployment.phase)
-    if _somebody_else_changed_it(rotation, deployment):
+    if _changed_by_somebody_else(rotation, deployment, cause):
         return _leave_alone(rotation, deployment)
     if deployment.phase in _SWITCHED:
         bundle = rotation.escrow.find(deployment.wanted)
@@ -37,19 +38,31 @@ def _settle_one(rotation: Rotation, deployment: Deployment) -> Deployment:
             try:
                 verified, _ = verify(rotation, deployment, bundle)
                 return confirm(rotation, verified, bundle)
-            except (VerificationFailed, RescueFired, TargetError) as error:
-                cause = error
+            except Exception as error:  # noqa: BLE001 - whatever it is, what was begun is brought to an end
+                cause = as_ours(error)
     settled, _ = roll_back(rotation, deployment, cause)
     return settled
 
 
-def _somebody_else_changed_it(rotation: Rotation, deployment: Deployment) -> bool:
-    def ask() -> str | None:
-        with rotation.calling("inspect"):
-            return rotation.target.inspect().fingerprint
+def _changed_by_somebody_else(rotation: Rotation, deployment: Deployment, cause: CertpushError) -> bool:
+    try:
+        return changed_since(rotation, deployment)
+    except CertpushError as error:
+        if deployment.phase in _UNTOUCHED:
+            raise
+        # What is served there is not known, so "not rotated" would be a lie. The record stays open for the next run.
+        raise stranded(rotation, deployment, cause, error) from error
 
+
+def changed_since(rotation: Rotation, deployment: Deployment) -> bool:
+    """Whether the target has a certificate that this deployment neither found nor brought.
+
+    Raises:
+        CertpushError: the target cannot be asked.
+
+    """
     # None may be a file that a killed run left unreadable: that is ours to mend.
-    return persistently(ask, rotation.pause) not in (deployment.before.fingerprint, deployment.wanted, None)
+    return ask_installed(rotation).fingerprint not in (deployment.before.fingerprint, deployment.wanted, None)
 
 
 def _leave_alone(rotation: Rotation, deployment: Deployment) -> Deployment:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from certpush.model import CertificateBundle, Deployment, Phase
+from certpush.model import CertificateBundle, Deployment, Phase, Staged
 from certpush.rotation.rotation import Rotation
 
 
@@ -12,8 +12,7 @@ def stage(rotation: Rotation, deployment: Deployment, bundle: CertificateBundle)
     """Stage, and write down the handle that leads back to what was staged."""
     rotation.stop_here_if_asked()
     rotation.tell("stage", deployment=deployment)
-    with rotation.calling("stage"):
-        staged = rotation.target.stage(bundle)
+    staged = rotation.ask("stage", lambda: rotation.target.stage(bundle), Staged)
     deployment = replace(deployment, phase=Phase.STAGED, staged=staged)
     rotation.journal.enter(deployment, rotation.clock())
     return deployment

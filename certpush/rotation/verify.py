@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from cryptography import x509
@@ -11,11 +11,49 @@ from cryptography import x509
 from certpush.errors import CertpushError, TargetUnreachable, VerificationFailed
 from certpush.model import After, CertificateBundle, Deployment, Endpoint, Expected, Phase, Served
 from certpush.rotation.activate import note
-from certpush.rotation.retry import persistently
+from certpush.rotation.inspect import address, ask_installed
 from certpush.rotation.rotation import Rotation
 
+Roots = tuple[x509.Certificate, ...]
 Accept = Callable[[Served], str]
 """Says what is wrong with what is served; an empty text means that it is right."""
+
+
+_STILL_NEW = "still serves the new certificate"
+
+
+class _TimeLeft:
+    """The time that is left for seeing what should be seen, at all endpoints together.
+
+    Both the pauses that were asked for and the time that really passed count, whichever is
+    longer: an endpoint that swallows connections makes each look take seconds.
+    """
+
+    def __init__(self, rotation: Rotation, length: timedelta) -> None:
+        self._rotation = rotation
+        self._length = length.total_seconds()
+        self._begun = rotation.monotonic()
+        self._asked = 0.0
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left of it."""
+        return max(self._asked, self._rotation.monotonic() - self._begun) >= self._length
+
+    def pause(self) -> None:
+        """Wait until the next look."""
+        self._rotation.pause(self._rotation.patience.interval)
+        self._asked += self._rotation.patience.interval
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What must be seen at an endpoint: what is accepted, the roots it is verified with, and how often in a row."""
+
+    wrong: Accept
+    roots: Roots
+    matches: int
+    may_be_silent: bool = False
 
 
 def verify(rotation: Rotation, deployment: Deployment, bundle: CertificateBundle) -> tuple[Deployment, tuple[Served, ...]]:
@@ -26,12 +64,12 @@ def verify(rotation: Rotation, deployment: Deployment, bundle: CertificateBundle
 
     """
     rotation.tell("verify", deployment=deployment)
-    wrong = _unlike(bundle)
-    served = _see_everywhere(rotation, wrong, bundle.roots)
+    wanted = _Wanted(_unlike(bundle), bundle.roots, rotation.patience.matches)
+    served = _see_everywhere(rotation, wanted)
     if rotation.kind.settle:
         rotation.tell("settle", deployment=deployment)
         rotation.pause(rotation.kind.settle.total_seconds())
-        served = _see_everywhere(rotation, wrong, bundle.roots, matches=1)
+        served = _see_everywhere(rotation, replace(wanted, matches=1))
     if not rotation.endpoints:
         _see_installed(rotation, bundle.fingerprint)
     return note(rotation, replace(deployment, phase=Phase.VERIFIED)), served
@@ -47,15 +85,13 @@ def verify_back(rotation: Rotation, deployment: Deployment, expected: Expected) 
 
     """
     rotation.tell("verify", "the way back", deployment)
-    silent_before = [one for one in rotation.endpoints if str(one) not in deployment.served_before]
+    time_left = _TimeLeft(rotation, rotation.kind.deadline)
     served = tuple(
-        _see(rotation, endpoint, _unlike_before(deployment, expected, endpoint), (), rotation.patience.matches)
+        found
         for endpoint in rotation.endpoints
-        if endpoint not in silent_before
+        if (found := _see(rotation, endpoint, _wanted_back(rotation, deployment, expected, endpoint), time_left))
     )
-    for endpoint in silent_before:
-        _not_ours(rotation, endpoint, deployment.wanted)
-    if silent_before or not rotation.endpoints:
+    if not all(address(endpoint) in deployment.served_before for endpoint in rotation.endpoints) or not rotation.endpoints:
         _see_installed(rotation, expected.fingerprint, not_fingerprint=deployment.wanted, any_else=expected.after is After.DEVICE_DEFAULT)
     return served
 
@@ -80,12 +116,22 @@ def _unlike(bundle: CertificateBundle) -> Accept:
     return wrong
 
 
+def _wanted_back(rotation: Rotation, deployment: Deployment, expected: Expected, endpoint: Endpoint) -> _Wanted:
+    if address(endpoint) in deployment.served_before:
+        return _Wanted(_unlike_before(deployment, expected, endpoint), (), rotation.patience.matches)
+    return _Wanted(_unlike_new(deployment), (), 1, may_be_silent=True)
+
+
+def _unlike_new(deployment: Deployment) -> Accept:
+    return lambda served: _STILL_NEW if served.fingerprint == deployment.wanted else ""
+
+
 def _unlike_before(deployment: Deployment, expected: Expected, endpoint: Endpoint) -> Accept:
-    allowed = {deployment.served_before.get(str(endpoint)), expected.fingerprint} - {None}
+    allowed = {deployment.served_before[address(endpoint)], expected.fingerprint}
 
     def wrong(served: Served) -> str:
         if served.fingerprint == deployment.wanted and deployment.wanted not in allowed:
-            return "still serves the new certificate"
+            return _STILL_NEW
         if expected.after is After.LEAF and served.fingerprint not in allowed:
             return f"serves neither the old nor the new certificate (sha256 {served.fingerprint[:16]})"
         return ""
@@ -93,59 +139,51 @@ def _unlike_before(deployment: Deployment, expected: Expected, endpoint: Endpoin
     return wrong
 
 
-def _see_everywhere(
-    rotation: Rotation, wrong: Accept, roots: tuple[x509.Certificate, ...], matches: int | None = None
-) -> tuple[Served, ...]:
-    count = rotation.patience.matches if matches is None else matches
-    return tuple(_see(rotation, endpoint, wrong, roots, count) for endpoint in rotation.endpoints)
+def _see_everywhere(rotation: Rotation, wanted: _Wanted) -> tuple[Served, ...]:
+    time_left = _TimeLeft(rotation, _deadline(rotation))
+    return tuple(found for endpoint in rotation.endpoints if (found := _see(rotation, endpoint, wanted, time_left)))
 
 
-def _see(rotation: Rotation, endpoint: Endpoint, wrong: Accept, roots: tuple[x509.Certificate, ...], matches: int) -> Served:
-    """Look until ``matches`` looks in a row are right; each is a connection of its own."""
-    waited, deadline, in_a_row = 0.0, _deadline(rotation).total_seconds(), 0
+def _see(rotation: Rotation, endpoint: Endpoint, wanted: _Wanted, time_left: _TimeLeft) -> Served | None:
+    """Look until ``matches`` looks in a row are right; each is a connection of its own. None: silent, and may be.
+
+    A look that is right is followed to the end of its row even when the time is over: the
+    next endpoint of a slow one must not fail for want of time alone.
+    """
+    in_a_row = 0
     while True:
-        served, problem = _one_look(rotation, endpoint, wrong, roots)
-        in_a_row = 0 if problem or served is None else in_a_row + 1
-        if served is not None and in_a_row >= matches:
+        served, problem = _one_look(rotation, endpoint, wanted)
+        in_a_row = 0 if problem else in_a_row + 1
+        if in_a_row >= wanted.matches:
             return served
-        if waited >= deadline:
+        if problem and time_left.over:
             raise VerificationFailed(
-                f"{endpoint}: {problem or 'not steady'}",
+                f"{endpoint}: {problem}",
                 endpoint=endpoint,
                 served=served,
                 hint="look at the service's own log; `certpush inspect` shows what an endpoint serves",
             )
-        rotation.pause(rotation.patience.interval)
-        waited += rotation.patience.interval
+        time_left.pause()
 
 
-def _one_look(rotation: Rotation, endpoint: Endpoint, wrong: Accept, roots: tuple[x509.Certificate, ...]) -> tuple[Served | None, str]:
+def _one_look(rotation: Rotation, endpoint: Endpoint, wanted: _Wanted) -> tuple[Served | None, str]:
     try:
-        served = rotation.look(endpoint, roots, rotation.clock())
+        served = rotation.look(endpoint, wanted.roots, rotation.clock())
     except TargetUnreachable as error:
-        return None, error.message.removeprefix(f"{endpoint}: ")
-    return served, wrong(served)
+        return None, "" if wanted.may_be_silent else error.message.removeprefix(f"{endpoint}: ")
+    return served, wanted.wrong(served)
 
 
 def _deadline(rotation: Rotation) -> timedelta:
-    """The kind's deadline; below the device's own timer, so that we judge before it does."""
+    """The kind's deadline. Two of them and the settle time between fit in half of the device's own timer: we judge before it does."""
     if rotation.kind.self_rescue:
-        return min(rotation.kind.deadline, rotation.rescue_after / 2)
+        fitting = (rotation.rescue_after / 2 - rotation.kind.settle) / 2
+        return min(rotation.kind.deadline, max(fitting, timedelta(0)))
     return rotation.kind.deadline
 
 
-def _not_ours(rotation: Rotation, endpoint: Endpoint, wanted: str) -> None:
-    served, _ = _one_look(rotation, endpoint, lambda _: "", ())
-    if served is not None and served.fingerprint == wanted:
-        raise VerificationFailed(f"{endpoint}: still serves the new certificate", endpoint=endpoint, served=served)
-
-
 def _see_installed(rotation: Rotation, fingerprint: str | None, *, not_fingerprint: str | None = None, any_else: bool = False) -> None:
-    def ask() -> str | None:
-        with rotation.calling("verify"):
-            return rotation.target.inspect().fingerprint
-
-    found = persistently(ask, rotation.pause)
+    found = ask_installed(rotation, "verify").fingerprint
     right = found != not_fingerprint if any_else else found == fingerprint
     if not right:
         shown = f"sha256 {found[:16]}" if found else "no certificate"

@@ -7,17 +7,20 @@ import stat
 from pathlib import Path
 
 from certpush.errors import StateError
+from certpush.kit.files import Directory
 
 
 def open_state_directory(path: Path) -> Path:
-    """Make ``path`` (0700) where it is missing, and check that only we can reach into it.
+    """Make ``path`` (0700) where it is missing, check that only we can change it, and give it as an absolute path.
 
     Raises:
         StateError: it cannot be made, is a link, belongs to somebody else, or others may write to it.
+        SafetyRefusal: others could put another directory in its place.
 
     """
+    path = path.absolute()
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(path)
         status = path.lstat()
     except OSError as error:
         raise StateError(
@@ -30,4 +33,12 @@ def open_state_directory(path: Path) -> Path:
         raise StateError(f"the state directory {path} belongs to another user", hint=f"run as that user, or chown -R {os.geteuid()} {path}")
     if stat.S_IMODE(status.st_mode) & 0o022:
         raise StateError(f"others may write to the state directory {path}", hint=f"chmod 700 {path}")
+    Directory.open(str(path)).close()  # walks to it, and refuses a way that others could turn elsewhere
     return path
+
+
+def _make(path: Path) -> None:
+    """Make it and what is missing above it; mkdir's own ``parents`` would leave those open to others under a loose umask."""
+    for place in reversed([path, *path.parents]):
+        if not place.exists():
+            place.mkdir(mode=0o700, exist_ok=True)

@@ -8,6 +8,7 @@ generation is complete or absent: it is written under another name, flushed, and
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from certpush.errors import BundleInvalid, StateError
@@ -23,7 +24,7 @@ class Escrow:
     """Generations of certificates below one directory. One writer a certificate: hold its lock."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        self._directory = directory.absolute()
 
     def store(self, certificate: str, bundle: CertificateBundle, *, current: bool = True) -> None:
         """Keep ``bundle`` as a generation, durably; ``current`` makes it the one to deploy.
@@ -37,8 +38,8 @@ class Escrow:
         home = self._directory / certificate
         generation = home / _generation(bundle)
         try:
-            home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not generation.exists():
+            self._make_home(certificate)
+            if _read(generation) is None:
                 _write_generation(home, generation, bundle)
             if current:
                 _point(home, generation.name)
@@ -50,7 +51,9 @@ class Escrow:
 
     def current(self, certificate: str) -> CertificateBundle | None:
         """The newest generation, or None when there is none or it cannot be read any more."""
-        return _read(self._directory / certificate / _CURRENT)
+        home = self._directory / certificate
+        name = _current_name(home)  # read once: a link that is swapped between two files would give half of each
+        return _read(home / name) if name else None
 
     def make_current(self, certificate: str, fingerprint: str | None) -> None:
         """Make an older generation the one to deploy, where we hold it; else leave things as they are."""
@@ -76,13 +79,18 @@ class Escrow:
     def prune(self, certificate: str, keep: frozenset[str]) -> None:
         """Remove the generations that nothing may need any more; never the current one, nor one in ``keep`` (fingerprints)."""
         home = self._directory / certificate
-        current = self.current(certificate)
-        kept = {fingerprint[:16] for fingerprint in keep} | ({current.fingerprint[:16]} if current else set())
+        kept, current = {fingerprint[:16] for fingerprint in keep}, _current_name(home)
         for generation in _generations(home):
-            if generation.name.rpartition("-")[2] not in kept:
-                shutil.rmtree(generation, ignore_errors=True)  # a leftover is no harm; the next prune meets it again
+            if generation.name != current and generation.name.rpartition("-")[2] not in kept:
+                _remove(generation)
         for leftover in home.glob(f"{_UNFINISHED}*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+            shutil.rmtree(leftover, ignore_errors=True)  # what stays is no harm; the next prune meets it again
+
+    def _make_home(self, certificate: str) -> None:
+        with Directory.open(str(self._directory.parent)) as state:
+            state.make(self._directory.name, mode=0o700)
+        with Directory.open(str(self._directory)) as certificates:
+            certificates.make(certificate, mode=0o700)
 
     def _homes(self, certificate: str | None) -> list[Path]:
         if certificate is not None:
@@ -101,9 +109,26 @@ def _generations(home: Path) -> list[Path]:
     return sorted(path for path in home.iterdir() if path.name[0] != "." and not path.is_symlink())
 
 
+def _current_name(home: Path) -> str | None:
+    try:
+        return str((home / _CURRENT).readlink())
+    except OSError:
+        return None
+
+
+def _remove(generation: Path) -> None:
+    """Remove a generation: out of sight in one step, so that a killed run never leaves a part of one."""
+    out_of_sight = generation.with_name(f"{_UNFINISHED}{generation.name}")
+    shutil.rmtree(out_of_sight, ignore_errors=True)
+    with suppress(OSError):  # a leftover is no harm; the next prune meets it again
+        generation.rename(out_of_sight)
+    shutil.rmtree(out_of_sight, ignore_errors=True)
+
+
 def _write_generation(home: Path, generation: Path, bundle: CertificateBundle) -> None:
+    """Write it beside its place and put it there; one that is damaged makes way first."""
+    _remove(generation)
     unfinished = home / f"{_UNFINISHED}{generation.name}"
-    shutil.rmtree(unfinished, ignore_errors=True)
     try:
         with Directory.open(str(home)) as place:
             with place.private(unfinished.name) as files:
@@ -117,8 +142,7 @@ def _write_generation(home: Path, generation: Path, bundle: CertificateBundle) -
 
 
 def _point(home: Path, to: str) -> None:
-    link = home / _CURRENT
-    if link.is_symlink() and str(link.readlink()) == to:
+    if _current_name(home) == to:
         return
     with Directory.open(str(home)) as place:
         place.remove(_NEXT)

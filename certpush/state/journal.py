@@ -7,30 +7,21 @@ damaged page but not a changed letter. Never a secret in it.
 
 from __future__ import annotations
 
-import hashlib
-import json
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from certpush.errors import JournalUnreadable, StateError
-from certpush.model import (
-    Deployment,
-    Installed,
-    Outcome,
-    Phase,
-    Staged,
-    WayBack,
-    WayBackKind,
-)
+from certpush.model import Deployment, Outcome, Phase
+from certpush.state.record import checksum_of, read_record, seal
 
 _VERSION = 1
 _BUSY_SECONDS = 10
+_STEP_WITHOUT_RECORD = "SELECT deployment FROM steps WHERE deployment NOT IN (SELECT id FROM deployments) LIMIT 1"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS deployments (
     seq INTEGER PRIMARY KEY,
@@ -73,10 +64,16 @@ class Journal:
         self._path = path
         self._lock = threading.RLock()
         try:
-            self._connection = _connect(path)
-            self._prepare()
-        except sqlite3.Error as error:
+            self._connection = _open(path)
+        except (sqlite3.Error, OSError) as error:
             raise self._damaged(error) from error
+        try:
+            self._prepare()
+        except BaseException as error:
+            self._connection.close()
+            if isinstance(error, sqlite3.Error):
+                raise self._damaged(error) from error
+            raise
 
     # --- deployments ---
 
@@ -85,24 +82,31 @@ class Journal:
         with self._writing() as connection:
             connection.execute(
                 "INSERT INTO deployments (id, target, certificate, wanted, phase, record, checksum) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (deployment.id, deployment.target, deployment.certificate, deployment.wanted, *_sealed(deployment)),
+                (deployment.id, deployment.target, deployment.certificate, deployment.wanted, *seal(deployment)),
             )
             _add_step(connection, deployment, deployment.started)
 
     def enter(self, deployment: Deployment, at: datetime, note: str = "") -> None:
         """Write down that ``deployment`` enters its phase (and with it the staged handle, outcome and error)."""
         with self._writing() as connection:
-            connection.execute(
+            changed = connection.execute(
                 "UPDATE deployments SET phase = ?, record = ?, checksum = ? WHERE id = ?",
-                (*_sealed(deployment), deployment.id),
+                (*seal(deployment), deployment.id),
             )
+            if changed.rowcount != 1:
+                raise self._damaged(f"record {deployment.id} is gone")
             _add_step(connection, deployment, at, note)
 
     def unfinished(self, target: str) -> tuple[Deployment, ...]:
-        """Deployments to this target that a run left without settling them, oldest first."""
+        """Deployments to this target that a run left without settling them, oldest first.
+
+        Raises:
+            JournalUnreadable: an open record of any target is damaged: whose it is cannot be told any more.
+
+        """
         settled = tuple(phase.value for phase in Phase if phase.settled)
         marks = ", ".join("?" * len(settled))
-        return self._deployments(f"target = ? AND phase NOT IN ({marks}) ORDER BY seq", (target, *settled))
+        return tuple(one for one in self._iterate(f"phase NOT IN ({marks}) ORDER BY seq", settled) if one.target == target)
 
     def last(self, target: str, *, outcome: Outcome | None = None) -> Deployment | None:
         """The newest deployment to this target, of this outcome where one is given."""
@@ -128,10 +132,10 @@ class Journal:
 
     def in_use(self, certificate: str) -> frozenset[str]:
         """Fingerprints of this certificate that some target has now, as far as the journal knows."""
-        newest: dict[str, str | None] = {}
+        newest: dict[str, tuple[str | None, ...]] = {}
         for one in self._iterate("certificate = ? ORDER BY seq", (certificate,)):
-            newest[one.target] = one.wanted if one.outcome is Outcome.ROTATED else one.before.fingerprint
-        return frozenset(fingerprint for fingerprint in newest.values() if fingerprint)
+            newest[one.target] = _perhaps_there(one)
+        return frozenset(fingerprint for either in newest.values() for fingerprint in either if fingerprint)
 
     def history(self, target: str | None = None, limit: int = 50) -> tuple[Deployment, ...]:
         """Deployments, newest first."""
@@ -182,23 +186,34 @@ class Journal:
                 f"the journal {self._path} was written by a newer certpush (format {found}, this one knows {_VERSION})",
                 hint="upgrade certpush; nothing was changed",
             )
+        _make_durable(self._connection)
         if found == 0:
             # One transaction: a run killed in here leaves an empty file, which the next one fills.
             self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+        self._refuse_damage()
+
+    def _refuse_damage(self) -> None:
         verdict = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
             raise self._damaged(verdict)
+        lost = self._connection.execute(_STEP_WITHOUT_RECORD).fetchone()
+        if lost:
+            raise self._damaged(f"record {lost[0]} is gone")
 
     def _deployments(self, where: str, values: Sequence[object]) -> tuple[Deployment, ...]:
         return tuple(self._iterate(where, values))
 
     def _iterate(self, where: str, values: Sequence[object]) -> Iterator[Deployment]:
         with self._reading() as connection:
-            rows = connection.execute(f"SELECT id, phase, record, checksum FROM deployments WHERE {where}", values).fetchall()  # noqa: S608 - constants of this module
-        for identifier, phase, record, checksum in rows:
-            if _checksum(phase, record) != checksum:
+            columns = "id, target, certificate, wanted, phase, record, checksum"
+            rows = connection.execute(f"SELECT {columns} FROM deployments WHERE {where}", values).fetchall()  # noqa: S608 - constants of this module
+        for identifier, target, certificate, wanted, phase, record, checksum in rows:
+            if checksum_of(phase, record) != checksum:
                 raise self._damaged(f"record {identifier} does not match its checksum")
-            yield _read(record)
+            deployment = read_record(record)
+            if (identifier, target, certificate, wanted) != (deployment.id, deployment.target, deployment.certificate, deployment.wanted):
+                raise self._damaged(f"record {deployment.id} does not match what it is found by")
+            yield deployment
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -224,7 +239,7 @@ class Journal:
                 raise self._damaged(error) from error
 
     def _damaged(self, why: object) -> StateError:
-        if isinstance(why, sqlite3.OperationalError):
+        if isinstance(why, sqlite3.OperationalError | OSError):
             return StateError(
                 f"the journal {self._path} cannot be opened: {why}",
                 hint="check the state directory, its disk and who runs certpush",
@@ -235,12 +250,27 @@ class Journal:
         )
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None)
-    path.chmod(0o600)
-    connection.execute("PRAGMA journal_mode = WAL")
+def _open(path: Path) -> sqlite3.Connection:
+    # Made by us, so that it is private from its first byte; SQLite gives its other files the same mode.
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+    return sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None)
+
+
+def _make_durable(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous = FULL")
-    return connection
+    connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _perhaps_there(deployment: Deployment) -> tuple[str | None, ...]:
+    """What the target has after this deployment; where it was not brought to an end, either of the two."""
+    if deployment.outcome is Outcome.ROTATED:
+        return (deployment.wanted,)
+    before = deployment.before.fingerprint
+    return (before,) if deployment.phase.settled else (before, deployment.wanted)
 
 
 def _add_step(connection: sqlite3.Connection, deployment: Deployment, at: datetime | None, note: str = "") -> None:
@@ -248,70 +278,3 @@ def _add_step(connection: sqlite3.Connection, deployment: Deployment, at: dateti
     connection.execute(
         "INSERT INTO steps (deployment, phase, at, note) VALUES (?, ?, ?, ?)", (deployment.id, deployment.phase.value, when, note)
     )
-
-
-def _sealed(deployment: Deployment) -> tuple[str, str, str]:
-    record = _write(deployment)
-    return deployment.phase.value, record, _checksum(deployment.phase.value, record)
-
-
-def _checksum(phase: str, record: str) -> str:
-    return hashlib.sha256(f"{phase}\n{record}".encode()).hexdigest()
-
-
-def _write(deployment: Deployment) -> str:
-    fields: dict[str, Any] = {
-        "id": deployment.id,
-        "target": deployment.target,
-        "certificate": deployment.certificate,
-        "before": {
-            "fingerprint": deployment.before.fingerprint,
-            "handle": dict(deployment.before.handle),
-            "device_default": deployment.before.device_default,
-        },
-        "wanted": deployment.wanted,
-        "phase": deployment.phase.value,
-        "way_back": [deployment.way_back.kind.value, deployment.way_back.text],
-        "served_before": dict(deployment.served_before),
-        "staged": None if deployment.staged is None else dict(deployment.staged.handle),
-        "started": _moment(deployment.started),
-        "finished": _moment(deployment.finished),
-        "why": deployment.why,
-        "outcome": deployment.outcome and deployment.outcome.value,
-        "error": deployment.error,
-        "not_after": _moment(deployment.not_after),
-    }
-    return json.dumps(fields, separators=(",", ":"))
-
-
-def _read(record: str) -> Deployment:
-    fields = json.loads(record)
-    kind, text = fields["way_back"]
-    plain = Deployment(
-        id=fields["id"],
-        target=fields["target"],
-        certificate=fields["certificate"],
-        before=Installed(**fields["before"]),
-        wanted=fields["wanted"],
-        phase=Phase(fields["phase"]),
-        way_back=WayBack(WayBackKind(kind), text),
-    )
-    return replace(
-        plain,
-        served_before=fields["served_before"],
-        staged=None if fields["staged"] is None else Staged(fields["staged"]),
-        started=_when(fields["started"]),
-        finished=_when(fields["finished"]),
-        why=fields["why"],
-        outcome=None if fields["outcome"] is None else Outcome(fields["outcome"]),
-        error=fields["error"],
-        not_after=_when(fields["not_after"]),
-    )
-
-
-def _moment(when: datetime | None) -> str | None:
-    return None if when is None else when.isoformat()
-
-
-def _when(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)

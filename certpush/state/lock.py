@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,35 +39,58 @@ class Locks:
         path = self._directory / f"{name.replace('/', '+')}.lock"
         until = time.monotonic() + wait
         while True:
-            descriptor = _open(path)
-            if _locked(descriptor) and _still_there(descriptor, path):
+            descriptor = _try(path)
+            if descriptor is not None:
                 return descriptor
-            os.close(descriptor)
             if time.monotonic() >= until:
                 raise LockHeld(f"another run is working on {name}", hint="wait for it to end; a lock never outlives its process")
             sleep(_POLL_SECONDS)
 
 
+def _try(path: Path) -> int | None:
+    """The descriptor that holds the lock; None where another one does."""
+    while True:
+        descriptor = _open(path)
+        try:
+            _refuse_odd(descriptor, path)
+            if not _locked(descriptor, path):
+                os.close(descriptor)
+                return None
+            if _still_there(descriptor, path):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # it was removed in between: whoever removed it holds nothing by that
+
+
 def _open(path: Path) -> int:
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StateError(f"the lock {path} cannot be made: {error.strerror}", hint="check the state directory and its disk") from error
 
 
-def _locked(descriptor: int) -> bool:
+def _refuse_odd(descriptor: int, path: Path) -> None:
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise StateError(f"the lock {path} is not a plain file", hint="look who put it there, then remove it")
+
+
+def _locked(descriptor: int, path: Path) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:  # a network file system without locks: two runs would each believe to be alone
+        raise StateError(f"the lock {path} cannot be taken: {error.strerror}", hint="put [state] directory on a local disk") from error
     return True
 
 
 def _still_there(descriptor: int, path: Path) -> bool:
     # Somebody may have removed and remade the file in between: then two runs would each hold "the" lock.
     try:
-        here = path.stat()
+        here = path.lstat()
     except FileNotFoundError:
         return False
     mine = os.fstat(descriptor)
