@@ -54,7 +54,7 @@ def show_plans(console: Console, receipts: Iterable[Receipt], wanted: dict[str, 
         if one.plan.way_back.text:
             console.result(f"{pad}  way back  {one.plan.way_back.kind}: {safe(one.plan.way_back.text)}")
         for finding in one.findings:
-            if finding.severity not in ("ok", "info"):
+            if finding.severity == "warning":  # an error is the receipt's own, and stands below with its hint
                 console.result(f"{pad}  {finding.severity:<8}  {safe(finding.message)}")
         if one.error is not None:
             console.error(_named(one))

@@ -51,7 +51,9 @@ def homelab() -> Iterator[Homelab]:
     with contextlib.ExitStack() as running:
         running.callback(own.remove)
         directory = own.path
-        ca = running.enter_context(RealCa() if find_tool("step-ca") else EmbeddedCa())
+        ca: RealCa | EmbeddedCa = RealCa() if find_tool("step-ca") else EmbeddedCa()
+        running.enter_context(ca)
+        (directory / "mail").mkdir()
         _write_own_certificate(directory)
         wiki = _wiki(directory, running)
         sshd = running.enter_context(Sshd()) if find_tool("sshd") else None
