@@ -232,7 +232,8 @@ def _tidy(rotation: Rotation, deployment: Deployment) -> None:
 def _unchanged(rotation: Rotation, view: View, plan: Plan) -> Receipt:
     present = next(iter(view.present), None)
     served = tuple(view.served.values())
-    until = served[0].not_after if served else None
+    held = rotation.escrow.find(present) if present and not served else None
+    until = served[0].not_after if served else held.not_after if held else None
     return Receipt(
         rotation.name, Outcome.UNCHANGED, plan, was=present, now=present, not_after=until, served=served, seen=bool(rotation.endpoints)
     )
