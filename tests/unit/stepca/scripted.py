@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from certpush.model import CertificateBundle, to_pem
 from certpush.stepca.client_certificate import show_in_tls
 from certpush.testing.authority.in_memory import Authority
-from certpush.testing.lab.listener import Listener
+from certpush.testing.listener import Listener
 
 Connection = ssl.SSLSocket
 
