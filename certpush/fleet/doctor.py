@@ -11,7 +11,7 @@ from certpush.fleet.opening import Opener, Wishes
 from certpush.model import Action, Finding, Severity, name_covers
 from certpush.rotation.inspect import inspect
 from certpush.rotation.rotation import Rotation
-from certpush.rotation.run import plan_for
+from certpush.rotation.run import close_quietly, plan_for
 from certpush.target import TargetKind
 
 
@@ -35,7 +35,7 @@ def examine(spec: TargetSpec, opener: Opener) -> Iterator[Finding]:
             yield from _names(rotation)
             yield from _device(rotation)
         finally:
-            rotation.target.close()
+            close_quietly(rotation)
 
 
 def _key(spec: TargetSpec, kind: TargetKind[Any]) -> Finding:
@@ -71,7 +71,8 @@ def _device(rotation: Rotation) -> Iterator[Finding]:
                 Severity.OK, "endpoint", f"{one.endpoint} serves {one.subject or 'a certificate'} until {one.not_after:%Y-%m-%d %H:%M}"
             )
         with rotation.calling("preflight"):
-            yield from rotation.target.preflight(rotation.spec.request)
+            found = tuple(rotation.target.preflight(rotation.spec.request))
+        yield from found
         plan = plan_for(rotation, view)
         if plan.action is Action.REFUSE:
             yield Finding(Severity.ERROR, "plan", plan.why, plan.hint)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from certpush.kit.settings import SecretReader, Settings, convert, fields_of
 from certpush.kit.tls import look
 from certpush.model import CertificateBundle, Endpoint, Event
 from certpush.plugins import PluginLoader
-from certpush.rotation.rotation import Look, Patience, Rotation
+from certpush.rotation.rotation import Look, Patience, Rotation, plugin_bug
 from certpush.state.escrow import Escrow
 from certpush.state.journal import Journal
 from certpush.state.lock import Locks
@@ -78,7 +79,8 @@ class Opener:
         settings = self.settings(spec, kind)
         if kind.members is None:
             return ((spec.name, settings),)
-        return tuple((f"{spec.name}/{member.name}", member.settings) for member in kind.members(settings))
+        with _asking(kind, spec.name, "members"):
+            return tuple((f"{spec.name}/{member.name}", member.settings) for member in kind.members(settings))
 
     def rotation(self, spec: TargetSpec, name: str, settings: Settings, wishes: Wishes) -> Rotation:
         """Open the target; nothing is asked of it yet.
@@ -90,9 +92,10 @@ class Opener:
         kind = self.kind(spec)
         target = _open(kind, settings, name)
         try:
-            endpoints = self.endpoints(spec, target)
-        except CertpushError:
-            target.close()
+            endpoints = self.endpoints(spec, kind, target)
+        except BaseException:
+            with suppress(Exception):  # what went wrong first is what is told
+                target.close()
             raise
         return Rotation(
             name=name,
@@ -118,16 +121,18 @@ class Opener:
             previous=wishes.previous,
         )
 
-    def endpoints(self, spec: TargetSpec, target: Target) -> tuple[Endpoint, ...]:
+    def endpoints(self, spec: TargetSpec, kind: TargetKind[Any], target: Target) -> tuple[Endpoint, ...]:
         """Where to look: the configuration's endpoints, else the target's own; none only where that was asked for.
 
         Raises:
             ConfigError: there is nowhere to look, and nothing says that this is meant.
+            TargetError: the target was asked, and could not tell.
 
         """
         if spec.verify == _VERIFY_FILES:
             return ()
-        found = spec.endpoints or target.endpoints()
+        with _asking(kind, spec.name, "endpoints"):
+            found = spec.endpoints or tuple(target.endpoints())
         if not found:
             raise ConfigError(
                 f"{spec.path}: nothing says where the certificate is served",
@@ -136,13 +141,20 @@ class Opener:
         return found
 
 
-def _open(kind: TargetKind[Any], settings: Settings, name: str) -> Target:
+@contextmanager
+def _asking(kind: TargetKind[Any], name: str, phase: str) -> Iterator[None]:
+    """Whatever escapes the plugin becomes an error that names it; ours pass."""
     try:
-        target: object = kind.open(settings)
+        yield
     except CertpushError:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
-        raise TargetBug(f"the plugin for {kind.name} raised {type(error).__name__} when opened", target=name, phase="open") from None
+        raise plugin_bug(error, kind.name, name, phase) from None
+
+
+def _open(kind: TargetKind[Any], settings: Settings, name: str) -> Target:
+    with _asking(kind, name, "open"):
+        target: object = kind.open(settings)
     if not isinstance(target, Target):
         raise TargetBug(f"the plugin for {kind.name} opened something that is no Target", target=name, phase="open")
     return target

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from certpush.config import TargetSpec
 from certpush.errors import CertpushError
 from certpush.fleet.opening import Opener, Wishes
-from certpush.model import Deployment, Installed, Outcome, Phase, Served, Standing, TargetStatus
+from certpush.model import Deployment, Endpoint, Installed, Outcome, Phase, Served, Standing, TargetStatus
 from certpush.rotation.inspect import View
+from certpush.rotation.run import close_quietly
 from certpush.schedule import danger_from, due_at
 
 
@@ -22,11 +24,23 @@ def status_of(spec: TargetSpec, opener: Opener) -> TargetStatus:
     served = tuple(view.served.values())
     problems = (*view.silent.values(), *(f"{one.endpoint}: {one.problem}" for one in served if one.problem))
     held = opener.escrow.find(view.installed.fingerprint) if view.installed.fingerprint and not served else None
-    not_after = min((one.not_after for one in served), default=held.not_after if held else None)
-    not_before = served[0].not_before if served else held.not_before if held else None
+    first = min(served, key=lambda one: one.not_after, default=held)  # the one that ends first
+    not_before, not_after = (first.not_before, first.not_after) if first else (None, None)
     due = due_at(not_before, not_after, spec.certificate.renew_at, spec.certificate.name) if not_before and not_after else None
-    standing = _lost(last) or _standing(spec, view, last, opener.clock(), (not_before, not_after, due))
+    standing = _lost(last) or _standing(spec, view, _Known(last, _rotated(spec, opener)), opener.clock(), (not_before, not_after, due))
     return TargetStatus(spec.name, spec.kind, standing, served, problems, not_after, due, last)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the journal knows: the last deployment, and whether any ever came to its end."""
+
+    last: Deployment | None
+    rotated: bool
+
+
+def _rotated(spec: TargetSpec, opener: Opener) -> bool:
+    return opener.journal.last(spec.name, outcome=Outcome.ROTATED) is not None
 
 
 def _look(spec: TargetSpec, opener: Opener) -> View:
@@ -39,18 +53,17 @@ def _look(spec: TargetSpec, opener: Opener) -> View:
         rotation = opener.rotation(spec, name, settings, Wishes())
         endpoints = rotation.endpoints
         try:
-            with rotation.calling("inspect"):
-                installed = rotation.target.inspect()
+            installed = rotation.ask("inspect", rotation.target.inspect, Installed)
         finally:
-            rotation.target.close()
-    served: dict[object, Served] = {}
-    silent: dict[object, str] = {}
+            close_quietly(rotation)
+    served: dict[Endpoint, Served] = {}
+    silent: dict[Endpoint, str] = {}
     for endpoint in endpoints:
         try:
             served[endpoint] = opener.look(endpoint, roots, opener.clock())
         except CertpushError as error:
             silent[endpoint] = error.message
-    return View(installed, served, silent)  # type: ignore[arg-type] # the keys are endpoints
+    return View(installed, served, silent)
 
 
 def _lost(last: Deployment | None) -> Standing | None:
@@ -60,17 +73,18 @@ def _lost(last: Deployment | None) -> Standing | None:
 def _standing(  # noqa: PLR0911 - a list of cases, worst first, reads best one a line
     spec: TargetSpec,
     view: View,
-    last: Deployment | None,
+    known: _Known,
     now: datetime,
     life: tuple[datetime | None, datetime | None, datetime | None],
 ) -> Standing:
     not_before, not_after, due = life
     if view.silent:
         return Standing.UNREACHABLE
-    if not view.present:
-        return Standing.NEW if last is None else Standing.DRIFTED
-    if last is None or (last.outcome is not Outcome.ROTATED and last.before.fingerprint is None):
+    last = known.last
+    if last is None or not known.rotated:
         return Standing.NEW if all(view.present.values()) else Standing.FOREIGN
+    if not view.present:
+        return Standing.DRIFTED
     expected = last.wanted if last.outcome is Outcome.ROTATED else last.before.fingerprint
     if any(fingerprint != expected for fingerprint in view.present):
         return Standing.DRIFTED
@@ -78,6 +92,8 @@ def _standing(  # noqa: PLR0911 - a list of cases, worst first, reads best one a
         return Standing.OK
     if now >= not_after:
         return Standing.EXPIRED
+    if any(not one.chain_ok for one in view.served.values()):
+        return Standing.DRIFTED  # the leaf is ours, but not all of what was deployed with it
     if now >= danger_from(not_before, not_after, spec.certificate.danger_left):
         return Standing.DANGER
     return Standing.DUE if now >= due else Standing.OK

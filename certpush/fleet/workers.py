@@ -16,30 +16,53 @@ _SHORT = 0.5  # seconds; giving the slot away for less costs more than it brings
 class Slots:
     """How many rotations work at the same moment."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, sleep: Callable[[float], None] = time.sleep) -> None:
         self.count = count
-        self._free = threading.BoundedSemaphore(count)
+        self._sleep = sleep
+        self._free = count
+        self._returning = 0
+        self._changed = threading.Condition()
         self._mine = threading.local()
 
     def pause(self, seconds: float) -> None:
         """Wait; long waits give the slot away meanwhile."""
         if seconds < _SHORT or not getattr(self._mine, "held", False):
-            time.sleep(seconds)
+            self._sleep(seconds)
             return
-        self._free.release()
+        self._give()
         try:
-            time.sleep(seconds)
+            self._sleep(seconds)
         finally:
-            self._free.acquire()
+            self._take_back()
 
     def work(self, job: Callable[[], T]) -> T:
         """Do the job once a slot is free."""
-        with self._free:
-            self._mine.held = True
-            try:
-                return job()
-            finally:
-                self._mine.held = False
+        self._take()
+        self._mine.held = True
+        try:
+            return job()
+        finally:
+            self._mine.held = False
+            self._give()
+
+    def _take(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._free and not self._returning)
+            self._free -= 1
+
+    def _take_back(self) -> None:
+        """Before anybody who only begins: a device's own timer may be running for who comes back."""
+        with self._changed:
+            self._returning += 1
+            self._changed.wait_for(lambda: self._free)
+            self._returning -= 1
+            self._free -= 1
+            self._changed.notify_all()
+
+    def _give(self) -> None:
+        with self._changed:
+            self._free += 1
+            self._changed.notify_all()
 
 
 def all_of(jobs: Iterable[Callable[[], T]], slots: Slots, stop: threading.Event) -> Iterator[T]:

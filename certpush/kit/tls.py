@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from cryptography import x509
 
 from certpush.errors import TargetUnreachable
+from certpush.kit.command import escaped
 from certpush.kit.starttls import begin_tls
 from certpush.model import Endpoint, Served, fingerprint, to_pem
 
@@ -30,16 +31,9 @@ def look(endpoint: Endpoint, roots: Sequence[x509.Certificate], now: datetime, *
         TargetUnreachable: nothing answers there, or it does not speak TLS.
 
     """
-    problem = ""
-    if roots:
-        try:
-            leaf = _handshake(endpoint, _verifying(roots), timeout)
-        except ssl.SSLCertVerificationError as error:
-            problem = _in_words(error)
-            leaf = _handshake(endpoint, _accepting_all(), timeout)
-    else:
-        problem = "no root to verify it against"
-        leaf = _handshake(endpoint, _accepting_all(), timeout)
+    leaf, problem = _verified(endpoint, roots, timeout) if roots else (None, "no root to verify it against")
+    if leaf is None:
+        leaf = _seen(endpoint, timeout)
     problem = problem or _dates_problem(leaf, now)
     return Served(
         endpoint=endpoint,
@@ -47,8 +41,8 @@ def look(endpoint: Endpoint, roots: Sequence[x509.Certificate], now: datetime, *
         not_after=leaf.not_valid_after_utc,
         chain_ok=not problem,
         not_before=leaf.not_valid_before_utc,
-        subject=leaf.subject.rfc4514_string(),
-        issuer=leaf.issuer.rfc4514_string(),
+        subject=_shown(leaf.subject),
+        issuer=_shown(leaf.issuer),
         problem=problem,
     )
 
@@ -58,23 +52,39 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def _verified(endpoint: Endpoint, roots: Sequence[x509.Certificate], timeout: float) -> tuple[x509.Certificate | None, str]:
+    """The certificate that holds up to ``roots``; else None, and what is wrong."""
+    try:
+        return _handshake(endpoint, _verifying(roots), timeout), ""
+    except ssl.SSLCertVerificationError as error:
+        return None, _in_words(error)
+    except ssl.SSLError as error:  # perhaps too weak for us to talk to; what is there must be seen nevertheless
+        return None, f"TLS is not agreed on: {_reason(error)}"
+
+
+def _seen(endpoint: Endpoint, timeout: float) -> x509.Certificate:
+    try:
+        return _handshake(endpoint, _accepting_all(), timeout)
+    except ssl.SSLError as error:
+        raise TargetUnreachable(f"{endpoint}: no TLS there: {_reason(error)}", hint="check the port") from error
+
+
 def _handshake(endpoint: Endpoint, context: ssl.SSLContext, timeout: float) -> x509.Certificate:
     try:
         with socket.create_connection((endpoint.host, endpoint.port), timeout) as plain:
             begin_tls(plain, endpoint.starttls)
             with context.wrap_socket(plain, server_hostname=endpoint.name) as tls:
                 der = tls.getpeercert(binary_form=True)
-    except ssl.SSLCertVerificationError:
+    except TargetUnreachable as error:
+        raise TargetUnreachable(f"{endpoint}: {error.message}", hint=error.hint) from error
+    except ssl.SSLError:
         raise
-    except ssl.SSLError as error:
-        raise TargetUnreachable(f"{endpoint}: no TLS there: {error.reason or error}", hint="check the port") from error
-    except OSError as error:
-        reason = "no answer in time" if isinstance(error, TimeoutError) else (error.strerror or str(error))
-        raise TargetUnreachable(f"{endpoint}: {reason}", hint="check that the service runs and that a firewall lets us through") from error
-    if der is None:
-        raise TargetUnreachable(f"{endpoint}: the server showed no certificate")
+    except (OSError, ValueError, OverflowError) as error:  # the latter two: an address of a plugin that is none
+        raise TargetUnreachable(
+            f"{endpoint}: {_why(error)}", hint="check that the service runs and that a firewall lets us through"
+        ) from error
     try:
-        return x509.load_der_x509_certificate(der)
+        return x509.load_der_x509_certificate(der or b"")
     except ValueError as error:
         raise TargetUnreachable(f"{endpoint}: the server's certificate cannot be read") from error
 
@@ -84,6 +94,7 @@ def _verifying(roots: Sequence[x509.Certificate]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=to_pem(*roots).decode("ascii"))
     context.verify_flags |= _NO_CHECK_TIME
+    context.hostname_checks_common_name = False  # as browsers have it: only the SANs count
     return context
 
 
@@ -92,7 +103,22 @@ def _accepting_all() -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # only to see what is there; nothing is sent
     context.set_ciphers("DEFAULT:@SECLEVEL=0")  # an old appliance's weak certificate must be seen, to be replaced
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     return context
+
+
+def _reason(error: ssl.SSLError) -> str:
+    return error.reason or str(error)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _shown(name: x509.Name) -> str:
+    return escaped(name.rfc4514_string())  # a stranger wrote it, and it is going to be printed
 
 
 def _in_words(error: ssl.SSLCertVerificationError) -> str:

@@ -257,7 +257,11 @@ def _open(path: Path) -> sqlite3.Connection:
         os.fchmod(descriptor, 0o600)
     finally:
         os.close(descriptor)
-    return sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None)
+    connection.text_factory = lambda text: text.decode(
+        "utf-8", "replace"
+    )  # a changed byte is found by the checksum, which names the record
+    return connection
 
 
 def _make_durable(connection: sqlite3.Connection) -> None:
