@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self, TextIO
 
@@ -24,11 +26,15 @@ class Console:
     command: str = ""
     json: bool = False
     colour: bool = False
+    colour_errors: bool = False
+    """Apart from ``colour``: either stream may be a file while the other is a terminal."""
     live: bool = False
     """Whether a person watches: then lines may move."""
     quiet: bool = False
     verbosity: int = 0
     document: dict[str, Any] = field(default_factory=dict)
+    lost: OSError | None = None
+    """Why the result could not be written out, where it could not."""
 
     @classmethod
     def plain(cls, *, json: bool = False, command: str = "") -> Self:
@@ -38,14 +44,16 @@ class Console:
     @classmethod
     def from_arguments(cls, arguments: argparse.Namespace, command: str, environ: Mapping[str, str]) -> Self:
         """As the options say."""
-        terminal = sys.stdout.isatty() and environ.get("TERM") != "dumb"
-        colour = terminal and not arguments.no_color and "NO_COLOR" not in environ
+        moving = environ.get("TERM") != "dumb"
+        # https://no-color.org: set and not empty.
+        colours = moving and not arguments.no_color and not environ.get("NO_COLOR")
         json = arguments.output == "json"
         return cls(
             command=command,
             json=json,
-            colour=colour and not json,
-            live=sys.stderr.isatty() and environ.get("TERM") != "dumb" and not json and not arguments.quiet,
+            colour=colours and sys.stdout.isatty() and not json,
+            colour_errors=colours and sys.stderr.isatty() and not json,
+            live=moving and sys.stderr.isatty() and not json and not arguments.quiet,
             quiet=arguments.quiet,
             verbosity=arguments.verbose,
         )
@@ -53,55 +61,94 @@ class Console:
     def line(self, text: str = "") -> None:
         """One line for a person; nothing when a machine listens or silence was asked for."""
         if not self.json and not self.quiet:
-            print(text, file=self.out, flush=True)
+            self._write(text)
 
     def result(self, text: str) -> None:
         """What the command was called for: printed even with -q, but not beside a JSON document."""
         if not self.json:
-            print(text, file=self.out, flush=True)
+            self._write(text)
 
     def note(self, text: str) -> None:
-        """A line on the side, to stderr, that does not belong to the result."""
+        """A line on the side, to stderr, that does not belong to the result; never fails, whoever went away."""
         if not self.json and not self.quiet:
-            print(text, file=self.err, flush=True)
+            self._tell(text)
 
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Columns of equal width; colours do not count."""
         if self.json or (self.quiet and not rows):
             return
-        shown = [[self.paint(heading, "dim") for heading in headings], *rows]
+        cells = ([cell.replace("\n", " ") for cell in row] for row in rows)
+        shown = [[self.paint(heading, "dim") for heading in headings], *cells]
         widths = [max(_width(row[column]) for row in shown) for column in range(len(headings))]
-        for row in shown:
-            cells = (cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True))
-            print("  ".join(cells).rstrip(), file=self.out)
-        self.out.flush()
+        padded = ((cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)) for row in shown)
+        self._write("\n".join("  ".join(row).rstrip() for row in padded))
 
     def error(self, error: CertpushError, *, trace: bool = False) -> None:
         """What happened, and what to do next."""
         if self.json:
             self.document.setdefault("error", describe(error))
             return
-        print(f"{self.paint('error:', 'red')} {safe(error.message)}", file=self.err)
+        self._tell(f"{_painted('error:', 'red', wanted=self.colour_errors)} {_indented(error.message)}")
         if error.hint:
-            print(f"  {self.paint('hint:', 'cyan')} {safe(error.hint)}", file=self.err)
-        if trace:
-            # Places only: what exceptions say and hold may be secret.
-            for frame in traceback.extract_tb(error.__traceback__):
-                print(f"    at {frame.filename}:{frame.lineno} in {frame.name}", file=self.err)
-        self.err.flush()
+            self._tell(f"  {_painted('hint:', 'cyan', wanted=self.colour_errors)} {_indented(error.hint)}")
+        for place in _places(error) if trace else ():
+            self._tell(f"    {place}")
+
+    def complain(self, error: CertpushError) -> None:
+        """Tell a person about the error of one target; a machine finds it in that target's part of the document."""
+        if not self.json:
+            self.error(error)
 
     def finish(self, code: int) -> int:
-        """Print the document where a machine listens; gives the code back."""
+        """Print the document where a machine listens; gives the code, or 1 when what was asked for could not be written."""
         if self.json:
             import json
 
             head = {"certpush": __version__, "command": self.command, "exit": code}
-            print(json.dumps({**head, **self.document}, indent=2), file=self.out, flush=True)
-        return code
+            self._write(json.dumps({**head, **self.document}, indent=2))
+        if self.lost is None or isinstance(self.lost, BrokenPipeError):
+            return code  # who closed the pipe has seen enough
+        self._tell(f"{_painted('error:', 'red', wanted=self.colour_errors)} the output could not be written: {self.lost.strerror}")
+        return code or 1
 
     def paint(self, text: str, colour: str) -> str:
-        """Colour a text, where colours are wanted."""
-        return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if self.colour else text
+        """Colour a text for stdout, where colours are wanted."""
+        return _painted(text, colour, wanted=self.colour)
+
+    def _write(self, text: str) -> None:
+        """Write a part of the result. What was done is done: output that cannot be written must not look like a failed deploy."""
+        try:
+            print(text, file=self.out, flush=True)
+        except OSError as error:
+            self.lost = self.lost or error
+            forget_output(self.out)
+
+    def _tell(self, text: str) -> None:
+        # RuntimeError: a signal came while the same stream was being written to. ValueError: it is closed.
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
+            print(text, file=self.err, flush=True)
+
+
+def forget_output(stream: TextIO) -> None:
+    """Lead a stream that nobody reads to nowhere, so that Python does not complain about it at exit."""
+    with contextlib.suppress(OSError, ValueError):  # a stream in memory has no number
+        number = stream.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, number)
+        os.close(nowhere)
+
+
+def _painted(text: str, colour: str, *, wanted: bool) -> str:
+    return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if wanted else text
+
+
+def _places(error: BaseException) -> Iterator[str]:
+    """Where an error came from: places only, for what exceptions say and hold may be secret."""
+    for frame in traceback.extract_tb(error.__traceback__):
+        yield f"at {frame.filename}:{frame.lineno} in {frame.name}"
+    if error.__cause__ is not None:
+        yield f"because of {type(error.__cause__).__name__}"
+        yield from _places(error.__cause__)
 
 
 def describe(error: CertpushError) -> dict[str, Any]:
@@ -112,6 +159,11 @@ def describe(error: CertpushError) -> dict[str, Any]:
 def safe(text: str) -> str:
     """Text from outside with everything escaped that could move a cursor, ring a bell, or read backwards."""
     return "".join(letter if letter.isprintable() or letter == "\n" else _escape(letter) for letter in text)
+
+
+def _indented(text: str) -> str:
+    """Several lines of one message: no line of somebody else's text may look like one of ours."""
+    return safe(text).replace("\n", "\n    ")
 
 
 def _escape(letter: str) -> str:

@@ -35,6 +35,13 @@ CODES: tuple[tuple[type[errors.CertpushError], int], ...] = (
     (errors.CertpushError, NOT_ROTATED),
 )
 
+_WITHOUT_ERROR: dict[Outcome, int] = {
+    Outcome.UNCHANGED: OK,
+    Outcome.ROTATED: OK,
+    Outcome.ROLLED_BACK: OK,  # on request; a failure always brings its error
+    Outcome.REFUSED: SAFETY,
+    Outcome.FAILED: NOT_ROTATED,
+}
 _WORST_FIRST = (STRANDED, IDENTITY, SAFETY, DANGER, NOT_ROTATED, LOCKED, USAGE, OK)
 
 
@@ -45,10 +52,10 @@ def code_of(error: errors.CertpushError) -> int:
 
 def code_of_receipt(receipt: Receipt) -> int:
     """The exit code for how one target ended."""
-    if receipt.error is None:
-        return OK
     if receipt.outcome is Outcome.STRANDED:
         return STRANDED
+    if receipt.error is None:
+        return _WITHOUT_ERROR[receipt.outcome]
     code = code_of(receipt.error)
     # "Nothing was attempted" would be untrue of what was rolled back.
     return NOT_ROTATED if receipt.outcome is Outcome.ROLLED_BACK and code == USAGE else code

@@ -1,4 +1,4 @@
-"""Logging to stderr; libraries that log bodies are held back whatever the verbosity."""
+"""Logging to stderr. Libraries that might log a body are held back, whatever the verbosity."""
 
 from __future__ import annotations
 
@@ -7,32 +7,62 @@ import logging
 import sys
 from typing import Literal
 
-# proxmoxer.core logs whole request bodies, the private key among them, at INFO.
-_CLAMPED = ("proxmoxer", "proxmoxer.core", "paramiko", "paramiko.transport", "urllib3", "urllib3.connectionpool", "requests")
+from certpush.cli.console import safe
+
+_OWN = ("certpush", "certpush.", "certpush_")
 
 
-class _OnlyWarnings(logging.Filter):
-    """Lets warnings through only; a filter, because levels can be lowered by anybody."""
+class OnlyOwn(logging.Filter):
+    """Lets our own records through, and of other libraries warnings at most, once a person asked for more than errors.
+
+    proxmoxer.core logs whole request bodies, the private key among them, at INFO. This stands on
+    the handler: a level can be lowered by anybody, and a filter on a logger is not asked about
+    the records of the loggers below it.
+    """
+
+    def __init__(self, *, strangers_from: int) -> None:
+        super().__init__()
+        self._strangers_from = max(strangers_from, logging.WARNING)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return record.levelno >= logging.WARNING
+        """Whether the record is shown."""
+        own = record.name == _OWN[0] or record.name.startswith(_OWN[1:])
+        return own or record.levelno >= self._strangers_from
+
+
+class _Lines(logging.Formatter):
+    """One printable line a record. No traceback: what exceptions say and hold may be secret."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{record.levelname.lower()}: {record.name}: {safe(_message(record).replace(chr(10), '; '))}"
 
 
 class _JsonLines(logging.Formatter):
+    """One JSON object a record."""
+
     def format(self, record: logging.LogRecord) -> str:
         return json.dumps(
-            {"at": self.formatTime(record), "level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
+            {
+                "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+                "level": record.levelname.lower(),
+                "logger": record.name,
+                "message": _message(record),
+            }
         )
 
 
+def _message(record: logging.LogRecord) -> str:
+    failed = record.exc_info[0] if record.exc_info else None
+    return f"{record.getMessage()} ({failed.__name__})" if failed else record.getMessage()
+
+
 def set_up_logging(*, verbosity: int, form: Literal["text", "json"]) -> None:
-    """Send log records to stderr: warnings; with -v what happens, with -vv details of our own."""
+    """Send log records to stderr: our warnings; with -v what happens, with -vv details of our own."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonLines() if form == "json" else logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_JsonLines() if form == "json" else _Lines())
+    # A library's complaint comes as an error of ours, too; by itself it would only be noise.
+    handler.addFilter(OnlyOwn(strangers_from=logging.WARNING if verbosity else logging.CRITICAL))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel([logging.WARNING, logging.INFO, logging.DEBUG][min(verbosity, 2)])
-    for name in _CLAMPED:
-        logger = logging.getLogger(name)
-        if not any(isinstance(one, _OnlyWarnings) for one in logger.filters):
-            logger.addFilter(_OnlyWarnings())
+    logging.raiseExceptions = False  # a stream that went away must not bring a traceback

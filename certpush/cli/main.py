@@ -57,7 +57,15 @@ _VALUE_OPTIONS = ("--config", "--output", "--log-format")  # they take the next 
 
 def main() -> NoReturn:
     """Run the command line and exit."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:  # whoever read our help went away; Python would complain at exit, and change the code
+        from certpush.cli.console import forget_output
+
+        forget_output(sys.stdout)
+    sys.exit(code)
 
 
 def run(words: Sequence[str]) -> int:
@@ -120,8 +128,9 @@ def _without_command(words: Sequence[str]) -> int:
     if not words or "-h" in words or "--help" in words:
         print(help_text())
         return 0 if words else 2
-    print(f"error: no command among: {ascii(' '.join(words))[1:-1][:200]}\n  hint: certpush --help lists the commands", file=sys.stderr)
-    return 2
+    from certpush.cli.running import refuse
+
+    return refuse(f"there is no command in: {' '.join(words)[:200]}", "certpush --help lists the commands", words)
 
 
 def _unknown(command: str, rest: Sequence[str]) -> int:

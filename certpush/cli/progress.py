@@ -69,7 +69,7 @@ class Progress:
         from rich.console import Console as Screen
         from rich.live import Live
 
-        screen = Screen(file=self._console.err, no_color=not self._console.colour)
+        screen = Screen(file=self._console.err, no_color=not self._console.colour_errors)
         self._shown = True
         try:
             with Live(get_renderable=self._lines, console=screen, transient=True, refresh_per_second=8):

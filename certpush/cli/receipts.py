@@ -38,7 +38,7 @@ def show_receipts(console: Console, receipts: Iterable[Receipt], now: datetime) 
     console.table(("target", "was", "is now", "left", "way back", "outcome"), rows)
     for one in receipts:
         if one.error is not None:
-            console.error(_named(one))
+            console.complain(_named(one))
     console.document["targets"] = [receipt_document(one) for one in receipts]
 
 
@@ -57,7 +57,7 @@ def show_plans(console: Console, receipts: Iterable[Receipt], wanted: dict[str, 
             if finding.severity == "warning":  # an error is the receipt's own, and stands below with its hint
                 console.result(f"{pad}  {finding.severity:<8}  {safe(finding.message)}")
         if one.error is not None:
-            console.error(_named(one))
+            console.complain(_named(one))
     console.document["targets"] = [receipt_document(one) for one in receipts]
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
+import itertools
 import os
 import sys
 from collections.abc import Sequence
 from typing import Protocol, cast
 
 from certpush.cli.console import Console
-from certpush.cli.exits import code_of
+from certpush.cli.exits import OK, USAGE, code_of
 from certpush.cli.logs import set_up_logging
 from certpush.cli.options import parser_for
-from certpush.errors import CertpushError, ConfigError
+from certpush.errors import CertpushError, ConfigError, Interrupted
 
 
 class Command(Protocol):
@@ -30,12 +32,42 @@ class Command(Protocol):
 
 def run_command(name: str, words: Sequence[str]) -> int:
     """Run a built-in command; gives its exit code."""
+    _prepare_streams()
+    console = Console.plain(json=_wants_json(words), command=name)
+    verbose = False
+    try:
+        module = cast("Command", importlib.import_module(f"certpush.cli.{name}"))
+        arguments = _parsed(name, module, words)
+        if arguments is None:
+            return OK
+        verbose = arguments.verbose > 1
+        set_up_logging(verbosity=arguments.verbose, form=arguments.log_format)
+        console = Console.from_arguments(arguments, name, os.environ)
+        return console.finish(module.run(arguments, console))
+    except CertpushError as error:
+        failure = error
+    except KeyboardInterrupt:
+        failure = Interrupted("interrupted", hint="nothing is left in the middle of a switch; run it again when you like")
+    except Exception as error:  # noqa: BLE001 - a person gets a message, not a traceback with who knows what in it
+        failure = CertpushError(
+            f"certpush itself failed: {type(error).__name__}",
+            hint="please report it, with what -vv shows; the next run settles what was begun",
+        )
+        failure.__cause__ = error
+    console.error(failure, trace=verbose)
+    return console.finish(code_of(failure))
+
+
+def _parsed(name: str, module: Command, words: Sequence[str]) -> argparse.Namespace | None:
+    """The command's arguments; None when help was asked for, and given."""
     from certpush.cli.main import COMMANDS
 
-    module = cast("Command", importlib.import_module(f"certpush.cli.{name}"))
     parser = parser_for(name, COMMANDS[name])
     module.configure(parser)
-    return _guarded(name, parser, module, words)
+    try:
+        return parser.parse_args(words)
+    except SystemExit:  # argparse ends the process after --help
+        return None
 
 
 def run_plugin_command(name: str, words: Sequence[str]) -> int:
@@ -44,38 +76,28 @@ def run_plugin_command(name: str, words: Sequence[str]) -> int:
 
     from certpush.cli.main import COMMANDS
 
-    del words  # the hook exists; no plugin adds commands yet
     near = difflib.get_close_matches(name, COMMANDS, n=1)
     hint = f"did you mean `certpush {near[0]}`?" if near else "certpush --help lists the commands"
-    Console.plain().error(ConfigError(f"there is no command {name[:80]!a}", hint=hint))
-    return 2
+    return refuse(f"there is no command {name[:80]!a}", hint, words)
 
 
-def _guarded(name: str, parser: argparse.ArgumentParser, module: Command, words: Sequence[str]) -> int:
-    console = Console.plain(json="json" in words or "--output=json" in words, command=name)
-    verbose = False
-    try:
-        arguments = parser.parse_args(words)
-        verbose = arguments.verbose > 1
-        set_up_logging(verbosity=arguments.verbose, form=arguments.log_format)
-        console = Console.from_arguments(arguments, name, os.environ)
-        return console.finish(module.run(arguments, console))
-    except CertpushError as error:
-        console.error(error, trace=verbose)
-        return console.finish(code_of(error))
-    except KeyboardInterrupt:
-        console.error(CertpushError("interrupted", hint="nothing is left in the middle of a switch; run it again when you like"))
-        return console.finish(1)
-    except BrokenPipeError:
-        # Whoever read our output went away; Python would complain once more at exit.
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - stays open until the process ends
-        return 1
-    except Exception as error:  # noqa: BLE001 - a person gets a message, not a traceback with who knows what in it
-        console.error(
-            CertpushError(
-                f"certpush itself failed: {type(error).__name__}",
-                hint="please report it, with what -vv shows; the next run settles what was begun",
-            ),
-            trace=verbose,
-        )
-        return console.finish(1)
+def refuse(message: str, hint: str, words: Sequence[str]) -> int:
+    """Say that these words mean no command; gives the exit code."""
+    _prepare_streams()
+    console = Console.plain(json=_wants_json(words))
+    console.error(ConfigError(message, hint=hint))
+    return console.finish(USAGE)
+
+
+def _wants_json(words: Sequence[str]) -> bool:
+    """Whether a machine listens; for errors that come before the words could be parsed."""
+    return "--output=json" in words or ("--output", "json") in itertools.pairwise(words)
+
+
+def _prepare_streams() -> None:
+    """No character and no closed stream may end a command that works on a firewall."""
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, PTH123 - stays open until the process ends
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115, PTH123 - likewise
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
