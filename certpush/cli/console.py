@@ -83,21 +83,22 @@ class Console:
         padded = ((cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)) for row in shown)
         self._write("\n".join("  ".join(row).rstrip() for row in padded))
 
-    def error(self, error: CertpushError, *, trace: bool = False) -> None:
-        """What happened, and what to do next."""
+    def error(self, error: CertpushError, *, where: str = "", trace: bool = False) -> None:
+        """What happened (on ``where``, a target's name, unless the message begins with it), and what to do next."""
         if self.json:
             self.document.setdefault("error", describe(error))
             return
-        self._tell(f"{_painted('error:', 'red', wanted=self.colour_errors)} {_indented(error.message)}")
+        named = error.message if error.message.startswith((f"{where}:", "STRANDED")) or not where else f"{where}: {error.message}"
+        self._tell(f"{_painted('error:', 'red', wanted=self.colour_errors)} {_indented(named)}")
         if error.hint:
             self._tell(f"  {_painted('hint:', 'cyan', wanted=self.colour_errors)} {_indented(error.hint)}")
         for place in _places(error) if trace else ():
             self._tell(f"    {place}")
 
-    def complain(self, error: CertpushError) -> None:
+    def complain(self, error: CertpushError, target: str) -> None:
         """Tell a person about the error of one target; a machine finds it in that target's part of the document."""
         if not self.json:
-            self.error(error)
+            self.error(error, where=target)
 
     def finish(self, code: int) -> int:
         """Print the document where a machine listens; gives the code, or 1 when what was asked for could not be written."""

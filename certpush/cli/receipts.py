@@ -38,7 +38,7 @@ def show_receipts(console: Console, receipts: Iterable[Receipt], now: datetime) 
     console.table(("target", "was", "is now", "left", "way back", "outcome"), rows)
     for one in receipts:
         if one.error is not None:
-            console.complain(_named(one))
+            console.complain(one.error, one.target)
     console.document["targets"] = [receipt_document(one) for one in receipts]
 
 
@@ -57,7 +57,7 @@ def show_plans(console: Console, receipts: Iterable[Receipt], wanted: dict[str, 
             if finding.severity == "warning":  # an error is the receipt's own, and stands below with its hint
                 console.result(f"{pad}  {finding.severity:<8}  {safe(finding.message)}")
         if one.error is not None:
-            console.complain(_named(one))
+            console.complain(one.error, one.target)
     console.document["targets"] = [receipt_document(one) for one in receipts]
 
 
@@ -150,18 +150,6 @@ def _outcome(receipt: Receipt) -> str:
     if receipt.outcome is Outcome.UNCHANGED:
         return f"unchanged: {receipt.plan.why}"
     return receipt.outcome.value
-
-
-def _named(receipt: Receipt) -> Any:
-    """The error with the target's name in front, once."""
-    from copy import copy
-
-    error = receipt.error
-    if error is None or error.message.startswith((f"{receipt.target}:", "STRANDED")):
-        return error
-    named = copy(error)
-    named.message = f"{receipt.target}: {error.message}"
-    return named
 
 
 def _is_there(receipt: Receipt, now: datetime) -> str:
