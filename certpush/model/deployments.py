@@ -1,0 +1,164 @@
+"""Plans, deployments and how they end: what the core decides, writes down and reports."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from certpush.errors import CertpushError
+from certpush.model.sights import Finding, Installed, Served, Staged
+
+
+class WayBackKind(enum.StrEnum):
+    """How good a way back is."""
+
+    EXACT = "exact"
+    FALLBACK = "fallback"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """The way back that a plan names before anything changes."""
+
+    kind: WayBackKind
+    text: str
+
+
+class Action(enum.StrEnum):
+    """What a plan is going to do."""
+
+    NOTHING = "nothing"
+    OBTAIN = "obtain"
+    PUSH = "push"
+    ACTIVATE = "activate"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would be done to a target, why, what changes there, and the way back."""
+
+    action: Action
+    why: str
+    changes: tuple[str, ...] = ()
+    way_back: WayBack = field(default_factory=lambda: WayBack(WayBackKind.NONE, ""))
+    hint: str = ""
+
+
+class Phase(enum.StrEnum):
+    """How far a deployment has come. The journal writes a phase down before it is entered."""
+
+    INTENT = "intent"
+    STAGED = "staged"
+    ACTIVATING = "activating"
+    ACTIVATED = "activated"
+    VERIFIED = "verified"
+    CONFIRMED = "confirmed"
+    ROLLING_BACK = "rolling-back"
+    ROLLED_BACK = "rolled-back"
+    STRANDED = "stranded"
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left to be done about a deployment in this phase."""
+        return self in (Phase.CONFIRMED, Phase.ROLLED_BACK)
+
+
+class Outcome(enum.StrEnum):
+    """How a rotation ended."""
+
+    UNCHANGED = "unchanged"
+    ROTATED = "rotated"
+    ROLLED_BACK = "rolled-back"
+    REFUSED = "refused"
+    FAILED = "failed"
+    STRANDED = "stranded"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One certificate on its way to one target: the journal's record of it."""
+
+    id: str
+    target: str
+    certificate: str
+    before: Installed
+    wanted: str
+    """Fingerprint of the certificate that is being deployed."""
+    phase: Phase
+    way_back: WayBack
+    served_before: Mapping[str, str] = field(default_factory=dict)
+    """Endpoint (``host:port``) to the fingerprint it served before; missing where nothing answered."""
+    staged: Staged | None = None
+    started: datetime | None = None
+    finished: datetime | None = None
+    why: str = ""
+    outcome: Outcome | None = None
+    error: str = ""
+    not_after: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a target; observers get it, and it never carries a key."""
+
+    phase: str
+    target: str
+    at: datetime
+    message: str = ""
+    deployment: Deployment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """How one rotation ended, with the evidence: what every endpoint served at the end.
+
+    ``was`` and ``now`` are the fingerprint before and after (None: nothing, or not known);
+    ``seen`` is False where there is no endpoint to look at ("installed, not seen").
+    """
+
+    target: str
+    outcome: Outcome
+    plan: Plan
+    was: str | None = None
+    now: str | None = None
+    not_after: datetime | None = None
+    served: tuple[Served, ...] = ()
+    seen: bool = True
+    error: CertpushError | None = None
+    deployment: str | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+class Standing(enum.StrEnum):
+    """How a target stands, as ``status`` shows it."""
+
+    OK = "ok"
+    DUE = "due"
+    DANGER = "danger"
+    EXPIRED = "expired"
+    DRIFTED = "drifted"
+    """Another certificate is served than the one that was deployed last."""
+    FOREIGN = "foreign"
+    """Never deployed by certpush, and somebody else's certificate is served."""
+    NEW = "new"
+    """Never deployed, nothing in the way."""
+    UNREACHABLE = "unreachable"
+    STRANDED = "stranded"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetStatus:
+    """What a look at one target showed, beside what the journal knows."""
+
+    target: str
+    kind: str
+    standing: Standing
+    served: tuple[Served, ...] = ()
+    problems: tuple[str, ...] = ()
+    not_after: datetime | None = None
+    due: datetime | None = None
+    last: Deployment | None = None
