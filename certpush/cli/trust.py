@@ -1,0 +1,108 @@
+"""certpush trust: first contact. A person compares what a target shows with what it should show; then it is pinned."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from certpush.cli.console import Console
+    from certpush.config import TargetSpec
+    from certpush.fleet.fleet import Fleet
+    from certpush.model import Identity
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of this command."""
+    parser.add_argument("target", metavar="TARGET", help="the target's name")
+    parser.add_argument(
+        "--fingerprint",
+        metavar="VALUE",
+        help="what it must show, known from elsewhere; for scripts: pinned when it matches, exit 4 when not",
+    )
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Show who answers, compare, pin."""
+    from certpush.fleet.fleet import Fleet
+
+    with Fleet.load(arguments.config) as fleet:
+        shown = fleet.identities(arguments.target)
+        spec = fleet.configuration.targets[arguments.target]
+        console.document["identities"] = [_document(one) for one in shown]
+        console.document["pinned"] = None
+        for one in shown:
+            _show(console, one)
+        chosen = _matching(shown, arguments.fingerprint, spec) if arguments.fingerprint else _compared(console, shown, spec)
+        _pin(console, fleet, spec, chosen)
+    return 0
+
+
+def _show(console: Console, identity: Identity) -> None:
+    from certpush.cli.console import safe
+
+    for line in identity.shown:
+        console.line(f"  {console.paint(safe(line), 'bold')}")
+    console.line(f"  compare it {safe(identity.compare)}")
+
+
+def _matching(shown: Sequence[Identity], fingerprint: str, spec: TargetSpec) -> Identity:
+    """The identity that a script expects."""
+    from certpush.errors import PinMismatch
+
+    wanted = _plain(fingerprint)
+    for one in shown:
+        if wanted and wanted == _plain(one.value):
+            return one
+    raise PinMismatch(
+        f"{spec.name}: what it shows is not {fingerprint[:120]}; nothing was pinned, and nothing secret was sent",
+        hint="compare the two on the machine itself: somebody may be in between",
+    )
+
+
+def _plain(fingerprint: str) -> str:
+    """As SSH writes it (``SHA256:`` and base64, where case counts), or SHA-256 in hex, where it does not."""
+    text = fingerprint.strip()
+    digits = text.lower().removeprefix("sha256:").replace(":", "")
+    if len(digits) == 64 and not set(digits) - set("0123456789abcdef"):
+        return digits
+    return text.rstrip("=")
+
+
+def _compared(console: Console, shown: Sequence[Identity], spec: TargetSpec) -> Identity:
+    """The identity that a person found to be right."""
+    from certpush.cli.asking import agreed, can_ask
+    from certpush.errors import ConfigError, PinMismatch
+
+    if not can_ask() or console.json:
+        raise ConfigError(
+            f"{spec.name}: nobody is here to compare what it shows",
+            hint=f"certpush trust {spec.name} --fingerprint VALUE, with the value as the machine itself shows it",
+        )
+    for one in shown:
+        if agreed(console, "Is it the same there?"):
+            return one
+    raise PinMismatch(f"{spec.name}: not pinned; nothing secret was sent", hint="find out who answers there before you go on")
+
+
+def _pin(console: Console, fleet: Fleet, spec: TargetSpec, identity: Identity) -> None:
+    from certpush.cli.console import safe
+    from certpush.errors import ConfigError
+
+    configured = spec.table.get(identity.setting)
+    if configured and identity.value not in (configured if isinstance(configured, list) else [configured]):
+        # What is configured comes first, so a pin in the state would change nothing and look as if it did.
+        raise ConfigError(
+            f"{spec.path}: {identity.setting} stands in the configuration, and comes before what is pinned",
+            hint=f"write {identity.setting} = {identity.value!r} there, or remove it and run this again",
+        )
+    fleet.pin(spec.name, identity)
+    console.document["pinned"] = {"setting": identity.setting, "value": identity.value}
+    console.line(console.paint(f"pinned: {safe(identity.value)}", "green"))
+    console.line(f"{spec.name} is talked to only while it shows this. Next: certpush deploy {spec.name} --plan")
+
+
+def _document(identity: Identity) -> dict[str, Any]:
+    return {"setting": identity.setting, "value": identity.value, "shown": list(identity.shown), "compare": identity.compare}
