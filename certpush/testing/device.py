@@ -27,8 +27,7 @@ from certpush.model import KeySpec, PrivateKey, fingerprint, read_certificates, 
 from certpush.testing.device_server import Listener
 
 TOKEN = "the-token-of-the-memory-device"  # noqa: S105 - made up, and searched for in all that a target says
-DEFAULT = "device-default"
-"""Under this id lies the certificate that the device made for itself."""
+DEFAULT = "device-default"  # the id of the certificate that the device made for itself
 
 
 class DeviceGone(ConnectionError):
@@ -99,8 +98,7 @@ class State(msgspec.Struct):
 class MemoryDevice:
     """One device: the API that an administrator would use, and knobs for tests at the end.
 
-    ``MemoryDevice(path)`` makes a new one or, where the file is there, attaches to it;
-    ``MemoryDevice.at(path)`` only attaches. ``with device:`` serves on a port of loopback.
+    ``MemoryDevice(path)`` makes a new one or attaches; ``with device:`` serves on a port of loopback.
     """
 
     def __init__(self, path: Path, *, token: str = TOKEN, own_certificate: bool = False, keeps_previous: bool = True) -> None:

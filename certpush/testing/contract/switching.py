@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from certpush.errors import CertpushError
-from certpush.kit.tls import look, utc_now
 from certpush.model import KeySpec
 from certpush.testing.contract.bench import AnyBench
 
@@ -68,7 +67,7 @@ class Switching:
         """Clients know the root only; a server that sends the leaf alone fails for them."""
         deployed = bench.deploy()
         for endpoint in bench.endpoints():
-            seen = look(endpoint, deployed.bundle.roots, utc_now(), timeout=5)
+            seen = bench.look_for(deployed.bundle, endpoint)
             assert seen.chain_ok, f"{endpoint}: {seen.problem}; install fullchain_pem, not the leaf alone"
 
     @pytest.mark.parametrize("spec", list(KeySpec))
