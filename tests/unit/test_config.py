@@ -55,7 +55,7 @@ def refused(read, text):
 
 def test_the_named_file_comes_first_then_the_environment_then_the_user_then_the_system(tmp_path, monkeypatch):
     system = tmp_path / "system.toml"
-    monkeypatch.setattr(config, "SYSTEM_CONFIGURATION", system)
+    monkeypatch.setattr(config.files, "SYSTEM_CONFIGURATION", system)
     user = tmp_path / ".config" / "certpush" / "certpush.toml"
     xdg = tmp_path / "xdg" / "certpush" / "certpush.toml"
     named, variable = tmp_path / "named.toml", tmp_path / "variable.toml"

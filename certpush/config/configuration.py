@@ -1,0 +1,85 @@
+"""What a configuration says, as the rest of certpush works with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from certpush.config.tables import FleetKeys
+from certpush.errors import ConfigError
+from certpush.kit.settings import SecretReader, convert
+from certpush.model import CertificateSpec, Endpoint
+from certpush.stepca.settings import CaSettings
+
+DEFAULT_CA = "default"
+DEFAULT_RESCUE_AFTER = timedelta(seconds=180)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetSpec:
+    """One target as configured: the core's part, and its kind's table (``table``), which only the kind can read."""
+
+    name: str
+    kind: str
+    certificate: CertificateSpec
+    table: Mapping[str, Any] = field(repr=False)
+    tags: tuple[str, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
+    verify: Literal["handshake", "files"] = "handshake"
+    trust: str = "ca"
+    window: str | None = None
+    pinned_by: tuple[str, ...] = ()
+    adopt: bool = False
+    enabled: bool = True
+    rescue_after: timedelta = DEFAULT_RESCUE_AFTER
+
+    @property
+    def path(self) -> str:
+        """Where the target stands in the configuration."""
+        return f"target.{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserverSpec:
+    """One observer as configured."""
+
+    name: str
+    kind: str
+    table: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """A whole configuration, checked as far as it can be without loading a plugin."""
+
+    path: Path | None
+    state_directory: Path
+    certificates: Mapping[str, CertificateSpec]
+    targets: Mapping[str, TargetSpec]
+    observers: Mapping[str, ObserverSpec]
+    ca_tables: Mapping[str, Mapping[str, Any]] = field(repr=False)
+    workers: int = 32
+    fleet: FleetKeys = field(default_factory=FleetKeys)
+
+    def ca(self, name: str, read_secret: SecretReader) -> CaSettings:
+        """The settings of one CA, its secrets resolved.
+
+        Raises:
+            ConfigError: there is no such CA, or its table is wrong.
+
+        """
+        if name not in self.ca_tables:
+            raise unknown("CA", name, self.ca_tables, 'name one of them, or add [ca] with url = "https://..."')
+        path = "ca" if name == DEFAULT_CA else f"ca.{name}"
+        return convert(self.ca_tables[name], CaSettings, path=path, read_secret=read_secret)
+
+
+def unknown(what: str, name: str, known: Any, hint: str, where: str = "") -> ConfigError:
+    """The error for a name that means nothing, with the nearest one that does."""
+    import difflib
+
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return ConfigError(f"{where}there is no {what} {name[:80]!a}", hint=f"did you mean {near[0]!r}?" if near else hint)
