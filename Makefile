@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: help demo test test-fast lint format bench docs clean
+.PHONY: help demo test test-fast lint audit format bench docs clean
 
 help: ## list these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ lint: $(VENV)/.ready ## types, style, layers, generated documentation
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
 
+audit: $(VENV)/.ready ## known holes in the dependencies; advisory, asks the package index
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group audit
+	-$(BIN)/pip-audit --skip-editable --progress-spinner off
+
 format: $(VENV)/.ready ## let ruff rewrite
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -43,4 +47,4 @@ docs: $(VENV)/.ready ## write the generated reference anew
 	$(BIN)/python docs/generate.py
 
 clean: ## remove what the targets above made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage* dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* dist
