@@ -15,7 +15,8 @@ from certpush.testing.authority.leaf import Address, AlternativeNames
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
 _HOST = re.compile(r"(?:[^@/?#]*@)?(\[[^\[\]]*\]|[^\[\]:\s<>\"\\^`{}|%]*)(?::\d*)?")
-_INTEGER = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)")
+_INSTANT = timedelta(microseconds=1)
+_OCTAL = re.compile(r"[+-]?0_?[0-7]+(?:_[0-7]+)*")
 
 
 # --- names ------------------------------------------------------------------------------------
@@ -98,7 +99,10 @@ class When:
             fraction = (match[2] or "0")[:6].ljust(6, "0")
             zone = "+00:00" if match[3] == "Z" else match[3]
             return cls(moment=datetime.fromisoformat(f"{match[1]}.{fraction}{zone}").astimezone(UTC))
-        return cls(after=parse_go_duration(text) or None)
+        length = parse_go_duration(text)
+        if not length and re.search("[1-9]", text):
+            length = -_INSTANT if text.startswith("-") else _INSTANT  # Go counts nanoseconds, we do not
+        return cls(after=length or None)
 
     def counted_from(self, start: datetime) -> datetime | None:
         """The moment, where this is a length of time counted from ``start``."""
@@ -121,8 +125,6 @@ def parse_go_integer(text: str) -> int:
         ValueError: it is no such number.
 
     """
-    if not _INTEGER.fullmatch(text):
+    if not text.isascii() or text != text.strip():
         raise ValueError(f"{text[:40]!a} is not an integer")
-    sign, digits = (-1, text[1:]) if text[0] == "-" else (1, text.lstrip("+"))
-    octal = re.fullmatch(r"0[0-7]+", digits)
-    return sign * (int(digits, 8) if octal else int(digits, 0))
+    return int(text.replace("_", ""), 8) if _OCTAL.fullmatch(text) else int(text, 0)

@@ -22,6 +22,7 @@ _IDLE_SECONDS = 15  # as step-ca
 _HUGE = 2 * 1024**3
 _BOMB = 1024**3
 _CHUNK = 64 * 1024
+_GO_BUFFER = 2048
 _HTML = b"<html><body><h1>Welcome to the wrong server</h1></body></html>\n"
 
 Answering: TypeAlias = Callable[[Request], tuple[Response, Answer | None]]
@@ -30,11 +31,26 @@ Answering: TypeAlias = Callable[[Request], tuple[Response, Answer | None]]
 def serve_connection(connection: socket.socket, context: ssl.SSLContext, answering: Answering, clock: Clock) -> None:
     """Shake hands and answer requests until the client goes."""
     connection.settimeout(_IDLE_SECONDS)
-    with context.wrap_socket(connection, server_side=True) as secured:
+    with context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False) as secured:
+        if not _shakes_hands(secured):
+            return
         peer = _peer(secured)
         if peer and not peer.not_valid_before_utc <= clock() <= peer.not_valid_after_utc:
             return  # by a simulated clock; by the real one the handshake has refused it already
         _Exchanges(secured, peer, answering, clock)
+
+
+def _shakes_hands(secured: ssl.SSLSocket) -> bool:
+    try:
+        secured.do_handshake()
+    except ssl.SSLError:
+        # With TLS 1.3 the client has sent its request already; closing with that unread would be
+        # a reset, which can overtake the alert that says what was wrong.
+        socket.socket.shutdown(secured, socket.SHUT_WR)
+        while socket.socket.recv(secured, _CHUNK):
+            pass
+        return False
+    return True
 
 
 def _peer(secured: ssl.SSLSocket) -> x509.Certificate | None:
@@ -60,7 +76,7 @@ class _Exchanges(BaseHTTPRequestHandler):
         """Answer one request."""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         request_id = self.headers.get("X-Request-Id") or self.headers.get("X-Smallstep-Id") or str(uuid.uuid4())
-        headers = {**dict(self.headers.items()), "X-Request-Id": request_id}
+        headers = {name: value.strip() for name, value in self.headers.items()} | {"X-Request-Id": request_id}
         response, broken = self._answering(Request(self.command, self.path, headers, body, self._peer))
         if broken:
             self.close_connection = True
@@ -74,11 +90,13 @@ class _Exchanges(BaseHTTPRequestHandler):
         """Say nothing: the CA keeps its own log."""
 
     def _send(self, response: Response, request_id: str) -> None:
-        self._send_head(response, request_id, len(response.body))
+        # Go does not know the length of what does not fit into its buffer.
+        chunked = len(response.body) > _GO_BUFFER
+        self._send_head(response, request_id, None if chunked else len(response.body))
         if self.command != "HEAD":
-            self.wfile.write(response.body)
+            self.wfile.write(_in_chunks(response.body) if chunked else response.body)
 
-    def _send_head(self, response: Response, request_id: str, length: int) -> None:
+    def _send_head(self, response: Response, request_id: str, length: int | None) -> None:
         self.send_response_only(response.status)
         self.send_header("Date", format_datetime(self._clock(), usegmt=True))
         self.send_header("X-Request-Id", request_id)
@@ -86,7 +104,10 @@ class _Exchanges(BaseHTTPRequestHandler):
             self.send_header("Content-Type", response.content_type)
         for name, value in response.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(length))
+        if length is None:
+            self.send_header("Transfer-Encoding", "chunked")
+        else:
+            self.send_header("Content-Length", str(length))
         self.end_headers()
 
     # --- broken answers --------------------------------------------------------------------
@@ -114,6 +135,10 @@ class _Exchanges(BaseHTTPRequestHandler):
             self.wfile.write(honest.body[place : place + 1])
             if select.select([self._secured], [], [], 1.0)[0]:
                 return  # the client went, or the server ends
+
+
+def _in_chunks(body: bytes) -> bytes:
+    return b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
 
 
 def _broken_response(broken: Answer, honest: Response) -> Response:

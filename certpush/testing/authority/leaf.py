@@ -83,15 +83,14 @@ def sign_again(
     """
     with _quiet():
         builder = _bounded(pki, key or old.public_key(), *valid).subject_name(old.subject)
-    builder = builder.add_extension(issuer_key_identifier(pki.intermediate), critical=False)
     replaced = {one.oid for one in instead} | {ExtensionOID.AUTHORITY_KEY_IDENTIFIER}
+    if key:
+        replaced |= {ExtensionOID.SUBJECT_KEY_IDENTIFIER}
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    builder = builder.add_extension(issuer_key_identifier(pki.intermediate), critical=False)
     for extension in old.extensions:
-        if extension.oid in replaced:
-            continue
-        value: x509.ExtensionType = _raw(extension.oid, extension.value.public_bytes())
-        if extension.oid == ExtensionOID.SUBJECT_KEY_IDENTIFIER and key:
-            value = x509.SubjectKeyIdentifier.from_public_key(key)
-        builder = builder.add_extension(value, critical=extension.critical)
+        if extension.oid not in replaced:
+            builder = builder.add_extension(_raw(extension.oid, extension.value.public_bytes()), critical=extension.critical)
     for one in instead:
         builder = builder.add_extension(one, critical=False)
     return builder.sign(pki.intermediate_key, hashes.SHA256())

@@ -22,6 +22,12 @@ from certpush.testing.authority.state import CaState
 from certpush.testing.authority.tokens import token_name
 
 _PAGE, _LARGEST_PAGE = 20, 100
+_TLS_OPTIONS: JsonValue = {
+    "cipherSuites": ["TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"],
+    "minVersion": 1.2,
+    "maxVersion": 1.3,
+    "renegotiation": False,
+}
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ def as_json(status: int, value: JsonValue, *, chain: tuple[x509.Certificate, ...
 def signed(chain: tuple[x509.Certificate, ...]) -> Response:
     """The answer to sign, renew and rekey: leaf first, no root."""
     pems: list[JsonValue] = [to_pem(one).decode() for one in chain]
-    value: JsonValue = {"crt": pems[0], "ca": pems[1] if len(pems) > 1 else None, "certChain": pems}
+    value: JsonValue = {"crt": pems[0], "ca": pems[1] if len(pems) > 1 else None, "certChain": pems, "tlsOptions": _TLS_OPTIONS}
     return as_json(201, value, chain=chain)
 
 

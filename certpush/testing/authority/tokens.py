@@ -46,14 +46,18 @@ def admit(state: CaState, token: str, purpose: str) -> Admission:
 
     """
     try:
-        jws = Jws.parse(token)
-        provisioner = _provisioner(state, jws)
-        _check_start(state, jws)
-        # The token is burnt before its signature, its times and the request are looked at.
-        burn(state, token, jws.claims)
-        credential = _check_signature(state, jws, provisioner)
+        return _admit(state, token, purpose)
     except BadToken as error:
         raise unauthorized(str(error)) from error
+
+
+def _admit(state: CaState, token: str, purpose: str) -> Admission:
+    jws = Jws.parse(token)
+    provisioner = _provisioner(state, jws)
+    _check_start(state, jws)
+    # The token is burnt before its signature, its times and the request are looked at.
+    burn(state, token, jws.claims)
+    credential = _check_signature(state, jws, provisioner)
     _check_issuer_and_times(state, jws, provisioner)
     _check_audience(state, jws, provisioner, purpose)
     return _admission(jws, provisioner, credential)
@@ -164,14 +168,10 @@ def _check_audience(state: CaState, jws: Jws, provisioner: Provisioner, purpose:
 
 
 def _admission(jws: Jws, provisioner: Provisioner, credential: x509.Certificate | None) -> Admission:
-    try:
-        subject, sans = text_of(jws.claims, "sub"), _texts(jws.claims, "sans")
-        digest = _digest(jws.claims)
-    except BadToken as error:
-        raise unauthorized(str(error)) from error
+    subject, sans = text_of(jws.claims, "sub"), _texts(jws.claims, "sans")
     if not subject:
         raise unauthorized("jwk token subject cannot be empty")
-    return Admission(provisioner, subject, sans or (subject,), digest, credential)
+    return Admission(provisioner, subject, sans or (subject,), _digest(jws.claims), credential)
 
 
 def _digest(claims: Mapping[str, JsonValue]) -> str:
