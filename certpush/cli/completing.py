@@ -24,8 +24,8 @@ def complete() -> NoReturn:
     from argcomplete.finders import CompletionFinder
 
     line = os.environ.get("COMP_LINE", "")[: _point(os.environ)]
-    finder = CompletionFinder(default_completer=SuppressCompleter(), always_complete_options=False)
-    finder(parser_for_line(line.split()[1:], unfinished=not line.endswith(" ")))
+    parser = parser_for_line(line.split()[1:], unfinished=not line.endswith(" "))
+    CompletionFinder()(parser, always_complete_options=False, default_completer=SuppressCompleter())
     raise SystemExit(0)  # argcomplete has ended the process by now
 
 

@@ -83,9 +83,7 @@ class PairFiles:
                     directory.write_new(beside(path.name), text, mode=mode)
             for path, _, _ in wanted:
                 with Directory.open(str(path.parent)) as directory:
-                    directory.refuse_odd(path.name)
-                    if not force and directory.look(path.name):
-                        raise SafetyRefusal(f"{escaped(str(path))} appeared meanwhile")
+                    _refuse_occupied(directory, path, force=force)
                     directory.rename(beside(path.name), directory, path.name)
         except BaseException:
             self._clean()  # a person who presses Ctrl-C leaves no key behind either
@@ -95,6 +93,12 @@ class PairFiles:
         for path in (self.certificate, self.key):
             with contextlib.suppress(OSError, SafetyRefusal), Directory.open(str(path.parent)) as directory:
                 directory.remove(beside(path.name))
+
+
+def _refuse_occupied(directory: Directory, path: Path, *, force: bool) -> None:
+    directory.refuse_odd(path.name)
+    if not force and directory.look(path.name):
+        raise SafetyRefusal(f"{escaped(str(path))} appeared meanwhile")
 
 
 def _trial(path: Path) -> str:

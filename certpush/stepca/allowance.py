@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import select
 import socket
 import ssl
 import time
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 5.0
 """How long one address of a name may take to accept; the next is tried then (IPv6 first, and dead, is common)."""
+
+_VERDICT_SECONDS = 0.5
 
 
 @dataclass
@@ -83,8 +86,10 @@ class AllowedSocket(ssl.SSLSocket):
         """Shake hands in the time left."""
         self._keep_time()
         super().do_handshake(block)
-        if isinstance(self.context, PinnedContext):
-            self.context.server_certificate = self.getpeercert(binary_form=True)
+        context = cast("PinnedContext", self.context)
+        context.server_certificate = self.getpeercert(binary_form=True)
+        if context.shows_certificate:
+            self._hear_verdict()
 
     def read(self, len: int = 1024, buffer: Buffer | None = None) -> bytes:  # noqa: A002 - the signature of ssl
         """Read in the time left, and count."""
@@ -99,6 +104,21 @@ class AllowedSocket(ssl.SSLSocket):
         self._keep_time()
         return super().send(data, flags)
 
+    def _hear_verdict(self) -> None:
+        """Wait a moment for what the server says to our certificate, before anything is sent.
+
+        In TLS 1.3 it judges after the handshake. When we send at once, its connection is
+        reset with our request unread, and the reset may overtake the alert that says why. A
+        server that is content sends session tickets here (step-ca does).
+        """
+        if self.version() != "TLSv1.3":
+            return
+        select.select([self], [], [], min(_VERDICT_SECONDS, current().seconds()))
+        self.setblocking(False)
+        with contextlib.suppress(ssl.SSLWantReadError):  # tickets, or nothing: no complaint
+            if super().read(1) == b"":
+                raise ConnectionResetError("closed after the handshake")
+
     def _keep_time(self) -> None:
         left = current().seconds()
         self.settimeout(None if left == math.inf else left)
@@ -112,6 +132,8 @@ class PinnedContext(ssl.SSLContext):
     """
 
     sslsocket_class = AllowedSocket
+    shows_certificate: bool = False
+    """Whether a certificate of ours is shown to the server."""
     server_certificate: bytes | None = None
     """The leaf (DER) that the server showed in the latest handshake."""
 

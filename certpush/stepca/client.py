@@ -167,6 +167,7 @@ class StepCa:
     def _showing(self, current: CertificateBundle, path: str, body: dict[str, JsonValue]) -> Issued:
         context = self._context()
         show_in_tls(context, current)
+        context.shows_certificate = True
         asked = Asked(f"POST {self.address}{path}")
         with closing(Transport(self.address, context)) as transport:
             return self._issued(self._checked(transport.exchange("POST", path, body), asked), asked)

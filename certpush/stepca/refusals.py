@@ -119,6 +119,13 @@ _SIGNING = (
         "the CA could not read the request: a key, name or lifetime of a form that it does not know",
         'try key = "ec-p256"; the real reason stands in the CA\'s log beside the request-id',
     ),
+    _rule(400, r"key of type '(.*)' is not supported", r"the CA does not sign keys of the type \1", 'write key = "ec-p256"'),
+    _rule(
+        0,
+        r"error applying certificate template|error (creating|renewing) certificate",
+        "the CA failed to make the certificate",
+        f"a template in its configuration may be wrong; {_LOG}",
+    ),
     _rule(400, r"limit '(.*)' is not an integer", r"the CA does not take \1 as a number of provisioners", _REPORT),
 )
 
@@ -135,9 +142,15 @@ _RENEWAL = (
     _rule(401, r"renew token: invalid subject claim", "the renewal token names another subject than the certificate", _REPORT),
     _rule(
         401,
-        r"renew token: token is expired",
-        "the renewal token had expired by the CA's clock",
+        r"renew token: token (is expired|not valid yet|issued in the future)",
+        r"by the CA's clock the renewal token was wrong: \1",
         "compare this machine's clock with the CA's",
+    ),
+    _rule(
+        401,
+        r"renew token: cannot get provisioner",
+        "the provisioner that let this certificate be signed is gone",
+        _FRESH,
     ),
     _rule(401, r"renew token: invalid issuer claim", "the CA does not take certpush as the issuer of a renewal token", _FRESH),
     _rule(

@@ -37,6 +37,12 @@ def not_run(reason: str) -> NoReturn:
     pytest.skip(f"not run: {reason}")
 
 
+@pytest.fixture(scope="session", name="not_run")
+def _not_run() -> Callable[[str], NoReturn]:
+    """For fixtures further down."""
+    return not_run
+
+
 @pytest.fixture
 def open_directory() -> Iterator[Path]:
     """A directory that other users can reach, unlike pytest's own."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from certpush.kit.settings import Duration
+from certpush.kit.ssh.connection import Answer
 from certpush.model import Secret
 from certpush.testing.lab.sshd import Sshd
 from certpush_ssh.settings import SshTargetSettings
 from certpush_ssh.target import SshTarget
-
-from ..conftest import not_run
 
 ACCOUNT_UID = 54321
 
@@ -55,9 +58,7 @@ def root_sshd() -> Iterator[Sshd]:
 
 
 @pytest.fixture(scope="session")
-def user_sshd() -> Iterator[Sshd]:
-    import os
-
+def user_sshd(not_run: Callable[[str], NoReturn]) -> Iterator[Sshd]:
     if os.geteuid() != 0:
         not_run("only root can start a server for another account")
     with Sshd(user="deploy", password="correct horse", sudo=True) as sshd:
@@ -89,8 +90,6 @@ def sudo_box(request: pytest.FixtureRequest, open_directory: Path) -> Box:
 
 
 def make_box(request: pytest.FixtureRequest, directory: Path, way: str) -> Box:
-    import os
-
     sshd = request.getfixturevalue("root_sshd" if way == "root" else "user_sshd")
     tls = directory / "tls"
     tls.mkdir()
@@ -111,3 +110,64 @@ def open_target(request: pytest.FixtureRequest) -> Callable[[SshTargetSettings],
         return target
 
     return opened
+
+
+@dataclass
+class LocalMachine:
+    """Stands for a connection: runs the scripts here, with any shell, and tells what they were."""
+
+    home: Path
+    shell: tuple[str, ...] = ("/bin/sh", "-s")
+    environment: Mapping[str, str] = field(default_factory=lambda: {"PATH": "/usr/bin:/bin"})
+    scripts: list[str] = field(default_factory=list)
+    where = "this machine"
+    alive = True
+    strict = True
+    algorithms = "none"
+
+    def run(self, script: str, *, within: timedelta, sudo: bool = False) -> Answer:
+        self.scripts.append(script)
+        ended = subprocess.run(
+            self.shell, input=script.encode(), capture_output=True, timeout=within.total_seconds(), env=dict(self.environment), check=False
+        )
+        return Answer(ended.returncode, ended.stdout, ended.stderr)
+
+    def upload(self, folder: str, files: Mapping[str, bytes], *, within: timedelta) -> str:
+        self.discard(folder, within=within)
+        (self.home / folder).mkdir(mode=0o700)
+        for name, content in files.items():
+            (self.home / folder / name).write_bytes(content)
+        return str(self.home / folder)
+
+    def discard(self, folder: str, *, within: timedelta) -> None:
+        subprocess.run(["rm", "-rf", self.home / folder], check=True)
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class LocalBox:
+    """This machine, as if it were another one."""
+
+    machine: LocalMachine
+    tls: Path
+
+    def files(self, **more) -> SshTargetSettings:
+        return SshTargetSettings(
+            **{"host": "localhost", "identity": Secret("x"), "fullchain": f"{self.tls}/svc.crt", "key_file": f"{self.tls}/svc.key"} | more
+        )
+
+    def managed(self, **more) -> SshTargetSettings:
+        return SshTargetSettings(**{"host": "localhost", "identity": Secret("x"), "directory": str(self.tls)} | more)
+
+
+@pytest.fixture
+def local_box(open_directory: Path, monkeypatch: pytest.MonkeyPatch) -> LocalBox:
+    """The scripts run here, by /bin/sh, without SSH: for what happens by the hundred, or with other shells."""
+    tls, home = open_directory / "tls", open_directory / "home"
+    tls.mkdir()
+    home.mkdir()
+    machine = LocalMachine(home)
+    monkeypatch.setattr("certpush_ssh.shell.connect", lambda _: machine)
+    return LocalBox(machine, tls)

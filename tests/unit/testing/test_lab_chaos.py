@@ -6,8 +6,8 @@ import time
 import pytest
 
 from certpush.testing.lab.chaos import Chaos, ChaosProxy
-from certpush.testing.listener import Listener
 from certpush.testing.lab.process import wait_until
+from certpush.testing.listener import Listener
 
 REQUEST = b"0123456789"
 

@@ -1,0 +1,64 @@
+"""What the stores have in common: where to look, what the root is called there, and what is reported."""
+
+from __future__ import annotations
+
+import enum
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+
+from certpush.kit.command import SEARCH_PATH
+from certpush.model import fingerprint
+
+
+class Deed(enum.StrEnum):
+    """What was done at one place."""
+
+    INSTALLED = "installed"
+    THERE = "already there"
+    REMOVED = "removed"
+    ABSENT = "was not there"
+    LEFT = "left alone"
+    NEEDS_ROOT = "needs root"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One place, what was done there, and what a person should know or do."""
+
+    place: str
+    deed: Deed
+    detail: str = ""
+    hint: str = ""
+
+    @property
+    def fine(self) -> bool:
+        """Whether the place is now as it was asked for."""
+        return self.deed not in (Deed.NEEDS_ROOT, Deed.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where the system's files and the user's home are, and where programs are looked for."""
+
+    root: Path
+    home: Path
+    search_path: str = SEARCH_PATH
+
+    @classmethod
+    def here(cls, environ: Mapping[str, str]) -> Machine:
+        """This machine, and the user who runs certpush."""
+        return cls(Path("/"), Path(environ.get("HOME") or Path.home()))
+
+    def program(self, name: str) -> str | None:
+        """The full path of a program, or None where it is not installed."""
+        return shutil.which(name, path=self.search_path)
+
+
+def own_name(root: x509.Certificate) -> str:
+    """What certpush calls this root in every store: from its fingerprint, so that it is never mistaken for another's."""
+    return f"certpush-{fingerprint(root)[:16]}"
