@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from certpush.config import TargetSpec
 from certpush.errors import CertpushError
+from certpush.fleet.fitting import key_fits, names_fit
 from certpush.fleet.opening import Opener, Wishes
-from certpush.model import Action, Finding, Severity, name_covers
+from certpush.model import Action, Finding, Severity
 from certpush.rotation.inspect import inspect
 from certpush.rotation.rotation import Rotation
 from certpush.rotation.run import close_quietly, plan_for
-from certpush.target import TargetKind
 
 
 def examine(spec: TargetSpec, opener: Opener) -> Iterator[Finding]:
@@ -24,7 +23,7 @@ def examine(spec: TargetSpec, opener: Opener) -> Iterator[Finding]:
         yield _error("settings", error)
         return
     yield Finding(Severity.OK, "settings", f"the plugin {kind.name} is there and takes the settings")
-    yield _key(spec, kind)
+    yield key_fits(spec, kind)
     for name, settings in members:
         try:
             rotation = opener.rotation(spec, name, settings, Wishes())
@@ -32,32 +31,10 @@ def examine(spec: TargetSpec, opener: Opener) -> Iterator[Finding]:
             yield _error("open", error)
             continue
         try:
-            yield from _names(rotation)
+            yield from names_fit(rotation.spec.request.names, rotation.endpoints)
             yield from _device(rotation)
         finally:
             close_quietly(rotation)
-
-
-def _key(spec: TargetSpec, kind: TargetKind[Any]) -> Finding:
-    wanted = spec.certificate.request.key
-    if wanted in kind.accepted_keys:
-        return Finding(Severity.OK, "key", f"{kind.name} takes {wanted} keys")
-    accepted = ", ".join(sorted(kind.accepted_keys))
-    return Finding(Severity.ERROR, "key", f"{kind.name} does not take {wanted} keys", f"set key to one of: {accepted}")
-
-
-def _names(rotation: Rotation) -> Iterator[Finding]:
-    names = rotation.spec.request.names
-    for endpoint in rotation.endpoints:
-        if name_covers(names, endpoint.name):
-            yield Finding(Severity.OK, "names", f"the certificate will cover {endpoint.name}")
-        else:
-            yield Finding(
-                Severity.ERROR,
-                "names",
-                f"the certificate would not cover {endpoint.name}, where it is served",
-                f'add "{endpoint.name}" to names, or write the endpoint as "{endpoint}#NAME"',
-            )
 
 
 def _device(rotation: Rotation) -> Iterator[Finding]:

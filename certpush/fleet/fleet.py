@@ -12,6 +12,7 @@ from typing import Self
 
 from certpush.config import DEFAULT_CA, Configuration, TargetSpec, load, locate
 from certpush.errors import CertpushError, ConfigError
+from certpush.fleet.config_check import check_configuration
 from certpush.fleet.doctor import examine
 from certpush.fleet.opening import Opener, Wishes
 from certpush.fleet.status import status_of
@@ -209,6 +210,11 @@ class Fleet:
             yield from ((where, finding) for finding in self.issuer(ca).check(request))
         for spec in specs:
             yield from ((spec.path, finding) for finding in examine(spec, self._opener))
+
+    def check_configuration(self) -> Iterator[tuple[str, Finding]]:
+        """Every table, read as a run would read it: where, and what was found. Asks nobody anything, and takes no secret."""
+        looking = References(self._environ, look_only=True)
+        return check_configuration(self.configuration, self._loader, looking.read, self._environ)
 
     # --- trust ---
 

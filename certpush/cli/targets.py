@@ -1,0 +1,91 @@
+"""certpush targets: the kinds of target that can be configured, with their settings."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from certpush.cli.console import Console
+    from certpush.kit.description import Field
+    from certpush.plugins import Offer, PluginLoader
+    from certpush.target import TargetKind
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of this command."""
+    parser.add_argument("kind", nargs="?", metavar="KIND", help="show this kind with all its keys")
+    parser.epilog = (
+        "Without KIND nothing of a third party is imported: what it is for shows when it is named.\n"
+        "Keys that every target has (names, lifetime, endpoints, tags ...) are in docs/configuration.md."
+    )
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """List the kinds, or show one."""
+    from certpush.plugins import PluginLoader, available
+
+    loader = PluginLoader()
+    if arguments.kind is not None:
+        _show_kind(console, loader.load_kind(arguments.kind))
+    else:
+        _list(console, loader, available())
+    return 0
+
+
+def _list(console: Console, loader: PluginLoader, offers: tuple[Offer, ...]) -> None:
+    rows = [(offer, _summary(loader, offer)) for offer in offers]
+    console.table(("kind", "for", "from"), [[console.paint(one.name, "bold"), text, one.author] for one, text in rows])
+    console.line("\n`certpush targets KIND` shows a kind's keys.")
+    console.document["kinds"] = [
+        {"kind": one.name, "summary": text, "distribution": one.distribution, "version": one.version, "built_in": one.built_in}
+        for one, text in rows
+    ]
+
+
+def _summary(loader: PluginLoader, offer: Offer) -> str:
+    """What a kind is for; asked of our own only, because installed is not executed."""
+    if offer.conflict:
+        return "cannot be used: see `certpush plugins`"
+    return loader.load_kind(offer.name).summary if offer.built_in else f"`certpush targets {offer.name}` tells"
+
+
+def _show_kind(console: Console, kind: TargetKind[Any]) -> None:
+    from certpush.cli.console import safe
+    from certpush.kit.description import describe
+
+    fields = describe(kind.settings)
+    console.line(f"{console.paint(safe(kind.name), 'bold')}  {safe(kind.summary)}\n")
+    for label, text in _facts(kind):
+        console.line(f"  {label:<10}  {safe(text)}")
+    console.line()
+    console.table(("key", "type", "default", "for"), [_row(one, console) for one in fields])
+    console.document["kind"] = {
+        "kind": kind.name,
+        "summary": kind.summary,
+        **{label.replace(" ", "_"): text for label, text in _facts(kind)},
+        "keys": [{"key": one.key, "type": one.type, "default": one.default, "for": one.text, "required": one.required} for one in fields],
+    }
+
+
+def _facts(kind: TargetKind[Any]) -> list[tuple[str, str]]:
+    from certpush.target import Reversible
+
+    ways = {
+        Reversible.KEEPS_PREVIOUS: "the target keeps the previous certificate",
+        Reversible.NEEDS_PREVIOUS: f"the pair that certpush keeps; else {kind.fallback or 'none'}",
+        Reversible.NEVER: "none",
+    }
+    alone = "; by itself, when nobody confirms the switch" if kind.self_rescue else ""
+    return [
+        ("keys", ", ".join(sorted(kind.accepted_keys))),
+        ("way back", ways[kind.reversible] + alone),
+        ("disruption", kind.disruption or "none beyond the reload that is configured"),
+    ]
+
+
+def _row(field: Field, console: Console) -> list[str]:
+    from certpush.cli.console import safe
+
+    default = "required" if field.required else field.default or "-"
+    return [console.paint(field.key, "bold"), field.type, default, safe(field.text)]

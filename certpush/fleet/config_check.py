@@ -1,0 +1,121 @@
+"""Read every table of a configuration as a run would, and ask nobody anything: no network, no command, no keyring."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from certpush.config import DEFAULT_CA, Configuration, TargetSpec
+from certpush.errors import CertpushError
+from certpush.fleet.fitting import key_fits, names_fit
+from certpush.kit.settings import SecretReader, convert
+from certpush.model import Finding, Severity
+from certpush.plugins import PluginLoader
+from certpush.stepca.bootstrap import read_root_file, user_path
+from certpush.stepca.issuer import open_issuer
+from certpush.target import Target, TargetKind
+
+Found = tuple[str, Finding]
+_WITHOUT_EFFECT = "is read, and has no effect yet"
+
+
+def check_configuration(
+    configuration: Configuration, loader: PluginLoader, read_secret: SecretReader, environ: Mapping[str, str]
+) -> Iterator[Found]:
+    """Give each table's path with what was found in it; ``read_secret`` should only look whether the secret is there."""
+    if configuration.path is not None:
+        yield from ((path.name, found) for path in _files(configuration.path) for found in _rights(path))
+    for name in configuration.ca_tables:
+        where = "ca" if name == DEFAULT_CA else f"ca.{name}"
+        yield from ((where, found) for found in _guarded(partial(_ca, configuration, name, read_secret, environ)))
+    for spec in configuration.targets.values():
+        yield from ((spec.path, found) for found in _guarded(partial(_target, spec, loader, read_secret)))
+    for observer in configuration.observers.values():
+        yield from ((f"observer.{observer.name}", found) for found in _guarded(partial(_observer, observer.kind, loader)))
+    yield from _left_over(configuration)
+
+
+def _guarded(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from check()
+    except CertpushError as error:
+        yield Finding(Severity.ERROR, "table", error.message, error.hint)
+
+
+def _files(path: Path) -> tuple[Path, ...]:
+    return (path, *sorted(path.parent.glob("conf.d/*.toml")))
+
+
+def _rights(path: Path) -> Iterator[Finding]:
+    """Who may write a configuration decides what commands are run, and where certificates go."""
+    found = path.stat()
+    if found.st_uid not in (0, os.geteuid()):
+        yield Finding(Severity.WARNING, "rights", f"{path} belongs to another user", f"chown {os.geteuid()} {path}")
+    elif stat.S_IMODE(found.st_mode) & 0o022:
+        yield Finding(Severity.WARNING, "rights", f"others may write to {path}, and it names commands to run", f"chmod go-w {path}")
+    else:
+        yield Finding(Severity.OK, "rights", f"{path} is read")
+
+
+def _ca(configuration: Configuration, name: str, read_secret: SecretReader, environ: Mapping[str, str]) -> Iterator[Finding]:
+    settings = configuration.ca(name, read_secret)
+    issuer = open_issuer(settings, environ=environ)
+    if issuer.settings.root is not None:
+        read_root_file(user_path(issuer.settings.root), issuer.settings.fingerprint)
+    elif issuer.settings.fingerprint is None:
+        yield Finding(Severity.ERROR, "ca-root", f"{issuer.address}: nothing says which root this CA has", "add fingerprint = ... to it")
+        return
+    borrowed = "" if settings.url is not None else " (from an existing `step ca bootstrap`)"
+    yield Finding(Severity.OK, "table", f"{issuer.address}{borrowed}")
+
+
+def _target(spec: TargetSpec, loader: PluginLoader, read_secret: SecretReader) -> Iterator[Finding]:
+    kind = loader.load_kind(spec.kind)
+    convert(spec.table, kind.settings, path=spec.path, read_secret=read_secret)
+    names = ", ".join(str(name) for name in spec.certificate.request.names)
+    yield Finding(Severity.OK, "table", f"{spec.kind}: {names}{'' if spec.enabled else ' (not enabled)'}")
+    yield key_fits(spec, kind)
+    yield from names_fit(spec.certificate.request.names, spec.endpoints)
+    if spec.verify != "files" and not spec.endpoints and not _knows_where(kind):
+        yield Finding(
+            Severity.ERROR,
+            "endpoints",
+            "nothing says where the certificate is served",
+            'add endpoints = ["host:port"]; or verify = "files" where nothing serves it',
+        )
+    if spec.window is not None:
+        yield Finding(Severity.WARNING, "window", f"window {_WITHOUT_EFFECT}", "rotate by hand at that time, or leave it out")
+
+
+def _knows_where(kind: TargetKind[Any]) -> bool:
+    """Whether targets of this kind may know their endpoints by themselves; a function that opens them hides it."""
+    opened: object = kind.open
+    return not isinstance(opened, type) or (issubclass(opened, Target) and opened.endpoints is not Target.endpoints)
+
+
+def _observer(kind: str, loader: PluginLoader) -> Iterator[Finding]:
+    loader.load_observer(kind)
+    yield Finding(Severity.OK, "table", kind)
+
+
+def _left_over(configuration: Configuration) -> Iterator[Found]:
+    used = {spec.certificate.name for spec in configuration.targets.values()}
+    for name in configuration.certificates:
+        if name not in used:
+            yield (
+                f"certificate.{name}",
+                Finding(Severity.WARNING, "unused", "no target uses it", f'certificate = "{name}" in a target does'),
+            )
+    for key, value in (
+        ("canary", configuration.fleet.canary),
+        ("stop_after", configuration.fleet.stop_after),
+        ("ca_rate", configuration.fleet.ca_rate),
+    ):
+        if value:
+            yield "fleet", Finding(Severity.WARNING, key, f"{key} {_WITHOUT_EFFECT}", "leave it out")
+    if not configuration.targets:
+        yield "targets", Finding(Severity.INFO, "targets", "there is no target yet; add a [target.NAME] table")
