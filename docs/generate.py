@@ -1,0 +1,158 @@
+"""Write the reference pages from the code, so that they cannot be wrong: configuration.md and commands.md.
+
+``python docs/generate.py`` writes them; ``--check`` says whether they are as the code is (part of ``make lint``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from certpush.cli.exits import MEANINGS
+from certpush.cli.main import COMMANDS, GROUPS
+from certpush.cli.options import parser_for
+from certpush.config import CertificateKeys, DefaultKeys, EndpointTable, FleetKeys, StateKeys, TargetKeys
+from certpush.kit.description import Field, describe
+from certpush.kit.settings import Settings
+from certpush.plugins import PluginLoader, available
+from certpush.stepca.settings import CaSettings
+
+DOCS = Path(__file__).parent
+PARTS = DOCS / "parts"  # what a page begins with, written by hand
+MADE = "<!-- Made by docs/generate.py from the code; change it there. -->"
+_EVERYWHERE = ("-v", "-q", "--output", "--no-color", "--config", "--log-format", "-h")
+
+
+# --- configuration.md ------------------------------------------------------------------------
+
+
+def configuration() -> Iterator[str]:
+    """The page about certpush.toml."""
+    yield MADE
+    yield (PARTS / "configuration.md").read_text().rstrip()
+    yield from _table("The CA", '`[ca]`, or several as `[ca.NAME]`; `ca = "NAME"` in a target chooses one.', CaSettings)
+    yield from _table("Targets", "`[target.NAME]`: what every target has, whatever its kind.", TargetKeys, leave_out=CertificateKeys)
+    yield from _table("Certificates", "In a `[target.NAME]` that has its own, or in `[certificate.NAME]` for several.", CertificateKeys)
+    yield from _table("Endpoints", 'An endpoint written as a table, where `"host:port"` does not say enough.', EndpointTable)
+    yield from _table("Defaults", "`[defaults]`: what certificates and targets have when they do not say otherwise.", DefaultKeys)
+    yield from _table("Many at once", "`[fleet]`", FleetKeys)
+    yield from _table("State", "`[state]`", StateKeys)
+    loader = PluginLoader()
+    for offer in available():
+        if offer.built_in:
+            kind = loader.load_kind(offer.name)
+            yield from _table(f"Kind `{kind.name}`", f'`kind = "{kind.name}"`: {kind.summary}.', kind.settings, leave_out=TargetKeys)
+
+
+def _table(title: str, about: str, settings: type[Settings], *, leave_out: type[Settings] | None = None) -> Iterator[str]:
+    known = {one.key for one in describe(leave_out)} if leave_out else set()
+    rows = [_row(one) for one in describe(settings) if one.key not in known]
+    yield f"## {title}\n\n{about}"
+    yield "\n".join(["| key | type | default | for |", "|---|---|---|---|", *rows])
+
+
+def _row(one: Field) -> str:
+    default = "required" if one.required else f"`{one.default}`" if one.default else ""
+    return f"| `{one.key}` | {_cell(one.type)} | {default} | {_cell(one.text)} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+# --- commands.md -----------------------------------------------------------------------------
+
+
+def commands() -> Iterator[str]:
+    """The page about the command line."""
+    yield MADE
+    yield (PARTS / "commands.md").read_text().rstrip()
+    yield "| option | does |\n|---|---|\n" + "\n".join(_options(parser_for("demo", COMMANDS["demo"]), everywhere=True))
+    yield "## Exit codes\n\n| code | meaning |\n|---|---|\n" + "\n".join(f"| {code} | {text} |" for code, text in MEANINGS.items())
+    for title, group in GROUPS:
+        yield f"## {title}"
+        for name, summary in group:
+            parser = parser_for(name, summary)
+            importlib.import_module(f"certpush.cli.{name}").configure(parser)
+            yield from _command(parser, "###")
+
+
+def _command(parser: argparse.ArgumentParser, level: str) -> Iterator[str]:
+    yield f"{level} {parser.prog}\n\n{parser.description or ''}".rstrip()
+    yield f"```\n{_usage(parser)}\n```"
+    rows = [*_words(parser), *_options(parser, everywhere=False)]
+    if rows:
+        yield "| argument | for |\n|---|---|\n" + "\n".join(rows)
+    if parser.epilog:
+        yield f"```\n{parser.epilog}\n```"
+    for below in _below(parser):
+        yield from _command(below, f"{level}#")
+
+
+def _usage(parser: argparse.ArgumentParser) -> str:
+    words = [action for action in parser._actions if not action.option_strings]
+    options = any(action.option_strings and action.option_strings[0] not in _EVERYWHERE for action in parser._actions)
+    return " ".join([parser.prog, *(_shown(action) for action in words), *(["[OPTION ...]"] if options else [])])
+
+
+def _shown(action: argparse.Action) -> str:
+    name = str(action.metavar or (f"{{{'|'.join(action.choices)}}}" if action.choices else action.dest))
+    return {"*": f"[{name} ...]", "+": f"{name} [{name} ...]", "?": f"[{name}]"}.get(str(action.nargs), name)
+
+
+def _words(parser: argparse.ArgumentParser) -> Iterator[str]:
+    for action in parser._actions:
+        if not action.option_strings and not isinstance(action, argparse._SubParsersAction):
+            yield f"| `{_shown(action)}` | {_help(action)} |"
+
+
+def _options(parser: argparse.ArgumentParser, *, everywhere: bool) -> Iterator[str]:
+    for action in parser._actions:
+        if action.option_strings and (action.option_strings[0] in _EVERYWHERE) == everywhere:
+            yield f"| `{_cell(_option(action))}` | {_help(action)} |"
+
+
+def _option(action: argparse.Action) -> str:
+    value = ""
+    if action.nargs != 0:
+        value = (
+            " ".join(action.metavar) if isinstance(action.metavar, tuple) else action.metavar or "|".join(action.choices or (action.dest,))
+        )
+    return f"{', '.join(action.option_strings)} {value}".rstrip()
+
+
+def _help(action: argparse.Action) -> str:
+    return _cell(" ".join((action.help or "").split()))
+
+
+def _below(parser: argparse.ArgumentParser) -> Iterable[argparse.ArgumentParser]:
+    several = next((one for one in parser._actions if isinstance(one, argparse._SubParsersAction)), None)
+    return dict.fromkeys(several.choices.values()) if several else ()
+
+
+# --- writing and checking --------------------------------------------------------------------
+
+PAGES: dict[str, Callable[[], Iterator[str]]] = {"configuration.md": configuration, "commands.md": commands}
+
+
+def main(words: list[str]) -> int:
+    """Write the pages, or with --check say what differs; gives the exit code."""
+    check, differs = "--check" in words, False
+    for name, make in PAGES.items():
+        path, text = DOCS / name, "\n\n".join(make()) + "\n"
+        there = path.read_text() if path.exists() else ""
+        if check and text != there:
+            differs = True
+            print(f"docs/{name} is not as the code is: run `make docs`", file=sys.stderr)
+            print("\n".join([*difflib.unified_diff(there.splitlines(), text.splitlines(), lineterm="", n=0)][:20]), file=sys.stderr)
+        elif not check:
+            path.write_text(text)
+    return 1 if differs else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
