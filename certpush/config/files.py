@@ -29,9 +29,13 @@ def locate(explicit: str | None, environ: Mapping[str, str]) -> Path | None:
         if not _is_file(path):
             raise ConfigError(f"there is no configuration file {path}", hint="`certpush init` writes one")
         return path
+    return next((path for path in (user_configuration(environ), SYSTEM_CONFIGURATION) if _is_file(path)), None)
+
+
+def user_configuration(environ: Mapping[str, str]) -> Path:
+    """Where a user's own configuration is."""
     home = Path(environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME", "/")) / ".config")
-    places = (home / "certpush" / "certpush.toml", SYSTEM_CONFIGURATION)
-    return next((path for path in places if _is_file(path)), None)
+    return home / "certpush" / "certpush.toml"
 
 
 def expanded(text: str) -> str:

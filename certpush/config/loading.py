@@ -88,12 +88,22 @@ def _named_tables(tables: Mapping[str, Any], section: str) -> dict[str, dict[str
     for name, table in found.items():
         if not isinstance(table, dict):
             raise ConfigError(f"{section}.{name} is not a table", hint=f"write [{section}.NAME], then its keys")
-        if not _SLUG.fullmatch(name):
-            raise ConfigError(
-                f"{name[:80]!a} cannot be the name of a {section}",
-                hint="letters, digits, dot, hyphen and underscore, at most 64, beginning with a letter or digit",
-            )
+        check_table_name(section, name)
     return cast("dict[str, dict[str, Any]]", found)
+
+
+def check_table_name(section: str, name: str) -> None:
+    """Refuse what cannot be the NAME of a ``[section.NAME]``.
+
+    Raises:
+        ConfigError: with what a name is made of.
+
+    """
+    if not _SLUG.fullmatch(name):
+        raise ConfigError(
+            f"{name[:80]!a} cannot be the name of a {section}",
+            hint="letters, digits, dot, hyphen and underscore, at most 64, beginning with a letter or digit",
+        )
 
 
 def _ca_tables(section: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -1,7 +1,7 @@
 """Before a CA is trusted: fetching its root by fingerprint, and finding out why its certificate was not accepted.
 
-Nothing secret is ever sent from here. What is read without trust is either checked by its
-fingerprint, or used for the text of a refusal alone.
+Nothing secret is ever sent from here. What is read without trust is checked by its fingerprint,
+shown to a person who compares it, or used for the text of a refusal alone.
 """
 
 from __future__ import annotations
@@ -53,6 +53,20 @@ def fetch_root(address: CaAddress, wanted: str, clock: Clock) -> x509.Certificat
 
 
 _COMPARE = "compare it with: step certificate fingerprint root_ca.crt, on the CA; is this the right CA?"
+
+
+def shown_roots(address: CaAddress, clock: Clock) -> tuple[x509.Certificate, ...]:
+    """The roots that whoever answers at this address names as its own: for a person to compare, trusted by nobody yet.
+
+    Raises:
+        IssuerUnreachable: nobody answers.
+        IssuerRefused: what answers is no step-ca.
+
+    """
+    asked = Asked(f"GET {address}/roots")
+    with closing(Transport(address, PinnedContext.trusting_nobody())) as transport:
+        body = accepted(transport.exchange("GET", "/roots"), asked, clock()).body
+    return tuple(wire.read_one(text, asked.what) for text in wire.decode(body, wire.CertificatesAnswer, asked.what).crts)
 
 
 @contextlib.contextmanager
