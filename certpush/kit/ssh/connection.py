@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
+import stat
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -217,13 +219,34 @@ def _homes(sftp: paramiko.SFTPClient) -> tuple[str, ...]:
 
 
 def _remove(sftp: paramiko.SFTPClient, path: str) -> None:
-    try:
-        names = sftp.listdir(path)
-    except FileNotFoundError:
+    """Remove a directory that an upload of ours left; whatever else has its name stays as it is."""
+    if not _is_ours(sftp, path):
         return
-    for name in names:
+    for name in sftp.listdir(path):
         sftp.remove(f"{path}/{name}")
     sftp.rmdir(path)
+
+
+def _is_ours(sftp: paramiko.SFTPClient, path: str) -> bool:
+    """Whether this is a directory of the login user, which in /tmp nobody else can swap for another one.
+
+    Anybody may plant something under this name there: a link would lead us to delete files elsewhere.
+    """
+    try:
+        about = sftp.lstat(path)
+        return stat.S_ISDIR(about.st_mode or 0) and about.st_uid == _own_uid(sftp, path)
+    except (FileNotFoundError, PermissionError):
+        return False
+
+
+def _own_uid(sftp: paramiko.SFTPClient, near: str) -> int | None:
+    """The number of the login user, as a directory has it that was just made; SFTP knows no other way to ask."""
+    probe = f"{near}-{secrets.token_hex(8)}"
+    sftp.mkdir(probe, 0o700)
+    try:
+        return sftp.lstat(probe).st_uid
+    finally:
+        sftp.rmdir(probe)
 
 
 def _broken(words: str) -> TargetUnreachable:

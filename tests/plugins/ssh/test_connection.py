@@ -47,7 +47,7 @@ def works(settings: SshSettings) -> bool:
 
 def logins(sshd: Sshd) -> list[str]:
     """Everything that sshd saw of attempts to log in."""
-    return [line for line in sshd.log().splitlines() if re.match(r"(Accepted|Failed|Postponed|Invalid user|userauth)", line)]
+    return [line for line in sshd.log().splitlines() if re.match(r"(Accepted (?!key)|Failed|Postponed|Invalid user|userauth)", line)]
 
 
 @pytest.fixture
@@ -465,6 +465,31 @@ def test_without_a_home_the_files_go_to_tmp(user_sshd):
         os.chown(user_sshd.home, 54321, 54321)
         user_sshd.home.chmod(0o700)
         shutil.rmtree(f"/tmp/{folder}", ignore_errors=True)
+
+
+@pytest.mark.parametrize("plant", ["link", "directory"])
+def test_what_others_planted_under_the_name_is_left_alone_and_stops_nobody_from_going_back(root_sshd, user_sshd, tmp_path, plant):
+    """/tmp is everybody's: a link there must not lead us to files elsewhere, and a directory of another user must not be in the way."""
+    folder = Path(f"/tmp/hand-over-{os.getpid()}-{plant}")
+    (tmp_path / "precious").touch()
+    if plant == "link":
+        folder.symlink_to(tmp_path)
+        os.lchown(folder, 12345, 12345)
+    else:
+        folder.mkdir(mode=0o700)
+        (folder / "theirs").touch()
+        os.chown(folder, 12345, 12345)
+    try:
+        for sshd in (root_sshd, user_sshd):
+            with contextlib.closing(connect(login(sshd))) as connection:
+                connection.discard(folder.name, within=timedelta(seconds=20))
+                place = Path(connection.upload(folder.name, {"a": b"1"}, within=timedelta(seconds=20)))
+                assert place.parent == (sshd.home if sshd is user_sshd else Path.home())
+                connection.discard(folder.name, within=timedelta(seconds=20))
+                assert not place.exists()
+        assert [one.name for one in folder.iterdir()] == ["precious" if plant == "link" else "theirs"]
+    finally:
+        folder.unlink() if plant == "link" else shutil.rmtree(folder)
 
 
 def test_a_server_without_sftp_is_said_so(own_sshd):
