@@ -101,4 +101,4 @@ def _files(explicit: str | None, environ: Mapping[str, str]) -> list[Path]:
 
 def _point(environ: Mapping[str, str]) -> int | None:
     point = environ.get("COMP_POINT", "")
-    return int(point) if point.isdigit() else None
+    return int(point) if point.isdecimal() else None

@@ -7,7 +7,7 @@ import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self, TextIO
 
@@ -33,6 +33,8 @@ class Console:
     quiet: bool = False
     verbosity: int = 0
     document: dict[str, Any] = field(default_factory=dict)
+    above: Callable[[str], None] | None = None
+    """Where lines of ours go while others move: above them."""
     lost: OSError | None = None
     """Why the result could not be written out, where it could not."""
 
@@ -89,9 +91,9 @@ class Console:
             self.document.setdefault("error", describe(error))
             return
         named = error.message if error.message.startswith((f"{where}:", "STRANDED")) or not where else f"{where}: {error.message}"
-        self._tell(f"{_painted('error:', 'red', wanted=self.colour_errors)} {_indented(named)}")
+        self._tell(f"{_painted('error:', 'red', wanted=self.colour_errors)} {indented(named)}")
         if error.hint:
-            self._tell(f"  {_painted('hint:', 'cyan', wanted=self.colour_errors)} {_indented(error.hint)}")
+            self._tell(f"  {_painted('hint:', 'cyan', wanted=self.colour_errors)} {indented(error.hint)}")
         for place in _places(error) if trace else ():
             self._tell(f"    {place}")
 
@@ -127,7 +129,10 @@ class Console:
     def _tell(self, text: str) -> None:
         # RuntimeError: a signal came while the same stream was being written to. ValueError: it is closed.
         with contextlib.suppress(OSError, RuntimeError, ValueError):
-            print(text, file=self.err, flush=True)
+            if self.above is not None:
+                self.above(text)
+            else:
+                print(text, file=self.err, flush=True)
 
 
 def forget_output(stream: TextIO) -> None:
@@ -158,13 +163,13 @@ def describe(error: CertpushError) -> dict[str, Any]:
 
 
 def safe(text: str) -> str:
-    """Text from outside with everything escaped that could move a cursor, ring a bell, or read backwards."""
-    return "".join(letter if letter.isprintable() or letter == "\n" else _escape(letter) for letter in text)
+    """Text from outside on one line, with everything escaped that could move a cursor, ring a bell, or read backwards."""
+    return "".join(letter if letter.isprintable() else _escape(letter) for letter in text)
 
 
-def _indented(text: str) -> str:
-    """Several lines of one message: no line of somebody else's text may look like one of ours."""
-    return safe(text).replace("\n", "\n    ")
+def indented(text: str, by: int = 4) -> str:
+    """Text from outside that may have several lines: none but the first begins where ours do."""
+    return f"\n{' ' * by}".join(safe(line) for line in text.split("\n"))
 
 
 def _escape(letter: str) -> str:
@@ -176,4 +181,5 @@ def _width(text: str) -> int:
     import unicodedata
 
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
-    return sum(0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in plain)
+    marks = ("Mn", "Me")  # they stand on the letter before
+    return sum(0 if unicodedata.category(letter) in marks else 2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in plain)

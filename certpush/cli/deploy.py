@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from certpush.cli.console import Console
-from certpush.cli.exits import code_of_receipt, worst
-from certpush.cli.progress import Progress
-from certpush.cli.receipts import show_plans, show_receipts
-from certpush.cli.stopping import stoppable
-from certpush.config import TargetSpec
-from certpush.errors import ConfigError
-from certpush.fleet.fleet import Fleet
-from certpush.kit.settings import format_duration
-from certpush.kit.tls import utc_now
-from certpush.model import CertificateBundle
-from certpush.references import read_private_file
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from certpush.cli.console import Console
+    from certpush.cli.progress import Progress
+    from certpush.config import TargetSpec
+    from certpush.fleet.fleet import Fleet
+    from certpush.model import CertificateBundle
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +28,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Plan or rotate."""
+    from certpush.cli.progress import Progress
+    from certpush.errors import ConfigError
+    from certpush.fleet.fleet import Fleet
+
     if arguments.previous and not arguments.adopt:
         raise ConfigError("--previous goes with --adopt", hint="certpush deploy NAME --adopt --previous CERT KEY")
     progress = Progress(console)
@@ -40,36 +40,62 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _plan(arguments: argparse.Namespace, console: Console, fleet: Fleet, progress: Progress) -> int:
-    with progress.shown():
-        receipts = list(fleet.plan(arguments.targets, force=arguments.force, adopt=arguments.adopt))
-    order = {spec.name: position for position, spec in enumerate(fleet.select(arguments.targets))}
-    receipts.sort(key=lambda one: order.get(one.target.split("/", 1)[0], len(order)))
-    wanted = {spec.name: _wanted(spec) for spec in fleet.select(arguments.targets)}
-    show_plans(console, receipts, wanted, utc_now())
+    from certpush.cli.exits import code_of_receipt, worst
+    from certpush.cli.receipts import in_order, show_plans
+    from certpush.kit.tls import utc_now
+
+    specs = fleet.select(arguments.targets)
+    receipts = []
+    with progress.shown(len(specs)):
+        for receipt in fleet.plan(arguments.targets, force=arguments.force, adopt=arguments.adopt):
+            progress.ended(receipt.target)
+            receipts.append(receipt)
+    show_plans(console, in_order(receipts, fleet), wanted_texts(specs), utc_now())
     return worst(code_of_receipt(one) for one in receipts)
 
 
 def _deploy(arguments: argparse.Namespace, console: Console, fleet: Fleet, progress: Progress) -> int:
+    from certpush.cli.exits import code_of_receipt, worst
+    from certpush.cli.receipts import in_order, show_receipts
+    from certpush.cli.stopping import stoppable
+    from certpush.kit.tls import utc_now
+
     previous = _previous(arguments.previous) if arguments.previous else None
     receipts = []
-    with stoppable(console) as stop, progress.shown():
-        for receipt in fleet.deploy(arguments.targets, force=arguments.force, adopt=arguments.adopt, previous=previous, stop=stop):
-            progress.ended(receipt.target)
-            receipts.append(receipt)
-    show_receipts(console, sorted(receipts, key=lambda one: one.target), utc_now())
+    with stoppable(console) as stop:
+        with progress.shown(len(fleet.select(arguments.targets))):
+            for receipt in fleet.deploy(arguments.targets, force=arguments.force, adopt=arguments.adopt, previous=previous, stop=stop):
+                progress.ended(receipt.target)
+                receipts.append(receipt)
+        # Inside: who is stopped now still says what was done.
+        show_receipts(console, in_order(receipts, fleet), utc_now())
     return worst(code_of_receipt(one) for one in receipts)
 
 
-def _previous(paths: tuple[str, str]) -> CertificateBundle:
+def _previous(paths: Sequence[str]) -> CertificateBundle:
+    from pathlib import Path
+
+    from certpush.errors import BundleInvalid, ConfigError
+    from certpush.model import CertificateBundle
+    from certpush.references import read_private_file
+
     certificate, key = (Path(one).expanduser() for one in paths)
     try:
-        chain = certificate.read_bytes()
+        return CertificateBundle.from_pem(certificate.read_bytes(), read_private_file(key).encode())
     except OSError as error:
         raise ConfigError(f"{certificate} cannot be read: {error.strerror}", hint="give the certificate in use now, PEM") from None
-    return CertificateBundle.from_pem(chain, read_private_file(key).encode())
+    except BundleInvalid as error:
+        raise ConfigError(f"--previous: {error.message}", hint="give the certificate in use now and its key, both PEM") from None
+
+
+def wanted_texts(specs: Iterable[TargetSpec]) -> dict[str, str]:
+    """What each target is to get, in the plan's words, by the target's name."""
+    return {spec.name: _wanted(spec) for spec in specs}
 
 
 def _wanted(spec: TargetSpec) -> str:
+    from certpush.kit.settings import format_duration
+
     request = spec.certificate.request
     lifetime = format_duration(request.lifetime) if request.lifetime else "the CA's default lifetime"
     return f"{lifetime}, {request.key}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from certpush import errors
-from certpush.model import Outcome, Receipt
+
+if TYPE_CHECKING:  # the model brings cryptography with it, and a mistyped command needs none
+    from certpush.model import Receipt
 
 OK, NOT_ROTATED, USAGE, STRANDED, IDENTITY, SAFETY, LOCKED, DANGER = range(8)
 
@@ -29,18 +32,22 @@ CODES: tuple[tuple[type[errors.CertpushError], int], ...] = (
     (errors.ConfigError, USAGE),
     (errors.PluginError, USAGE),
     (errors.IssuerError, NOT_ROTATED),
+    (errors.RescueFired, NOT_ROTATED),
+    (errors.TargetDrifted, SAFETY),
     (errors.TargetError, NOT_ROTATED),
     (errors.VerificationFailed, NOT_ROTATED),
     (errors.Interrupted, NOT_ROTATED),
     (errors.CertpushError, NOT_ROTATED),
 )
 
-_WITHOUT_ERROR: dict[Outcome, int] = {
-    Outcome.UNCHANGED: OK,
-    Outcome.ROTATED: OK,
-    Outcome.ROLLED_BACK: OK,  # on request; a failure always brings its error
-    Outcome.REFUSED: SAFETY,
-    Outcome.FAILED: NOT_ROTATED,
+# By the words of model.Outcome.
+_WITHOUT_ERROR: Mapping[str, int] = {
+    "unchanged": OK,
+    "rotated": OK,
+    "rolled-back": OK,  # on request; a failure always brings its error
+    "refused": SAFETY,
+    "failed": NOT_ROTATED,
+    "stranded": STRANDED,
 }
 _WORST_FIRST = (STRANDED, IDENTITY, SAFETY, DANGER, NOT_ROTATED, LOCKED, USAGE, OK)
 
@@ -52,13 +59,11 @@ def code_of(error: errors.CertpushError) -> int:
 
 def code_of_receipt(receipt: Receipt) -> int:
     """The exit code for how one target ended."""
-    if receipt.outcome is Outcome.STRANDED:
-        return STRANDED
-    if receipt.error is None:
+    if receipt.error is None or receipt.outcome == "stranded":
         return _WITHOUT_ERROR[receipt.outcome]
     code = code_of(receipt.error)
     # "Nothing was attempted" would be untrue of what was rolled back.
-    return NOT_ROTATED if receipt.outcome is Outcome.ROLLED_BACK and code == USAGE else code
+    return NOT_ROTATED if receipt.outcome == "rolled-back" and code == USAGE else code
 
 
 def worst(codes: Iterable[int]) -> int:

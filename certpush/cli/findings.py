@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from certpush.cli.console import Console, safe
+from certpush.cli.console import Console, indented, safe
 from certpush.cli.receipts import finding_document
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def show_findings(console: Console, found: Iterable[tuple[str, Finding]]) -> Cou
         if where != before:
             _heading(console, where, first=not before)
             before = where
-        _show(console, finding)
+        show_finding(console, finding)
         seen[finding.severity] += 1
         documents.append({"where": where, **finding_document(finding)})
     _sum_up(console, seen)
@@ -37,12 +37,13 @@ def _heading(console: Console, where: str, *, first: bool) -> None:
     console.line(console.paint(safe(where), "bold"))
 
 
-def _show(console: Console, finding: Finding) -> None:
+def show_finding(console: Console, finding: Finding) -> None:
+    """Show one; what is bad is shown even with -q, and ends with its fix."""
     bad = finding.severity in ("warning", "error")
     show = console.result if bad else console.line
-    show(f"  {console.paint(f'{finding.severity:<7}', _COLOUR[finding.severity])}  {safe(finding.message)}")
+    show(f"  {console.paint(f'{finding.severity:<7}', _COLOUR[finding.severity])}  {indented(finding.message, 11)}")
     if bad and finding.hint:
-        show(f"           {console.paint('->', 'cyan')} {safe(finding.hint)}")
+        show(f"           {console.paint('->', 'cyan')} {indented(finding.hint, 14)}")
 
 
 def _sum_up(console: Console, seen: Counter[str]) -> None:

@@ -64,5 +64,6 @@ def set_up_logging(*, verbosity: int, form: Literal["text", "json"]) -> None:
     handler.addFilter(OnlyOwn(strangers_from=logging.WARNING if verbosity else logging.CRITICAL))
     root = logging.getLogger()
     root.handlers = [handler]
+    logging.captureWarnings(True)  # a library's warning would come past all of this, straight to stderr
     root.setLevel([logging.WARNING, logging.INFO, logging.DEBUG][min(verbosity, 2)])
     logging.raiseExceptions = False  # a stream that went away must not bring a traceback

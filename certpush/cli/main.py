@@ -57,19 +57,26 @@ _VALUE_OPTIONS = ("--config", "--output", "--log-format")  # they take the next 
 
 def main() -> NoReturn:
     """Run the command line and exit."""
-    code = run(sys.argv[1:])
+    try:
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        from certpush.cli.running import interrupted
+
+        code = interrupted(sys.argv[1:])
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
-    except OSError:  # whoever read our help went away; Python would complain at exit, and change the code
+    except OSError as error:  # our help could not be written; Python would complain at exit, and change the code
         from certpush.cli.console import forget_output
 
         forget_output(sys.stdout)
+        if not isinstance(error, BrokenPipeError):  # who closed the pipe has seen enough
+            code = code or 1
     sys.exit(code)
 
 
 def run(words: Sequence[str]) -> int:
-    """Run one command; gives its exit code. Never raises."""
+    """Run one command; gives its exit code. Raises nothing but a KeyboardInterrupt that came before the command began."""
     if "_ARGCOMPLETE" in os.environ:
         from certpush.cli.completing import complete
 

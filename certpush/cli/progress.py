@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 
-from certpush.cli.console import Console, safe
-from certpush.model import Event
+from certpush.cli.console import Console, indented, safe
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from certpush.model import Event
 
 _DOING = {
     "inspect": "looking",
@@ -37,44 +38,54 @@ class Progress:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._doing: dict[str, str] = {}
-        self._ended: Counter[str] = Counter()
+        self._ended: set[str] = set()
         self._lock = threading.Lock()
         self._shown = False
+        self._targets = 0
 
     def observe(self, event: Event) -> None:
         """Take note of an event; safe from any thread."""
         with self._lock:
             if event.phase in _ENDED:
                 self._doing.pop(event.target, None)
-                self._ended[event.phase] += 1
             elif event.phase in _DOING:
                 self._doing[event.target] = _DOING[event.phase]
+        target = safe(event.target)
         if event.phase == "warning" or (event.phase == "rollback" and not self._shown):
-            self._console.note(f"{event.target}: {safe(event.message)}")
+            self._console.note(f"{target}: {indented(event.message)}")
         elif not self._shown and self._console.verbosity:
-            text = f" ({safe(event.message)})" if event.message else ""
-            self._console.note(f"{event.target}: {_DOING.get(event.phase, event.phase)}{text}")
+            text = f" ({indented(event.message)})" if event.message else ""
+            self._console.note(f"{target}: {_DOING.get(event.phase, event.phase)}{text}")
 
     def ended(self, target: str) -> None:
         """A target's receipt is there."""
         with self._lock:
             self._doing.pop(target, None)
+            self._ended.add(target.split("/", 1)[0])  # the members of a cluster are one target
 
     @contextmanager
-    def shown(self) -> Iterator[None]:
-        """While inside, a person who watches sees the lines move; for anybody else nothing is drawn."""
+    def shown(self, targets: int = 0) -> Iterator[None]:
+        """While inside, a person who watches sees the lines move, and how many of the targets are done; nobody else sees anything."""
         if not self._console.live:
             yield
             return
         from rich.console import Console as Screen
         from rich.live import Live
 
-        screen = Screen(file=self._console.err, no_color=not self._console.colour_errors)
+        screen = Screen(file=cast("IO[str]", _Unfailing(self._console.err)), color_system="auto" if self._console.colour_errors else None)
+        self._targets = targets
+        with Live(get_renderable=self._lines, console=screen, transient=True, refresh_per_second=8), self._above(screen):
+            yield
+
+    @contextmanager
+    def _above(self, screen: Any) -> Iterator[None]:
+        """Let lines of ours be printed where moving ones do not wipe them out."""
         self._shown = True
+        self._console.above = lambda text: screen.out(text, highlight=False)
         try:
-            with Live(get_renderable=self._lines, console=screen, transient=True, refresh_per_second=8):
-                yield
+            yield
         finally:
+            self._console.above = None
             self._shown = False
 
     def _lines(self) -> Table:
@@ -84,9 +95,30 @@ class Progress:
 
         table = Table.grid(padding=(0, 2))
         with self._lock:
-            rows, more = list(self._doing.items())[:_LINES], len(self._doing) - _LINES
+            rows, more, done = list(self._doing.items())[:_LINES], len(self._doing) - _LINES, len(self._ended)
         for target, doing in rows:
-            table.add_row(Spinner("dots", style="cyan"), Text(safe(target), style="bold"), Text(doing))
+            table.add_row(Spinner("dots", style="cyan"), Text(safe(target), style="bold", no_wrap=True, overflow="ellipsis"), Text(doing))
         if more > 0:
             table.add_row("", f"and {more} more", "")
+        if self._targets > 1:
+            table.add_row("", f"{done} of {self._targets} done", "")
         return table
+
+
+class _Unfailing:
+    """A terminal that may go away: what cannot be drawn is lost, and nothing else with it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)

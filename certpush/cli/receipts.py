@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from certpush.cli.console import Console, describe, safe
+from certpush.cli.console import Console, describe, indented, safe
 from certpush.cli.exits import code_of_receipt
-from certpush.model import Action, Deployment, Finding, Outcome, Receipt, Served
+from certpush.model import Action, Deployment, Finding, Outcome, Receipt, Served, TargetStatus
+
+if TYPE_CHECKING:
+    from certpush.fleet.fleet import Fleet
+
+T = TypeVar("T", Receipt, TargetStatus)
 
 _COLOUR = {
     Outcome.ROTATED: "green",
@@ -48,17 +53,23 @@ def show_plans(console: Console, receipts: Iterable[Receipt], wanted: dict[str, 
     width = max((len(one.target) for one in receipts), default=0)
     for one in receipts:
         name, pad = console.paint(f"{safe(one.target):<{width}}", "bold"), " " * width
-        console.result(f"{name}  {_VERB[one.plan.action]:<8}  {_is_there(one, now)}  {_becomes(one, wanted)}".rstrip())
+        console.result(f"{name}  {_verb(one):<8}  {_is_there(one, now)}  {_becomes(one, wanted)}".rstrip())
         for change in one.plan.changes if one.plan.action not in (Action.NOTHING, Action.REFUSE) else ():
-            console.result(f"{pad}  changes   {safe(change)}")
+            console.result(f"{pad}  changes   {indented(change, width + 12)}")
         if one.plan.way_back.text:
-            console.result(f"{pad}  way back  {one.plan.way_back.kind}: {safe(one.plan.way_back.text)}")
+            console.result(f"{pad}  way back  {one.plan.way_back.kind}: {indented(one.plan.way_back.text, width + 12)}")
         for finding in one.findings:
             if finding.severity == "warning":  # an error is the receipt's own, and stands below with its hint
-                console.result(f"{pad}  {finding.severity:<8}  {safe(finding.message)}")
+                console.result(f"{pad}  {finding.severity:<8}  {indented(finding.message, width + 12)}")
         if one.error is not None:
             console.complain(one.error, one.target)
     console.document["targets"] = [receipt_document(one) for one in receipts]
+
+
+def in_order(told: Iterable[T], fleet: Fleet) -> list[T]:
+    """Receipts or statuses as they stand in the configuration; a cluster's members in the order they were rotated."""
+    order = {name: position for position, name in enumerate(fleet.configuration.targets)}
+    return sorted(told, key=lambda one: order.get(one.target.split("/", 1)[0], len(order)))
 
 
 def receipt_document(receipt: Receipt) -> dict[str, Any]:
@@ -148,8 +159,12 @@ def _outcome(receipt: Receipt) -> str:
     if receipt.outcome is Outcome.STRANDED:
         return "STRANDED"
     if receipt.outcome is Outcome.UNCHANGED:
-        return f"unchanged: {receipt.plan.why}"
+        return f"unchanged: {safe(receipt.plan.why)}"
     return receipt.outcome.value
+
+
+def _verb(receipt: Receipt) -> str:
+    return "failed" if receipt.outcome is Outcome.FAILED else _VERB[receipt.plan.action]
 
 
 def _is_there(receipt: Receipt, now: datetime) -> str:
@@ -157,7 +172,9 @@ def _is_there(receipt: Receipt, now: datetime) -> str:
         one = receipt.served[0]
         own = "self-signed" if one.subject == one.issuer else f"{safe(one.subject) or 'no subject'}"
         return f"served: {own}, {left(one.not_after, now)} left"
-    return f"installed: {short(receipt.was)}" if receipt.was else "nothing there yet"
+    if receipt.was:
+        return f"installed: {short(receipt.was)}"
+    return "not looked at" if receipt.error and not receipt.plan.why else "nothing there yet"
 
 
 def _becomes(receipt: Receipt, wanted: dict[str, str]) -> str:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
-from certpush.cli.console import Console
-from certpush.cli.exits import code_of_receipt
-from certpush.cli.progress import Progress
-from certpush.cli.receipts import show_receipts
-from certpush.cli.stopping import stoppable
-from certpush.fleet.fleet import Fleet
-from certpush.kit.tls import utc_now
+if TYPE_CHECKING:
+    from certpush.cli.console import Console
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -20,8 +16,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Go back; 0 when the previous certificate was seen."""
+    from certpush.cli.exits import code_of_receipt
+    from certpush.cli.progress import Progress
+    from certpush.cli.receipts import show_receipts
+    from certpush.cli.stopping import stoppable
+    from certpush.fleet.fleet import Fleet
+    from certpush.kit.tls import utc_now
+
     progress = Progress(console)
-    with Fleet.load(arguments.config, observe=progress.observe) as fleet, stoppable(console), progress.shown():
-        receipt = fleet.rollback(arguments.target)
-    show_receipts(console, [receipt], utc_now())
+    with Fleet.load(arguments.config, observe=progress.observe) as fleet, stoppable(console):
+        with progress.shown():
+            receipt = fleet.rollback(arguments.target)
+        show_receipts(console, [receipt], utc_now())
     return code_of_receipt(receipt)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 from certpush.cli.console import Console
-from certpush.cli.exits import OK, USAGE, code_of
+from certpush.cli.exits import OK, code_of
 from certpush.cli.logs import set_up_logging
 from certpush.cli.options import parser_for
 from certpush.errors import CertpushError, ConfigError, Interrupted
@@ -83,10 +83,19 @@ def run_plugin_command(name: str, words: Sequence[str]) -> int:
 
 def refuse(message: str, hint: str, words: Sequence[str]) -> int:
     """Say that these words mean no command; gives the exit code."""
+    return _end(ConfigError(message, hint=hint), words)
+
+
+def interrupted(words: Sequence[str]) -> int:
+    """Say that Ctrl-C came before the command began; gives the exit code."""
+    return _end(Interrupted("interrupted", hint="nothing was begun"), words)
+
+
+def _end(error: CertpushError, words: Sequence[str]) -> int:
     _prepare_streams()
     console = Console.plain(json=_wants_json(words))
-    console.error(ConfigError(message, hint=hint))
-    return console.finish(USAGE)
+    console.error(error)
+    return console.finish(code_of(error))
 
 
 def _wants_json(words: Sequence[str]) -> bool:
@@ -96,7 +105,12 @@ def _wants_json(words: Sequence[str]) -> bool:
 
 def _prepare_streams() -> None:
     """No character and no closed stream may end a command that works on a firewall."""
-    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, PTH123 - stays open until the process ends
+    # Where a standard stream was closed, the next file of ours, a key perhaps, would take its place.
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(spare)
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115, PTH123 - stays open until the process ends
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, PTH123 - likewise
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115, PTH123 - likewise
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from certpush.cli.console import Console, safe
-from certpush.cli.receipts import deployment_document, left, moment, served_document, short
-from certpush.fleet.fleet import Fleet
-from certpush.kit.tls import utc_now
-from certpush.model import Standing, TargetStatus
+from certpush.cli.console import Console, indented, safe
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from certpush.model import TargetStatus
+
+# By the words of model.Standing.
 _COLOUR = {
-    Standing.OK: "green",
-    Standing.NEW: "dim",
-    Standing.DUE: "yellow",
-    Standing.DANGER: "red",
-    Standing.EXPIRED: "red",
-    Standing.DRIFTED: "yellow",
-    Standing.FOREIGN: "yellow",
-    Standing.UNREACHABLE: "red",
-    Standing.STRANDED: "red",
+    "ok": "green",
+    "new": "dim",
+    "due": "yellow",
+    "danger": "red",
+    "expired": "red",
+    "drifted": "yellow",
+    "foreign": "yellow",
+    "unreachable": "red",
+    "stranded": "red",
 }
 
 
@@ -31,32 +34,43 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Look, and show; the exit code is 0 whatever is seen (`check` is for monitoring)."""
+    from certpush.cli.receipts import in_order
+    from certpush.fleet.fleet import Fleet
+    from certpush.kit.tls import utc_now
+
     with Fleet.load(arguments.config) as fleet:
-        statuses = sorted(fleet.status(arguments.targets), key=lambda one: one.target)
-    now = utc_now()
-    console.table(
-        ("target", "kind", "served", "left", "due in", "last", "standing"),
-        [
-            [
-                console.paint(safe(one.target), "bold"),
-                safe(one.kind),
-                short(one.served[0].fingerprint) if one.served else "-",
-                left(one.not_after, now),
-                _due_in(one, now),
-                _last(one),
-                console.paint(one.standing.value, _COLOUR[one.standing]),
-            ]
-            for one in statuses
-        ],
-    )
-    for one in statuses:
-        for problem in one.problems:
-            console.note(f"{safe(one.target)}: {safe(problem)}")
-    console.document["targets"] = [_document(one) for one in statuses]
+        statuses = in_order(fleet.status(arguments.targets), fleet)
+    show_statuses(console, statuses, utc_now())
     return 0
 
 
-def _due_in(status: TargetStatus, now: Any) -> str:
+def show_statuses(console: Console, statuses: Sequence[TargetStatus], now: datetime) -> None:
+    """The table and the problems, and the same as a part of the document."""
+    console.document["targets"] = [_document(one) for one in statuses]
+    headings = ("target", "kind", "served", "left", "due in", "last", "standing")
+    console.table(headings, [_row(console, one, now) for one in statuses])
+    for one in statuses:
+        for problem in one.problems:
+            console.note(f"{safe(one.target)}: {indented(problem)}")
+
+
+def _row(console: Console, status: TargetStatus, now: datetime) -> list[str]:
+    from certpush.cli.receipts import left, short
+
+    return [
+        console.paint(safe(status.target), "bold"),
+        safe(status.kind),
+        short(status.served[0].fingerprint) if status.served else "-",
+        left(status.not_after, now),
+        _due_in(status, now),
+        _last(status),
+        console.paint(status.standing.value, _COLOUR[status.standing]),
+    ]
+
+
+def _due_in(status: TargetStatus, now: datetime) -> str:
+    from certpush.cli.receipts import left
+
     text = left(status.due, now)
     return "now" if text == "expired" else text
 
@@ -69,6 +83,8 @@ def _last(status: TargetStatus) -> str:
 
 
 def _document(status: TargetStatus) -> dict[str, Any]:
+    from certpush.cli.receipts import deployment_document, moment, served_document
+
     return {
         "target": status.target,
         "kind": status.kind,

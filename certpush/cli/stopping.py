@@ -17,17 +17,23 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def stoppable(console: Console) -> Iterator[threading.Event]:
     """Give the event that a signal sets. A second signal changes nothing: going back is never skipped."""
     stop = threading.Event()
+    asked: list[int] = []
 
-    def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
-        first = not stop.is_set()
-        stop.set()
+    def ask_to_stop(number: int, _frame: FrameType | None) -> None:
+        # A signal may come while an earlier one is still being answered: to set the event within its own set() waits for ever.
+        asked.append(number)
+        first = len(asked) == 1
+        if first:
+            stop.set()
         console.note(
             "stopping: nothing new is begun; what is being switched is brought to its end first"
             if first
             else "still finishing the switch or the way back, so that nothing is left half-way"
         )
 
-    before = {number: signal.signal(number, ask_to_stop) for number in _SIGNALS}
+    # What was ignored before us (nohup, a job in the background) was ignored on purpose.
+    heard = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, ask_to_stop) for number in heard}
     try:
         yield stop
     finally:
