@@ -61,6 +61,9 @@ def _files_after(parser: argparse.ArgumentParser) -> None:
 
     every = [*parser._actions]  # noqa: SLF001 - argparse shows what it was given nowhere else
     for action in every:
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - likewise
+            for subcommand in action.choices.values():
+                _files_after(subcommand)
         metavar = action.metavar if isinstance(action.metavar, tuple) else (action.metavar or "",)
         if any(word.startswith(("FILE", "CERT", "KEY", "PATH", "DIR")) for word in metavar):
             action.completer = FilesCompleter()  # type: ignore[attr-defined] # the way argcomplete takes it

@@ -35,7 +35,7 @@ class PairFiles:
 
         """
         plain = name.replace("*", "_").replace(":", "_")
-        pair = cls(_absolute(certificate or f"{plain}.crt"), _absolute(key or f"{plain}.key"))
+        pair = cls(absolute_file(certificate or f"{plain}.crt"), absolute_file(key or f"{plain}.key"))
         if pair.certificate == pair.key or (pair.certificate.exists() and pair.key.exists() and pair.certificate.samefile(pair.key)):
             raise ConfigError(
                 "--cert and --key-file name the same file", hint="the key belongs into a file of its own, which only you read"
@@ -105,7 +105,13 @@ def _trial(path: Path) -> str:
     return f".{path.name}.trial"
 
 
-def _absolute(text: str) -> Path:
+def absolute_file(text: str) -> Path:
+    """The full path of a file as a person writes it.
+
+    Raises:
+        ConfigError: it is a directory, or no path at all.
+
+    """
     if "\0" in text:
         raise ConfigError("a path holds a NUL character", hint="remove it")
     try:

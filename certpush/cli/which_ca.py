@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from certpush.cli.ca_options import add_ca_options
 from certpush.config import DEFAULT_CA, Configuration, load, locate
 from certpush.kit.settings import convert
 from certpush.kit.tls import utc_now
@@ -19,16 +20,10 @@ from certpush.stepca.contact import explaining_distrust
 from certpush.stepca.issuer import OPERATION_SECONDS, StepCaIssuer, open_issuer
 from certpush.stepca.settings import CaSettings
 
+__all__ = ["add_ca_options", "ca_name", "configuration_for", "open_public", "public_settings", "talking"]
+
 _PUBLIC_KEYS = ("url", "fingerprint", "root", "provisioner")
 _WAYS = ("password", "x5c_certificate", "x5c_key", "provisioner_key", "token")
-
-
-def add_ca_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say which CA is meant."""
-    group = parser.add_argument_group("the CA, where it is not the only one of the configuration")
-    group.add_argument("--ca", metavar="NAME", help="the [ca.NAME] of the configuration")
-    group.add_argument("--ca-url", metavar="URL", help="a CA that is not in the configuration: https://HOST:PORT")
-    group.add_argument("--fingerprint", metavar="SHA256", help="of that CA's root")
 
 
 def configuration_for(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Configuration:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import IO
+from typing import IO, TypedDict
 
 from certpush.errors import TargetRefused
 
@@ -45,29 +45,40 @@ def shown_tail(output: bytes, lines: int = 8) -> str:
     return "\n".join(rows[-lines:])
 
 
-def minimal_environment() -> dict[str, str]:
+def minimal_environment(account: str | None = None) -> dict[str, str]:
     """What a command gets to see: a search path, a plain locale, the user's home; nothing of ours, no secrets."""
-    user = pwd.getpwuid(os.geteuid())
+    user = pwd.getpwuid(os.geteuid()) if account is None else pwd.getpwnam(account)
     return {"PATH": SEARCH_PATH, "LC_ALL": "C", "HOME": user.pw_dir, "USER": user.pw_name, "LOGNAME": user.pw_name}
 
 
-def run(command: Sequence[str], *, within: timedelta, environment: Mapping[str, str] | None = None) -> Finished:
-    """Run ``command`` and wait for its end; stdin is empty, stdout and stderr come together.
+def run(
+    command: Sequence[str],
+    *,
+    within: timedelta,
+    environment: Mapping[str, str] | None = None,
+    given: bytes = b"",
+    account: str | None = None,
+) -> Finished:
+    """Run ``command`` and wait for its end; it reads ``given`` on stdin, and its stdout and stderr come together.
+
+    With ``account`` it runs as that user, with no right of ours: only root can ask for that.
 
     Raises:
         TargetRefused: it cannot be started, or does not end within the time; its whole process group is ended then.
 
     """
     try:
-        process = subprocess.Popen(  # noqa: S603 - an argument list from the configuration, never a shell
-            list(command),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=dict(environment) if environment is not None else minimal_environment(),
-            cwd="/",
-            start_new_session=True,
-        )
+        with _as_file(given) as stdin:
+            process = subprocess.Popen(  # noqa: S603 - an argument list, never a shell
+                list(command),
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=dict(environment) if environment is not None else minimal_environment(account),
+                cwd="/",
+                start_new_session=True,
+                **_identity(account),
+            )
     except OSError as error:
         raise TargetRefused(
             f"the command {escaped(command[0])} cannot be run: {error.strerror}",
@@ -75,6 +86,31 @@ def run(command: Sequence[str], *, within: timedelta, environment: Mapping[str, 
         ) from error
     with process:
         return _wait(process, command, within)
+
+
+def _as_file(given: bytes) -> IO[bytes]:
+    """What a command reads; a file without a name, so that nothing has to be fed to it while it writes."""
+    if not given:
+        return open(os.devnull, "rb")  # noqa: PTH123 - a device, not a path of anybody's
+    from tempfile import TemporaryFile
+
+    file = TemporaryFile()  # noqa: SIM115 - the caller closes it
+    file.write(given)
+    file.seek(0)
+    return file
+
+
+class _Identity(TypedDict, total=False):
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def _identity(account: str | None) -> _Identity:
+    if account is None:
+        return {}
+    user = pwd.getpwnam(account)
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": os.getgrouplist(account, user.pw_gid)}
 
 
 def _wait(process: subprocess.Popen[bytes], command: Sequence[str], within: timedelta) -> Finished:

@@ -38,8 +38,7 @@ def read_steppath(environ: Mapping[str, str], home: Path, context: str | None = 
         ConfigError: a file is broken or cannot be read, or there is no such context.
 
     """
-    base = Path(environ.get("STEPPATH") or home / ".step")
-    folder, values = _settings_of(base, context or environ.get("STEP_CONTEXT"))
+    folder, values = _settings_of(step_base(environ, home), context or environ.get("STEP_CONTEXT"))
     for key in ("ca-url", "fingerprint", "root", "provisioner", "password-file"):
         from_environment = environ.get("STEP_" + key.upper().replace("-", "_"))
         if from_environment:
@@ -55,20 +54,37 @@ def read_steppath(environ: Mapping[str, str], home: Path, context: str | None = 
     )
 
 
+def step_base(environ: Mapping[str, str], home: Path) -> Path:
+    """Where ``step`` keeps all that it keeps."""
+    return Path(environ.get("STEPPATH") or home / ".step").absolute()
+
+
+def current_context(base: Path) -> str | None:
+    """The context in use; None where ``step`` was never told to use any."""
+    if not read_table(base / "contexts.json"):
+        return None
+    return _text(read_table(base / "current-context.json").get("context"))
+
+
+def authority_folder(base: Path, context: str, chosen: object) -> Path:
+    """The folder of the CA that a context stands for; ``chosen`` is its entry in contexts.json, if it has one."""
+    named = _text(chosen.get("authority")) if isinstance(chosen, dict) else None
+    return base / "authorities" / (named or context)
+
+
 def _settings_of(base: Path, context: str | None) -> tuple[Path, dict[str, str]]:
-    contexts = _read_table(base / "contexts.json")
-    if context is None and contexts:
-        context = _text(_read_table(base / "current-context.json").get("context"))
+    context = current_context(base) if context is None else context
     if context is None:
-        return base, _read_texts(base / "config" / "defaults.json")
+        return base, read_texts(base / "config" / "defaults.json")
+    contexts = read_table(base / "contexts.json")
     chosen = contexts.get(context)
     if not isinstance(chosen, dict):
         known = f"there are: {', '.join(contexts)}" if contexts else "`step context list` shows them"
         raise ConfigError(f"{base}: there is no step context {context!a}", hint=known)
-    authority = base / "authorities" / (_text(chosen.get("authority")) or context)
+    authority = authority_folder(base, context, chosen)
     profile = base / "profiles" / (_text(chosen.get("profile")) or context)
     # Values of the profile outdo those of the authority.
-    return authority, _read_texts(authority / "config" / "defaults.json") | _read_texts(profile / "config" / "defaults.json")
+    return authority, read_texts(authority / "config" / "defaults.json") | read_texts(profile / "config" / "defaults.json")
 
 
 def _root_file(folder: Path, named: str | None) -> Path | None:
@@ -79,15 +95,22 @@ def _root_file(folder: Path, named: str | None) -> Path | None:
     return usual if os.access(usual, os.R_OK) else None
 
 
-def _read_texts(path: Path) -> dict[str, str]:
-    return {key: value for key, value in _read_table(path).items() if isinstance(value, str) and value}
+def read_texts(path: Path) -> dict[str, str]:
+    """The keys of a JSON table that have a text; empty where there is no such file."""
+    return {key: value for key, value in read_table(path).items() if isinstance(value, str) and value}
 
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _read_table(path: Path) -> dict[str, Any]:
+def read_table(path: Path) -> dict[str, Any]:
+    """A JSON table; empty where there is no such file.
+
+    Raises:
+        ConfigError: it cannot be read.
+
+    """
     try:
         content = msgspec.json.decode(_read(path), type=dict[str, Any])
     except FileNotFoundError:

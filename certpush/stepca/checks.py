@@ -10,16 +10,15 @@ from cryptography import x509
 from certpush.errors import CertpushError, ClockSkew, ConfigError, IssuerUnreachable, TrustError
 from certpush.kit.settings import format_duration
 from certpush.model import CertificateRequest, Finding, Severity, fingerprint
-from certpush.stepca.advice import allow_longer, allow_shorter
+from certpush.stepca.advice import allow_longer, allow_shorter, own_limits
 from certpush.stepca.client import StepCa
 from certpush.stepca.contact import MOST_SKEW, explaining_distrust, refuse_skew
 from certpush.stepca.credentials import Situation, credential_for
-from certpush.stepca.durations import parse_go_duration
 from certpush.stepca.jwe import WrongPassword
 from certpush.stepca.settings import CaSettings
 from certpush.stepca.tokens import Clock, TokenMint
 from certpush.stepca.transport_errors import OutsideValidity, WrongName
-from certpush.stepca.wire import Claims, Provisioner, printable
+from certpush.stepca.wire import Provisioner, printable
 
 _SOON = timedelta(days=30)
 
@@ -34,15 +33,21 @@ def examine(connect: Callable[[], StepCa], settings: CaSettings, clock: Clock, r
         return (_failed(_code_of(error), error),)
     return (
         Finding(Severity.OK, "ca-reachable", f"{ca.address} answers"),
-        *_root(ca),
-        Finding(Severity.OK, "ca-health", "the CA is well")
-        if status == "ok"
-        else Finding(Severity.WARNING, "ca-health", f"the CA says: {printable(status)}", "look at the CA's log"),
-        *_clock(ca, clock),
-        *_names(ca),
+        *look_at(ca, status, clock, request),
         *_credential(ca, settings, clock, request),
-        *_certificates(ca, clock, request),
     )
+
+
+def look_at(ca: StepCa, status: str, clock: Clock, request: CertificateRequest | None = None) -> Iterator[Finding]:
+    """Check what a CA shows to everybody; ``status`` is what it says of its health."""
+    yield from _root(ca)
+    if status == "ok":
+        yield Finding(Severity.OK, "ca-health", "the CA is well")
+    else:
+        yield Finding(Severity.WARNING, "ca-health", f"the CA says: {printable(status)}", "look at the CA's log")
+    yield from _clock(ca, clock)
+    yield from _names(ca)
+    yield from _certificates(ca, clock, request)
 
 
 def _failed(code: str, error: CertpushError) -> Finding:
@@ -135,8 +140,8 @@ def _x5c(credential: TokenMint, clock: Clock, request: CertificateRequest | None
 
 
 def _lifetime(provisioner: Provisioner, request: CertificateRequest | None) -> Iterator[Finding]:
-    claims = provisioner.claims or Claims()
-    most, least = _duration(claims.max_lifetime), _duration(claims.min_lifetime)
+    limits = own_limits(provisioner)
+    most, least = limits.most, limits.least
     asked = request.lifetime if request else None
     if asked and most and asked > most:
         yield Finding(
@@ -164,24 +169,23 @@ def _lifetime(provisioner: Provisioner, request: CertificateRequest | None) -> I
         )
 
 
-def _duration(text: str) -> timedelta | None:
-    try:
-        return parse_go_duration(text) if text else None
-    except ValueError:
-        return None
-
-
 # --- the CA's own certificates ----------------------------------------------------------------
 
 
-def _certificates(ca: StepCa, clock: Clock, request: CertificateRequest | None) -> Iterator[Finding]:
+def signing_certificates(ca: StepCa) -> Iterator[tuple[str, x509.Certificate]]:
+    """The roots that are trusted here, and the intermediates that the CA tells of, each with what it is."""
     try:
         intermediates = ca.intermediates()
     except CertpushError:  # step-ca knows this route since 0.24 only
         intermediates = ()
+    yield from (("root", one) for one in ca.roots)
+    yield from (("intermediate", one) for one in intermediates)
+
+
+def _certificates(ca: StepCa, clock: Clock, request: CertificateRequest | None) -> Iterator[Finding]:
     now = clock()
     ends = now + (request.lifetime if request and request.lifetime else timedelta(0))
-    for kind, one in (*(("root", root) for root in ca.roots), *(("intermediate", found) for found in intermediates)):
+    for kind, one in signing_certificates(ca):
         yield _expiry(kind, one, now, ends)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 from cryptography import x509
 
 from certpush.cli.trust_store import nss, system
 from certpush.cli.trust_store.places import Deed, Machine, Report
+from certpush.model import fingerprint
 
-__all__ = ["Deed", "Machine", "Report", "install", "remove"]
+__all__ = ["Deed", "Machine", "Report", "find", "install", "remove"]
 
 
 def install(root: x509.Certificate, machine: Machine) -> Iterator[Report]:
@@ -22,3 +24,9 @@ def remove(root: x509.Certificate, machine: Machine) -> Iterator[Report]:
     """Take ``root`` out of every store, where certpush put it in; what others put there stays."""
     yield system.remove(root, machine)
     yield from nss.remove(root, machine)
+
+
+def find(sha256: str, machine: Machine) -> x509.Certificate | None:
+    """The root with this fingerprint, as certpush put it into a store here: a CA that is gone cannot be asked for it."""
+    found = itertools.chain(system.named(sha256, machine), nss.named(sha256, machine))
+    return next((one for one in found if fingerprint(one) == sha256), None)

@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from cryptography import x509
 
-from certpush.cli.trust_store.places import Deed, Machine, Report, own_name
+from certpush.cli.trust_store.places import Deed, Machine, Report, name_for, own_name
 from certpush.errors import BundleInvalid, TargetRefused
 from certpush.kit.command import Finished, run
 from certpush.model import read_certificates, to_pem
 
 _PLACES = (
     ".mozilla/firefox/*",
+    ".config/mozilla/firefox/*",
     "snap/firefox/common/.mozilla/firefox/*",
     ".var/app/org.mozilla.firefox/.mozilla/firefox/*",
     ".pki/nssdb",
@@ -43,9 +43,10 @@ class _Entry:
 class _Database:
     """One database, reached by certutil."""
 
-    def __init__(self, folder: Path, certutil: str) -> None:
+    def __init__(self, folder: Path, certutil: str, account: str | None) -> None:
         self.folder = folder
         self._certutil = certutil
+        self._account = account
 
     def entry_of(self, root: x509.Certificate) -> _Entry | None:
         """The entry that holds this very certificate, whatever its nickname; ours is looked at first."""
@@ -62,10 +63,7 @@ class _Database:
 
     def add(self, root: x509.Certificate) -> None:
         """Put the root in, trusted for servers."""
-        with NamedTemporaryFile(suffix=".pem") as file:  # certutil reads the root from a file; it is public
-            file.write(to_pem(root))
-            file.flush()
-            self._ask("-A", "-n", own_name(root), "-t", _TRUSTED, "-i", file.name)
+        self._ask("-A", "-n", own_name(root), "-t", _TRUSTED, "-a", given=to_pem(root))
 
     def delete(self, nickname: str) -> None:
         """Take an entry out."""
@@ -75,8 +73,8 @@ class _Database:
         listed = self._ask("-L").output.decode("utf-8", "replace").splitlines()
         return [_Entry(found["nickname"], found["trust"]) for line in listed if (found := _LISTED.fullmatch(line))]
 
-    def _ask(self, *options: str) -> Finished:
-        ended = self._run(*options)
+    def _ask(self, *options: str, given: bytes = b"") -> Finished:
+        ended = self._run(*options, given=given)
         if ended.status != 0:
             raise TargetRefused(
                 f"certutil failed: {ended.tail(2)}",
@@ -84,8 +82,9 @@ class _Database:
             )
         return ended
 
-    def _run(self, *options: str) -> Finished:
-        return run([self._certutil, "-d", f"sql:{self.folder}", *options], within=_CERTUTIL_TIME)
+    def _run(self, *options: str, given: bytes = b"") -> Finished:
+        command = [self._certutil, "-d", f"sql:{self.folder}", *options]
+        return run(command, within=_CERTUTIL_TIME, given=given, account=self._account)
 
 
 def install(root: x509.Certificate, machine: Machine) -> Iterator[Report]:
@@ -100,11 +99,19 @@ def remove(root: x509.Certificate, machine: Machine) -> Iterator[Report]:
         yield _missing(database) if isinstance(database, Path) else _guarded(database, _remove, root)
 
 
+def named(sha256: str, machine: Machine) -> Iterator[x509.Certificate]:
+    """What stands in the user's databases under our name for this fingerprint."""
+    for database in _databases(machine):
+        found = database.certificate(name_for(sha256)) if isinstance(database, _Database) else None
+        if found is not None:
+            yield found
+
+
 def _databases(machine: Machine) -> Iterator[_Database | Path]:
     certutil = machine.program("certutil")
     for place in _PLACES:
         for file in sorted(machine.home.glob(f"{place}/cert9.db")):
-            yield _Database(file.parent, certutil) if certutil else file.parent
+            yield _Database(file.parent, certutil, machine.account) if certutil else file.parent
 
 
 def _install(database: _Database, root: x509.Certificate) -> Report:

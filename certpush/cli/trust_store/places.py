@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
+import os
+import pwd
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,15 +46,22 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where the system's files and the user's home are, and where programs are looked for."""
+    """Where the system's files and the user's home are, and where programs are looked for.
+
+    ``account`` owns the home, where that is not who runs certpush: programs that touch it run as that user.
+    """
 
     root: Path
     home: Path
     search_path: str = SEARCH_PATH
+    account: str | None = None
 
     @classmethod
     def here(cls, environ: Mapping[str, str]) -> Machine:
-        """This machine, and the user who runs certpush."""
+        """This machine, and the user who runs certpush; under sudo the one who called it, for the browsers are theirs."""
+        behind = _behind_sudo(environ) if os.geteuid() == 0 else None
+        if behind is not None:
+            return cls(Path("/"), Path(behind.pw_dir), account=behind.pw_name)
         return cls(Path("/"), Path(environ.get("HOME") or Path.home()))
 
     def program(self, name: str) -> str | None:
@@ -59,6 +69,19 @@ class Machine:
         return shutil.which(name, path=self.search_path)
 
 
+def _behind_sudo(environ: Mapping[str, str]) -> pwd.struct_passwd | None:
+    for name in (environ.get("SUDO_USER"), environ.get("DOAS_USER")):
+        with contextlib.suppress(KeyError, ValueError):  # an account that is gone; a NUL in its name
+            if name and pwd.getpwnam(name).pw_uid != 0:
+                return pwd.getpwnam(name)
+    return None
+
+
 def own_name(root: x509.Certificate) -> str:
     """What certpush calls this root in every store: from its fingerprint, so that it is never mistaken for another's."""
-    return f"certpush-{fingerprint(root)[:16]}"
+    return name_for(fingerprint(root))
+
+
+def name_for(sha256: str) -> str:
+    """What certpush calls the root with this fingerprint."""
+    return f"certpush-{sha256[:16]}"

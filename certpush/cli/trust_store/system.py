@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from certpush.cli.trust_store.places import Deed, Machine, Report, own_name
+from certpush.cli.trust_store.places import Deed, Machine, Report, name_for, own_name
 from certpush.errors import BundleInvalid, SafetyRefusal, TargetRefused
 from certpush.kit.command import run
 from certpush.kit.files import Directory
@@ -82,6 +84,13 @@ def remove(root: x509.Certificate, machine: Machine) -> Report:
         return _failed(store, error)
     still = f"but {store.bundle} has this root from elsewhere" if _in_bundle(store.bundle, root) else ""
     return Report(str(store.file), Deed.REMOVED if found else Deed.ABSENT, still)
+
+
+def named(sha256: str, machine: Machine) -> Iterator[x509.Certificate]:
+    """What stands in the system's folders under our name for this fingerprint."""
+    for flavour in FLAVOURS:
+        with contextlib.suppress(OSError, BundleInvalid):
+            yield from read_certificates((machine.root / flavour.folder / f"{name_for(sha256)}.crt").read_bytes())
 
 
 def _find(root: x509.Certificate, machine: Machine) -> _Store | None:

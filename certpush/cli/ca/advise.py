@@ -1,0 +1,147 @@
+"""certpush ca advise: what to set on the CA so that it signs for a given time."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from certpush.cli.console import Console, safe
+from certpush.cli.exits import OK
+from certpush.cli.which_ca import configuration_for, open_public, public_settings, talking
+from certpush.errors import ConfigError, IssuerError
+from certpush.kit.settings import Duration, format_duration
+from certpush.kit.tls import utc_now
+from certpush.stepca import advice
+from certpush.stepca.checks import signing_certificates
+from certpush.stepca.durations import format_go_duration
+from certpush.stepca.wire import Provisioner
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of the CA that is meant; ``gap`` says why that is not all."""
+
+    url: str | None = None
+    provisioner: str = ""
+    listed: tuple[Provisioner, ...] = ()
+    warnings: tuple[str, ...] = ()
+    gap: str = ""
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Look at the CA where there is one, and say what to set; the advice holds without it, too."""
+    lifetime = Duration.parse(arguments.lifetime)
+    if not lifetime:
+        raise ConfigError("the lifetime of a certificate is more than nothing", hint="certpush ca advise 395d")
+    known = _look(arguments, lifetime)
+    _show(console, lifetime, known)
+    console.document.update(_document(lifetime, known))
+    return OK
+
+
+# --- what the CA says -------------------------------------------------------------------------
+
+
+def _look(arguments: argparse.Namespace, lifetime: timedelta) -> _Known:
+    configuration = configuration_for(arguments, os.environ)
+    with open_public(public_settings(configuration, arguments.ca), os.environ) as issuer:
+        url, configured = issuer.settings.url, issuer.settings.provisioner or ""
+    if url is None:
+        return _Known(gap="no CA is configured, so none was looked at")
+    try:
+        with talking(arguments) as ca:
+            listed = ca.provisioners()
+            warnings = tuple(
+                f"the CA's {what} ends on {one.not_valid_after_utc:%Y-%m-%d}, before a certificate that is made now for that long"
+                for what, one in signing_certificates(ca)
+                if one.not_valid_after_utc < utc_now() + lifetime
+            )
+    except IssuerError as error:
+        return _Known(url, configured, gap=f"the CA was not looked at: {error.message}")
+    return _Known(url, _meant(configured, listed, lifetime), listed, warnings)
+
+
+def _meant(configured: str, listed: Sequence[Provisioner], lifetime: timedelta) -> str:
+    """The provisioner to change: the configured one, or the only one with a password that does not allow it yet."""
+    names = [one.name for one in listed if one.type.casefold() == "jwk" and advice.own_limits(one).allow(lifetime) is not True]
+    return configured or (names[0] if len(names) == 1 else "")
+
+
+# --- what a person sees -----------------------------------------------------------------------
+
+
+def _show(console: Console, lifetime: timedelta, known: _Known) -> None:
+    if known.gap:
+        console.note(f"note: {safe(known.gap)}")
+    if known.listed:
+        _show_provisioners(console, lifetime, known.listed)
+    claims = json.dumps({"claims": advice.claims_for(lifetime)}, indent=2).splitlines()[1:-1]
+    change, restart = advice.docker_commands(lifetime, safe(known.provisioner))
+    _block(console, f'For {format_duration(lifetime)}, in "authority" of ca.json, or in one of its provisioners:', claims)
+    _block(console, "or, where step-ca runs:", [f"  {advice.update_command(lifetime, safe(known.provisioner))}"])
+    _block(console, "then:", [f"  {advice.RESTART}"])
+    _block(console, "in Docker (its ca.json is /home/step/config/ca.json):", [f"  {change}", f"  {restart}"])
+    for line in _remarks(lifetime, known):
+        console.line(safe(line))
+
+
+def _show_provisioners(console: Console, lifetime: timedelta, listed: Sequence[Provisioner]) -> None:
+    rows = [[console.paint(safe(one.name), "bold"), safe(one.type), _own(one), _verdict(one, lifetime)] for one in listed]
+    console.table(("provisioner", "type", "own max", f"allows {format_duration(lifetime)}"), rows)
+    if any(advice.own_limits(one).allow(lifetime) is None for one in listed):
+        console.line("The CA's own limits cannot be seen from outside; step-ca comes with 5m to 24h.")
+    console.line()
+
+
+def _own(provisioner: Provisioner) -> str:
+    most = advice.own_limits(provisioner).most
+    return format_duration(most) if most else "-"
+
+
+def _verdict(provisioner: Provisioner, lifetime: timedelta) -> str:
+    allowed = advice.own_limits(provisioner).allow(lifetime)
+    if allowed is None:
+        return "as the CA's own limits say"
+    return "yes, nothing to change" if allowed else "no"
+
+
+def _block(console: Console, heading: str, lines: Sequence[str]) -> None:
+    console.line(heading)
+    for line in lines:
+        console.result(f"  {line}")
+
+
+def _remarks(lifetime: timedelta, known: _Known) -> Iterator[str]:
+    yield ""
+    if advice.STOCK_LEAST <= lifetime <= advice.STOCK_MOST:
+        yield "step-ca allows this as it comes: only a CA that was told otherwise needs a change."
+    elif lifetime > advice.STOCK_MOST:
+        yield "certpush asks for its lifetime itself: leave defaultTLSCertDuration out, and others keep their short certificates."
+    if lifetime > advice.APPLE_MOST:
+        yield "iOS and macOS refuse server certificates that live longer than 825 days, those of private CAs too."
+    yield from (f"{one[0].upper()}{one[1:]}." for one in known.warnings)
+
+
+def _document(lifetime: timedelta, known: _Known) -> dict[str, Any]:
+    change, restart = advice.docker_commands(lifetime, known.provisioner)
+    return {
+        "lifetime": format_duration(lifetime),
+        "go_duration": format_go_duration(lifetime),
+        "claims": advice.claims_for(lifetime),
+        "provisioner": known.provisioner or None,
+        "commands": {
+            "update": advice.update_command(lifetime, known.provisioner),
+            "restart": advice.RESTART,
+            "docker": [change, restart],
+        },
+        "url": known.url,
+        "looked_at": not known.gap,
+        "gap": known.gap or None,
+        "provisioners": [{"name": one.name, "type": one.type, "allows": advice.own_limits(one).allow(lifetime)} for one in known.listed],
+        "warnings": list(known.warnings),
+    }
