@@ -80,6 +80,13 @@ _LIFETIMES = (
         r"the end asked for (\1) is in the past by the CA's clock",
         "compare this machine's clock with the CA's",
     ),
+    _rule(400, r"notAfter cannot be before notBefore", "the certificate asked for would end before it begins", _REPORT),
+    _rule(
+        403,
+        r"is before the active validity window of the provisioning credential",
+        "the x5c_certificate is not valid yet at the moment from which the certificate is asked for",
+        "compare this machine's clock with the CA's, or wait until the x5c_certificate is valid",
+    ),
 )
 
 # --- what a certificate may hold --------------------------------------------------------------
@@ -210,7 +217,7 @@ _REVOKING = (
 _OTHERS = (
     _rule(
         404,
-        r'root certificate with fingerprint "(\w+)" was not found',
+        r'root certificate with fingerprint "([\w:]+)" was not found',
         r"the CA has no root with the fingerprint \1",
         "compare it with: step certificate fingerprint root_ca.crt, on the CA",
     ),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import json
 import pprint
+import re
 import ssl
 import threading
 import time
@@ -12,8 +14,9 @@ import pytest
 
 from certpush.testing.authority import Authority, EmbeddedCa, JwkProvisioner, Pki
 from certpush.testing.lab.step_ca import RealCa
-from live.faithful import World, request, shown
+from live.faithful import World, comparable, request, shown
 from live.faithful_cases import ADMIN, ALL, CREDENTIAL, CSR, OTHERS, SHORT, expired
+from live.record_step_ca import FIXTURES, refusals
 
 pytestmark = pytest.mark.live("step-ca")
 
@@ -166,3 +169,16 @@ def test_a_policy_refuses_names_that_are_not_on_its_list(start_real_ca, start_em
     embedded = start_embedded_ca(authority=Authority(pki=pki), admin=ADMIN, allowed_dns=["*.example.com"])
     status = 201 if names == ("a.example.com",) else 403
     assert_same([World(real, tmp_path), World(embedded, tmp_path)], status, lambda w: w.sign_names(*names, csr=request()))
+
+
+# --- the recording ----------------------------------------------------------------------------
+
+
+def test_what_was_recorded_is_what_it_answers_today(worlds):
+    recorded = json.loads((FIXTURES / "refusals.json").read_text())
+    assert {name: _told(one) for name, one in refusals(worlds[0]).items()} == {name: _told(one) for name, one in recorded.items()}
+
+
+def _told(refusal):
+    alike = re.sub(r"[0-9a-f:]{60,}|[A-Za-z0-9_-]{43}", "<fingerprint>", refusal["body"])
+    return refusal["status"], refusal["content-type"], comparable(alike)

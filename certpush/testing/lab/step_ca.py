@@ -23,10 +23,17 @@ _ATTEMPTS = 3  # somebody else may take the free port before step-ca does
 
 
 def find_step_ca() -> Path | None:
-    """Find the step-ca binary: $CERTPUSH_STEP_CA, PATH, or where `go install` puts it."""
+    """Find the step-ca binary: $CERTPUSH_STEP_CA, PATH, where `go install` puts it, or where `make test` keeps its own."""
     if chosen := os.environ.get("CERTPUSH_STEP_CA"):
         return Path(chosen) if os.access(chosen, os.X_OK) else None
-    return find_program("step-ca", *_go_folders()) or _in_gopath()
+    kept = kept_step_ca()
+    return find_program("step-ca", *_go_folders()) or (kept if os.access(kept, os.X_OK) else _in_gopath())
+
+
+def kept_step_ca() -> Path:
+    """Where a step-ca that was built for the lab is kept: outside any checkout, so that it is built once."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "certpush" / "bin" / f"step-ca-{GO_PACKAGE.rpartition('@')[2]}"
 
 
 def _go_folders() -> list[Path]:

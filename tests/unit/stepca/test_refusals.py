@@ -38,6 +38,23 @@ KNOWN = [
         "clock",
         False,
     ),
+    (
+        "sign",
+        400,
+        CANNOT + "notAfter cannot be before notBefore; na=2026-11-25 03:58:52 +0000 UTC, nb=2026-11-25 04:58:52 +0000 UTC.",
+        "end before it begins",
+        "report it",
+        False,
+    ),
+    (
+        "sign",
+        403,
+        FORBIDDEN + "requested certificate notBefore (2026-11-25 02:48:57.4 +0000 UTC) is before the active validity window of the "
+        "provisioning credential (2026-11-25 02:57:51 +0000 UTC).",
+        "x5c_certificate is not valid yet",
+        "clock",
+        False,
+    ),
     ("provisioners", 400, CANNOT + "limit 'abc' is not an integer.", "abc as a number", "report it", False),
     (
         "sign",
