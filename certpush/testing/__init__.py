@@ -1,1 +1,41 @@
-"""For plugin authors: a CA, a reference target, faults, and the contract every target must pass."""
+"""For plugin authors: the contract every target must pass, a reference target, a CA, and what to break.
+
+Names are loaded when first used: the contract needs pytest, and nothing else here does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from certpush.testing.authority import Authority as Authority
+    from certpush.testing.authority import EmbeddedCa as EmbeddedCa
+    from certpush.testing.contract import TargetCase as TargetCase
+    from certpush.testing.contract import TargetContract as TargetContract
+    from certpush.testing.device import MemoryDevice as MemoryDevice
+    from certpush.testing.memory import MemorySettings as MemorySettings
+    from certpush.testing.memory import MemoryTarget as MemoryTarget
+
+_HOME_OF = {
+    "Authority": "certpush.testing.authority",
+    "EmbeddedCa": "certpush.testing.authority",
+    "MemoryDevice": "certpush.testing.device",
+    "MemorySettings": "certpush.testing.memory",
+    "MemoryTarget": "certpush.testing.memory",
+    "TargetCase": "certpush.testing.contract",
+    "TargetContract": "certpush.testing.contract",
+}
+
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605 - names, all of them strings
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'certpush.testing' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
