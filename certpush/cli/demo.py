@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-from certpush.cli.console import Console
+from certpush.cli.console import Console, safe
+from certpush.cli.deploy import wanted_texts
+from certpush.cli.history import show_history
 from certpush.cli.progress import Progress
-from certpush.cli.receipts import show_plans, show_receipts
-from certpush.errors import CertpushError
+from certpush.cli.receipts import in_order, show_plans, show_receipts
+from certpush.cli.status import show_statuses
+from certpush.cli.stopping import stoppable
+from certpush.errors import CertpushError, Interrupted
 from certpush.fleet.fleet import Fleet
 from certpush.kit.tls import utc_now
 from certpush.model import Outcome, Receipt
 
+if TYPE_CHECKING:
+    from certpush.testing.lab.homelab import Homelab
+
+_SHOWN = ("targets", "deployments")  # what a command would put into its own document
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
-    parser.epilog = "Needs nothing: what is not installed here (step-ca, nginx, sshd) is stood in for."
+    parser.epilog = (
+        "Takes about ten seconds, on loopback alone, and needs nothing: what is not installed here\n"
+        "(step-ca, nginx, sshd) is stood in for. Ctrl-C ends it; nothing stays behind."
+    )
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -24,68 +39,106 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     del arguments
     from certpush.testing.lab.homelab import homelab
 
-    console.line("Starting a small home lab on loopback ...")
-    with homelab() as lab:
-        console.line(f"  {', '.join(lab.parts)}")
-        console.line(f"  the wiki at https://{lab.wiki} shows a self-signed certificate, as on the first day\n")
-        progress = Progress(console)
-        with Fleet.load(lab.configuration, observe=progress.observe) as fleet:
-            story = _Story(console, fleet, progress)
-            story.plan()
-            story.deploy("certpush deploy", Outcome.ROTATED)
-            story.deploy("certpush deploy        # again: what is in place is left alone", Outcome.UNCHANGED)
-            lab.break_next_reload()
-            console.line(console.paint("\nNow the wiki's configuration gets a mistake in it, and its certificate comes due:", "bold"))
-            story.deploy("certpush deploy wiki --force", Outcome.ROLLED_BACK, words=["wiki"], force=True)
-            story.proof()
-            story.deploy(
-                "certpush deploy wiki   # mistake mended: the same certificate, no new one needed", Outcome.ROTATED, words=["wiki"]
-            )
-            story.history()
+    with stoppable(console) as stop:
+        console.line("Starting a small home lab on loopback ...")
+        with homelab(lambda: _go_on(stop)) as lab:
+            _introduce(console, lab)
+            progress = Progress(console)
+            with Fleet.load(lab.configuration, observe=progress.observe) as fleet:
+                _tell(_Story(console, fleet, progress, stop), lab)
     console.line("\nThe lab is gone, and left nothing behind. Next: `certpush init` for your own CA.")
     return 0
 
 
+def _go_on(stop: threading.Event) -> None:
+    """End here if a person asked for it: only between two steps, so that everything can be cleared away."""
+    if stop.is_set():
+        raise Interrupted("the demo was stopped", hint="the lab is gone, and left nothing behind")
+
+
+def _introduce(console: Console, lab: Homelab) -> None:
+    for part in lab.parts:
+        console.line(f"  {safe(part)}")
+    console.line(f"The wiki at https://{lab.wiki} shows a self-signed certificate, as on the first day;")
+    console.line("for the mail there are only files, which nothing serves yet.")
+    console.document.update(parts=list(lab.parts), steps=[])
+
+
+def _tell(story: _Story, lab: Homelab) -> None:
+    story.plan()
+    story.deploy("certpush deploy", Outcome.ROTATED)
+    story.deploy("certpush deploy", Outcome.UNCHANGED, says="Again: what is in place is left alone.")
+    lab.break_next_reload()
+    story.deploy(
+        "certpush deploy wiki --force",
+        Outcome.ROLLED_BACK,
+        words=["wiki"],
+        force=True,
+        says="Now somebody makes a mistake in the wiki's configuration, and a new certificate is wanted:",
+    )
+    story.proof()
+    story.deploy(
+        "certpush deploy wiki",
+        Outcome.ROTATED,
+        words=["wiki"],
+        says="The mistake is mended. The certificate from before will do, no new one is asked for:",
+    )
+    story.history()
+
+
 class _Story:
-    def __init__(self, console: Console, fleet: Fleet, progress: Progress) -> None:
-        self._console, self._fleet, self._progress = console, fleet, progress
+    """Does what the commands do, shows it as they would, and insists on how it ends."""
+
+    def __init__(self, console: Console, fleet: Fleet, progress: Progress, stop: threading.Event) -> None:
+        self._console, self._fleet, self._progress, self._stop = console, fleet, progress, stop
         self._last: dict[str, str | None] = {}
 
     def plan(self) -> None:
-        self._prompt("certpush deploy --plan")
-        with self._progress.shown():
-            receipts = sorted(self._fleet.plan(), key=lambda one: one.target)
-        show_plans(self._console, receipts, {one.target: "24h, ec-p256" for one in receipts}, utc_now())
+        with self._step("certpush deploy --plan", "What would be done, and how it would be undone:"):
+            receipts = in_order(self._fleet.plan(), self._fleet)
+            show_plans(self._console, receipts, wanted_texts(self._fleet.select()), utc_now())
 
-    def deploy(self, command: str, expected: Outcome, *, words: Sequence[str] = (), force: bool = False) -> None:
-        self._prompt(command)
-        with self._progress.shown():
-            receipts = sorted(self._fleet.deploy(words, force=force), key=lambda one: one.target)
-        show_receipts(self._console, receipts, utc_now())
-        self._insist(receipts, expected)
-        self._last.update({one.target: one.now for one in receipts})
+    def deploy(self, command: str, expected: Outcome, *, words: Sequence[str] = (), force: bool = False, says: str = "") -> None:
+        with self._step(command, says):
+            with self._progress.shown():
+                receipts = in_order(self._fleet.deploy(words, force=force, stop=self._stop), self._fleet)
+            _go_on(self._stop)
+            show_receipts(self._console, receipts, utc_now())
+        for receipt in receipts:
+            _insist(receipt, expected)
+            self._last[receipt.target] = receipt.now
 
     def proof(self) -> None:
-        """The wiki must serve what it served before the mistake, to anybody who connects now."""
-        self._prompt("certpush status")
-        for status in sorted(self._fleet.status(), key=lambda one: one.target):
+        """Everything must serve what it served before the mistake, to anybody who connects now."""
+        with self._step("certpush status"):
+            statuses = in_order(self._fleet.status(), self._fleet)
+            show_statuses(self._console, statuses, utc_now())
+        for status in statuses:
             for served in status.served:
                 if served.fingerprint != self._last[status.target]:
                     raise CertpushError(f"{status.target} serves {served.fingerprint[:12]}, which is not what it served before")
-                self._console.line(f"{status.target}  still serves {served.fingerprint[:12]}, {served.issuer}: visitors noticed nothing")
+                self._console.line(f"The {status.target} still serves {served.fingerprint[:12]}: visitors noticed nothing.")
 
     def history(self) -> None:
-        self._prompt("certpush history")
-        rows = [
-            [f"{one.started:%H:%M:%S}" if one.started else "-", one.target, one.why, one.outcome.value if one.outcome else one.phase.value]
-            for one in self._fleet.history()
-        ]
-        self._console.table(("when", "target", "why", "outcome"), rows)
+        with self._step("certpush history"):
+            show_history(self._console, self._fleet.history())
 
-    def _prompt(self, command: str) -> None:
-        self._console.line(f"\n{self._console.paint('$', 'dim')} {self._console.paint(command, 'bold')}")
+    @contextmanager
+    def _step(self, command: str, says: str = "") -> Iterator[None]:
+        _go_on(self._stop)
+        self._console.line()
+        if says:
+            self._console.line(self._console.paint(says, "cyan"))
+        self._console.line(f"{self._console.paint('$', 'dim')} {self._console.paint(command, 'bold')}")
+        yield
+        document = self._console.document
+        shown: dict[str, Any] = {key: document.pop(key) for key in _SHOWN if key in document}
+        document["steps"].append({"command": command, **shown})
 
-    def _insist(self, receipts: Iterable[Receipt], expected: Outcome) -> None:
-        for receipt in receipts:
-            if receipt.outcome is not expected:
-                raise CertpushError(f"the demo expected {receipt.target} to end {expected}, and it ended {receipt.outcome}")
+
+def _insist(receipt: Receipt, expected: Outcome) -> None:
+    if receipt.outcome is not expected:
+        raise CertpushError(
+            f"the demo expected {receipt.target} to end {expected}, and it ended {receipt.outcome}",
+            hint="please report it, with what -v shows",
+        )

@@ -44,10 +44,10 @@ def _plan(arguments: argparse.Namespace, console: Console, fleet: Fleet, progres
     from certpush.cli.receipts import in_order, show_plans
     from certpush.kit.tls import utc_now
 
-    specs = fleet.select(arguments.targets)
+    specs, previous = _targets(arguments, fleet), _previous(arguments.previous) if arguments.previous else None
     receipts = []
     with progress.shown(len(specs)):
-        for receipt in fleet.plan(arguments.targets, force=arguments.force, adopt=arguments.adopt):
+        for receipt in fleet.plan(arguments.targets, force=arguments.force, adopt=arguments.adopt, previous=previous):
             progress.ended(receipt.target)
             receipts.append(receipt)
     show_plans(console, in_order(receipts, fleet), wanted_texts(specs), utc_now())
@@ -61,15 +61,25 @@ def _deploy(arguments: argparse.Namespace, console: Console, fleet: Fleet, progr
     from certpush.kit.tls import utc_now
 
     previous = _previous(arguments.previous) if arguments.previous else None
-    receipts = []
+    specs, receipts = _targets(arguments, fleet), []
     with stoppable(console) as stop:
-        with progress.shown(len(fleet.select(arguments.targets))):
+        with progress.shown(len(specs)):
             for receipt in fleet.deploy(arguments.targets, force=arguments.force, adopt=arguments.adopt, previous=previous, stop=stop):
                 progress.ended(receipt.target)
                 receipts.append(receipt)
         # Inside: who is stopped now still says what was done.
         show_receipts(console, in_order(receipts, fleet), utc_now())
     return worst(code_of_receipt(one) for one in receipts)
+
+
+def _targets(arguments: argparse.Namespace, fleet: Fleet) -> tuple[TargetSpec, ...]:
+    from certpush.errors import ConfigError
+
+    specs = fleet.select(arguments.targets)
+    if not specs:  # silence would look like success
+        there = "every target is disabled" if fleet.configuration.targets else "there is no target yet"
+        raise ConfigError(there, hint="add a [target.NAME] table, or name a disabled target; `certpush targets` lists the kinds")
+    return specs
 
 
 def _previous(paths: Sequence[str]) -> CertificateBundle:

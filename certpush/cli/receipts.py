@@ -39,6 +39,7 @@ def show_receipts(console: Console, receipts: Iterable[Receipt], now: datetime) 
             console.paint(_outcome(one), _COLOUR[one.outcome]),
         ]
         for one in receipts
+        if not (console.quiet and one.error is None)
     ]
     console.table(("target", "was", "is now", "left", "way back", "outcome"), rows)
     for one in receipts:

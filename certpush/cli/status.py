@@ -60,12 +60,18 @@ def _row(console: Console, status: TargetStatus, now: datetime) -> list[str]:
     return [
         console.paint(safe(status.target), "bold"),
         safe(status.kind),
-        short(status.served[0].fingerprint) if status.served else "-",
+        short(status.served[0].fingerprint) if status.served else _installed(status),
         left(status.not_after, now),
         _due_in(status, now),
         _last(status),
         console.paint(status.standing.value, _COLOUR[status.standing]),
     ]
+
+
+def _installed(status: TargetStatus) -> str:
+    from certpush.cli.receipts import short
+
+    return f"({short(status.installed)})" if status.installed else "-"
 
 
 def _due_in(status: TargetStatus, now: datetime) -> str:
@@ -92,6 +98,7 @@ def _document(status: TargetStatus) -> dict[str, Any]:
         "not_after": moment(status.not_after),
         "due": moment(status.due),
         "served": [served_document(one) for one in status.served],
+        "installed": status.installed,
         "problems": list(status.problems),
         "last": deployment_document(status.last) if status.last else None,
     }

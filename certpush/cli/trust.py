@@ -33,16 +33,20 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         spec = fleet.configuration.targets[arguments.target]
         console.document["identities"] = [_document(one) for one in shown]
         console.document["pinned"] = None
+        before = fleet.pinned(spec.name)
         for one in shown:
-            _show(console, one)
+            _show(console, one, before.get(one.setting))
         chosen = _matching(shown, arguments.fingerprint, spec) if arguments.fingerprint else _compared(console, shown, spec)
         _pin(console, fleet, spec, chosen)
     return 0
 
 
-def _show(console: Console, identity: Identity) -> None:
+def _show(console: Console, identity: Identity, before: str | None) -> None:
     from certpush.cli.console import safe
 
+    if before is not None and before != identity.value:
+        console.result(console.paint(f"  this is NOT what was pinned before: {safe(before)}", "red"))
+        console.result("  go on only if you know why it changed: the machine was set up anew, or got new keys")
     for line in identity.shown:
         console.line(f"  {console.paint(safe(line), 'bold')}")
     console.line(f"  compare it {safe(identity.compare)}")
@@ -55,6 +59,7 @@ def _matching(shown: Sequence[Identity], fingerprint: str, spec: TargetSpec) -> 
     wanted = _plain(fingerprint)
     for one in shown:
         if wanted and wanted == _plain(one.value):
+            _refuse_configured(spec, [one])
             return one
     raise PinMismatch(
         f"{spec.name}: what it shows is not {fingerprint[:120]}; nothing was pinned, and nothing secret was sent",
@@ -81,23 +86,29 @@ def _compared(console: Console, shown: Sequence[Identity], spec: TargetSpec) -> 
             f"{spec.name}: nobody is here to compare what it shows",
             hint=f"certpush trust {spec.name} --fingerprint VALUE, with the value as the machine itself shows it",
         )
+    _refuse_configured(spec, shown)  # before a person goes and compares
     for one in shown:
         if agreed(console, "Is it the same there?"):
             return one
     raise PinMismatch(f"{spec.name}: not pinned; nothing secret was sent", hint="find out who answers there before you go on")
 
 
-def _pin(console: Console, fleet: Fleet, spec: TargetSpec, identity: Identity) -> None:
-    from certpush.cli.console import safe
+def _refuse_configured(spec: TargetSpec, shown: Sequence[Identity]) -> None:
+    """What is configured comes first, so a pin in the state would change nothing and look as if it did."""
     from certpush.errors import ConfigError
 
-    configured = spec.table.get(identity.setting)
-    if configured and identity.value not in (configured if isinstance(configured, list) else [configured]):
-        # What is configured comes first, so a pin in the state would change nothing and look as if it did.
-        raise ConfigError(
-            f"{spec.path}: {identity.setting} stands in the configuration, and comes before what is pinned",
-            hint=f"write {identity.setting} = {identity.value!r} there, or remove it and run this again",
-        )
+    for one in shown:
+        configured = spec.table.get(one.setting)
+        if configured and one.value not in (configured if isinstance(configured, list) else [configured]):
+            raise ConfigError(
+                f"{spec.path}: {one.setting} stands in the configuration, and what is shown is another: nothing was pinned",
+                hint=f'once you compared it: write {one.setting} = "{one.value}" there, or remove it and run this again',
+            )
+
+
+def _pin(console: Console, fleet: Fleet, spec: TargetSpec, identity: Identity) -> None:
+    from certpush.cli.console import safe
+
     fleet.pin(spec.name, identity)
     console.document["pinned"] = {"setting": identity.setting, "value": identity.value}
     console.line(console.paint(f"pinned: {safe(identity.value)}", "green"))

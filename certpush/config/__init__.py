@@ -2,7 +2,7 @@
 
 from certpush.config.configuration import DEFAULT_CA, DEFAULT_RESCUE_AFTER, Configuration, ObserverSpec, TargetSpec
 from certpush.config.files import SYSTEM_CONFIGURATION, default_state_directory, locate
-from certpush.config.loading import load
+from certpush.config.loading import from_tables, load
 from certpush.config.tables import (
     CertificateKeys,
     DefaultKeys,
@@ -26,6 +26,7 @@ __all__ = [
     "TargetKeys",
     "TargetSpec",
     "default_state_directory",
+    "from_tables",
     "load",
     "locate",
 ]

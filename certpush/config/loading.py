@@ -42,6 +42,18 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Configu
         raise
 
 
+def from_tables(tables: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Configuration:
+    """Read a configuration that a program made itself: the tables as TOML would give them.
+
+    Raises:
+        ConfigError: with table and key of what is wrong.
+
+    """
+    checked: dict[str, Any] = {}
+    merge(checked, tables, Path("tables"))
+    return _configuration(None, checked, os.environ if environ is None else environ)
+
+
 def _configuration(path: Path | None, tables: Mapping[str, Any], environ: Mapping[str, str]) -> Configuration:
     ca_tables = _ca_tables(tables.get("ca", {}))
     defaults = _with_only_ca(convert(tables.get("defaults", {}), DefaultKeys, path="defaults", read_secret=_no_secret), ca_tables)

@@ -1,21 +1,84 @@
-"""Every check of a target that can be made without changing anything; each finding ends with its fix."""
+"""Every check that can be made without changing anything; each finding ends with its fix."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Protocol
 
-from certpush.config import TargetSpec
+from certpush.config import DEFAULT_CA, TargetSpec
 from certpush.errors import CertpushError
 from certpush.fleet.fitting import key_fits, names_fit
 from certpush.fleet.opening import Opener, Wishes
-from certpush.model import Action, Finding, Severity
+from certpush.fleet.workers import Slots, all_of
+from certpush.kit.dns import unknown_names
+from certpush.model import Action, CertificateRequest, DnsName, Finding, Severity
 from certpush.rotation.inspect import inspect
-from certpush.rotation.rotation import Rotation
+from certpush.rotation.rotation import Rotation, as_ours
 from certpush.rotation.run import close_quietly, plan_for
+
+DNS_SECONDS = 3.0
+"""How long the names of one certificate are asked for; a dead name server must not hold up all else."""
+_NOTHING = timedelta(0)
+
+
+class Checkable(Protocol):
+    """A CA that can be looked at."""
+
+    def check(self, request: CertificateRequest | None) -> tuple[Finding, ...]:
+        """All that can be found out about it, for a request where one is planned."""
+        ...
+
+
+def longest_requests(specs: Sequence[TargetSpec]) -> dict[str, CertificateRequest]:
+    """For each CA that these targets use the request that asks for the longest life: where that is allowed, all are."""
+    longest: dict[str, CertificateRequest] = {}
+    for spec in specs:
+        request, known = spec.certificate.request, longest.get(spec.certificate.ca)
+        if known is None or (request.lifetime or _NOTHING) > (known.lifetime or _NOTHING):
+            longest[spec.certificate.ca] = request
+    return longest
+
+
+def examine_cas(asked: Mapping[str, CertificateRequest | None], issuer: Callable[[str], Checkable]) -> Iterator[tuple[str, Finding]]:
+    """Check each CA; one that cannot be opened is a finding, and the others are checked nevertheless."""
+    for ca, request in asked.items():
+        where = "ca" if ca == DEFAULT_CA else f"ca.{ca}"
+        try:
+            found = issuer(ca).check(request)
+        except CertpushError as error:
+            found = (_error("ca-settings", error),)
+        yield from ((where, finding) for finding in found)
+
+
+def examine_targets(specs: Sequence[TargetSpec], opener: Opener, slots: Slots) -> Iterator[tuple[str, Finding]]:
+    """Check targets, many at once, and tell of them in their order."""
+    waiting: dict[int, tuple[Finding, ...]] = {}
+    jobs = (partial(_numbered, number, spec, opener) for number, spec in enumerate(specs))
+    told = 0
+    for number, found in all_of(jobs, slots, threading.Event()):
+        waiting[number] = found
+        while told in waiting:
+            yield from ((specs[told].path, finding) for finding in waiting.pop(told))
+            told += 1
+
+
+def _numbered(number: int, spec: TargetSpec, opener: Opener) -> tuple[int, tuple[Finding, ...]]:
+    return number, tuple(examine(spec, opener))
 
 
 def examine(spec: TargetSpec, opener: Opener) -> Iterator[Finding]:
     """Check one target: plugin, settings, key, names, reachability, rights, certificate in place, way back."""
+    told: set[str] = set()
+    for finding in _examine(spec, opener):
+        if finding.message not in told:  # what a check finds alone may also be why there can be no plan
+            told.add(finding.message)
+            yield finding
+
+
+def _examine(spec: TargetSpec, opener: Opener) -> Iterator[Finding]:
     try:
         kind = opener.kind(spec)
         members = opener.members(spec)
@@ -24,6 +87,7 @@ def examine(spec: TargetSpec, opener: Opener) -> Iterator[Finding]:
         return
     yield Finding(Severity.OK, "settings", f"the plugin {kind.name} is there and takes the settings")
     yield key_fits(spec, kind)
+    yield from _known_names(spec.certificate.request)
     for name, settings in members:
         try:
             rotation = opener.rotation(spec, name, settings, Wishes())
@@ -31,10 +95,35 @@ def examine(spec: TargetSpec, opener: Opener) -> Iterator[Finding]:
             yield _error("open", error)
             continue
         try:
+            yield from _unfinished(rotation)
             yield from names_fit(rotation.spec.request.names, rotation.endpoints)
             yield from _device(rotation)
         finally:
             close_quietly(rotation)
+
+
+def _known_names(request: CertificateRequest) -> Iterator[Finding]:
+    names = [str(name) for name in request.names if isinstance(name, DnsName) and not name.value.startswith("*.")]
+    unknown = unknown_names(names, seconds=DNS_SECONDS)
+    for name, why in unknown.items():
+        yield Finding(
+            Severity.WARNING,
+            "dns",
+            f"{name} does not resolve here: {why}",
+            "add it to your DNS, where clients should find it by that name; nothing to do where only others resolve it",
+        )
+    if names and not unknown:
+        yield Finding(Severity.OK, "dns", f"its names resolve: {', '.join(names)}" if len(names) > 1 else f"{names[0]} resolves")
+
+
+def _unfinished(rotation: Rotation) -> Iterator[Finding]:
+    for one in rotation.journal.unfinished(rotation.name):
+        yield Finding(
+            Severity.WARNING,
+            "unfinished",
+            f"an earlier run stopped in the phase {one.phase}",
+            f"`certpush deploy {rotation.name}` brings it to its end first: forward, or back",
+        )
 
 
 def _device(rotation: Rotation) -> Iterator[Finding]:
@@ -45,7 +134,7 @@ def _device(rotation: Rotation) -> Iterator[Finding]:
             yield Finding(Severity.WARNING, "endpoint", message, "fine before the first certificate; else check the service")
         for one in view.served.values():
             yield Finding(
-                Severity.OK, "endpoint", f"{one.endpoint} serves {one.subject or 'a certificate'} until {one.not_after:%Y-%m-%d %H:%M}"
+                Severity.OK, "endpoint", f"{one.endpoint} serves {one.subject or 'a certificate'} until {one.not_after:%Y-%m-%d %H:%M} UTC"
             )
         with rotation.calling("preflight"):
             found = tuple(rotation.target.preflight(rotation.spec.request))
@@ -54,9 +143,9 @@ def _device(rotation: Rotation) -> Iterator[Finding]:
         if plan.action is Action.REFUSE:
             yield Finding(Severity.ERROR, "plan", plan.why, plan.hint)
         elif plan.action is not Action.NOTHING:
-            yield Finding(Severity.OK, "way-back", f"{plan.way_back.kind}: {plan.way_back.text}")
-    except CertpushError as error:
-        yield _error("target", error)
+            yield Finding(Severity.OK, "way-back", f"way back: {plan.way_back.kind}, {plan.way_back.text}")
+    except Exception as error:  # noqa: BLE001 - one target's bug must not end the checks of the others
+        yield _error("target", as_ours(error))
 
 
 def _error(code: str, error: CertpushError) -> Finding:

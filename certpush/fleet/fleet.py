@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from datetime import datetime, timedelta
-from functools import cached_property, partial
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
-from certpush.config import DEFAULT_CA, Configuration, TargetSpec, load, locate
-from certpush.errors import CertpushError, ConfigError
-from certpush.fleet.config_check import check_configuration
-from certpush.fleet.doctor import examine
+from certpush.config import DEFAULT_CA, Configuration, TargetSpec, from_tables, load, locate
+from certpush.errors import CertpushError, ConfigError, Interrupted
+from certpush.fleet.held import Held
 from certpush.fleet.opening import Opener, Wishes
-from certpush.fleet.status import status_of
-from certpush.fleet.workers import Slots, all_of
+from certpush.fleet.selecting import named, select
+from certpush.fleet.workers import all_of
 from certpush.kit.tls import utc_now
 from certpush.model import (
     CertificateBundle,
@@ -30,25 +29,18 @@ from certpush.model import (
     Receipt,
     TargetStatus,
 )
-from certpush.plugins import PluginLoader
-from certpush.references import References
-from certpush.rotation.obtain import obtain
-from certpush.rotation.retrace import retrace
-from certpush.rotation.rotation import Rotation
-from certpush.rotation.run import foresee, receipt_for, rotate
-from certpush.state.directory import open_state_directory
-from certpush.state.escrow import Escrow
-from certpush.state.journal import Journal
-from certpush.state.lock import Locks
-from certpush.stepca.issuer import StepCaIssuer, open_issuer
 
-_NOTHING = timedelta(0)
+if TYPE_CHECKING:  # each verb imports what it needs: who only looks at an endpoint loads no HTTP client and no plugin
+    from certpush.rotation.rotation import Rotation
+    from certpush.stepca.issuer import StepCaIssuer
 
 
 class Fleet:
     """Every target of a configuration. Use it as a context manager: it holds connections and the journal.
 
     ``observe`` hears every event; ``clock`` is the time that certificates are compared with.
+    What gives an iterator works while it is iterated over: nothing is done before the first
+    step, and leaving early begins nothing new.
     """
 
     def __init__(
@@ -61,14 +53,8 @@ class Fleet:
     ) -> None:
         self.configuration = configuration
         self._environ = os.environ if environ is None else environ
-        self._references = References(self._environ)
         self._clock = clock
-        self._loader = PluginLoader()
-        self._observe = observe or (lambda _: None)
-        self._issuers: dict[str, StepCaIssuer] = {}
-        self._lock = threading.RLock()
-        self._slots = Slots(configuration.workers)
-        self._journal: Journal | None = None
+        self._held = Held(configuration, environ=self._environ, observe=observe or (lambda _: None), clock=clock)
 
     @classmethod
     def load(
@@ -94,6 +80,26 @@ class Fleet:
             )
         return cls(load(found, environ), environ=environ, observe=observe, clock=clock)
 
+    @classmethod
+    def from_tables(
+        cls,
+        tables: Mapping[str, Any],
+        *,
+        environ: MutableMapping[str, str] | None = None,
+        observe: Callable[[Event], None] | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> Self:
+        """Take the configuration from the program itself: what the file would hold, as Python's tables.
+
+        ``{"ca": {"url": ...}, "target": {"wiki": {"kind": "ssh", ...}}}``; secrets stay references there, too.
+
+        Raises:
+            ConfigError: something is wrong in it; the message has table and key.
+
+        """
+        environ = os.environ if environ is None else environ
+        return cls(from_tables(tables, environ), environ=environ, observe=observe, clock=clock)
+
     # --- which targets ---
 
     def select(self, words: Sequence[str] = ()) -> tuple[TargetSpec, ...]:
@@ -105,37 +111,21 @@ class Fleet:
             ConfigError: a word means nothing here.
 
         """
-        targets = self.configuration.targets
-        if not words:
-            return tuple(one for one in targets.values() if one.enabled)
-        chosen: dict[str, TargetSpec] = {}
-        for word in words:
-            chosen.update({one.name: one for one in self._meant(word)})
-        return tuple(chosen.values())
-
-    def _meant(self, word: str) -> tuple[TargetSpec, ...]:
-        targets = self.configuration.targets
-        if word in targets:
-            return (targets[word],)
-        tag = word[1:] if word.startswith("@") else None
-        meant = tuple(one for one in targets.values() if one.enabled and (tag in one.tags if tag else one.kind == word))
-        if not meant:
-            raise ConfigError(
-                f"no target, kind or @tag is called {word!a}",
-                hint=f"targets are: {', '.join(targets) or 'none yet; add a [target.NAME] table'}",
-            )
-        return meant
+        return select(self.configuration.targets, words)
 
     def _one(self, name: str) -> TargetSpec:
-        if name not in self.configuration.targets:
-            raise ConfigError(f"there is no target {name!a}", hint=f"targets are: {', '.join(self.configuration.targets) or 'none yet'}")
-        return self.configuration.targets[name]
+        return named(self.configuration.targets, name)
 
     # --- rotating ---
 
-    def plan(self, words: Sequence[str] = (), *, force: bool = False, adopt: bool = False) -> Iterator[Receipt]:
+    def plan(
+        self, words: Sequence[str] = (), *, force: bool = False, adopt: bool = False, previous: CertificateBundle | None = None
+    ) -> Iterator[Receipt]:
         """Say what ``deploy`` would do, in each receipt's ``plan``, ``findings`` and ``error``; change nothing anywhere."""
-        return self._each(words, foresee, Wishes(force=force, adopt=adopt))
+        from certpush.rotation.run import foresee
+
+        self._refuse_previous_for_many(words, previous)
+        return self._each(words, foresee, self._held.looking(), Wishes(force=force, adopt=adopt, previous=previous))
 
     def deploy(
         self,
@@ -146,7 +136,7 @@ class Fleet:
         previous: CertificateBundle | None = None,
         stop: threading.Event | None = None,
     ) -> Iterator[Receipt]:
-        """Rotate the targets, many at once; gives a receipt as each ends.
+        """Rotate the targets, many at once; gives a receipt as each ends. Nothing happens unless it is iterated over.
 
         ``previous`` is the pair that the (one) target uses now, handed over to make the way
         back exact. Once ``stop`` is set nothing new is switched, and what is being switched is
@@ -156,24 +146,32 @@ class Fleet:
             ConfigError: a word means nothing, or ``previous`` is given for several targets.
 
         """
+        from certpush.rotation.run import rotate
+
+        self._refuse_previous_for_many(words, previous)
+        wishes = Wishes(force=force, adopt=adopt, previous=previous, stop=stop or threading.Event())
+        return self._each(words, rotate, self._held.changing(), wishes)
+
+    def _refuse_previous_for_many(self, words: Sequence[str], previous: CertificateBundle | None) -> None:
         if previous is not None and len(self.select(words)) != 1:
             raise ConfigError("a previous pair belongs to one target", hint="name the one target that uses it")
-        wishes = Wishes(force=force, adopt=adopt, previous=previous, stop=stop or threading.Event())
-        return self._each(words, rotate, wishes)
 
-    def _each(self, words: Sequence[str], deed: Callable[[Rotation], Receipt], wishes: Wishes) -> Iterator[Receipt]:
-        specs, opener = self.select(words), self._opener
+    def _each(self, words: Sequence[str], deed: Callable[[Rotation], Receipt], opener: Opener, wishes: Wishes) -> Iterator[Receipt]:
+        specs = self.select(words)
 
         def receipts() -> Iterator[Receipt]:
             jobs = (partial(_members, spec, opener, deed, wishes) for spec in specs)
-            for several in all_of(jobs, self._slots, wishes.stop):
+            for several in all_of(jobs, self._held.slots, wishes.stop):
                 yield from several
 
         return receipts()
 
     def rollback(self, name: str) -> Receipt:
         """Go back to the certificate before the last one, and verify it."""
-        spec, opener = self._one(name), self._opener
+        from certpush.rotation.retrace import retrace
+        from certpush.rotation.run import receipt_for
+
+        spec, opener = self._one(name), self._held.changing()
         try:
             member, settings = opener.members(spec)[0]
             receipt = retrace(opener.rotation(spec, member, settings, Wishes()))
@@ -190,31 +188,31 @@ class Fleet:
 
     def status(self, words: Sequence[str] = ()) -> Iterator[TargetStatus]:
         """Look at every endpoint now; changes nothing."""
-        opener = self._opener
-        return all_of((partial(status_of, spec, opener) for spec in self.select(words)), self._slots, threading.Event())
+        from certpush.fleet.status import status_of
+
+        opener = self._held.looking()
+        return all_of((partial(status_of, spec, opener) for spec in self.select(words)), self._held.slots, threading.Event())
 
     def history(self, name: str | None = None, *, limit: int = 50) -> tuple[Deployment, ...]:
         """What the journal holds of one target or of all, newest first."""
-        return self._opener.journal.history(name, limit)
+        return self._held.looking().journal.history(name, limit)
 
     def doctor(self, words: Sequence[str] = ()) -> Iterator[tuple[str, Finding]]:
         """Every check of each CA and each target involved: where (``ca`` or ``target.NAME``), and what was found."""
+        from certpush.fleet.doctor import examine_cas, examine_targets, longest_requests
+
         specs = self.select(words)
-        asked: dict[str, CertificateRequest | None] = dict.fromkeys(self.configuration.ca_tables) if not words else {}
-        for spec in specs:
-            longest = asked.get(spec.certificate.ca)
-            if longest is None or (spec.certificate.request.lifetime or _NOTHING) > (longest.lifetime or _NOTHING):
-                asked[spec.certificate.ca] = spec.certificate.request
-        for ca, request in asked.items():
-            where = "ca" if ca == DEFAULT_CA else f"ca.{ca}"
-            yield from ((where, finding) for finding in self.issuer(ca).check(request))
-        for spec in specs:
-            yield from ((spec.path, finding) for finding in examine(spec, self._opener))
+        every_ca = dict.fromkeys(self.configuration.ca_tables) if not words else {}
+        yield from examine_cas({**every_ca, **longest_requests(specs)}, self.issuer)
+        yield from examine_targets(specs, self._held.looking(), self._held.slots)
 
     def check_configuration(self) -> Iterator[tuple[str, Finding]]:
         """Every table, read as a run would read it: where, and what was found. Asks nobody anything, and takes no secret."""
+        from certpush.fleet.config_check import check_configuration
+        from certpush.references import References
+
         looking = References(self._environ, look_only=True)
-        return check_configuration(self.configuration, self._loader, looking.read, self._environ)
+        return check_configuration(self.configuration, self._held.plugins(), looking.read, self._environ)
 
     # --- trust ---
 
@@ -225,15 +223,19 @@ class Fleet:
             ConfigError: this kind has nothing to compare.
 
         """
-        spec, opener = self._one(name), self._opener
+        spec, opener = self._one(name), self._held.looking()
         kind = opener.kind(spec)
         if kind.identify is None:
             raise ConfigError(f"{name}: a target of kind {kind.name} shows no identity", hint="there is nothing to pin")
         return kind.identify(opener.settings(spec, kind))
 
+    def pinned(self, name: str) -> Mapping[str, str]:
+        """What a person pinned for this target: the settings field (``host_key``) and its value."""
+        return self._held.looking().journal.pins(self._one(name).name)
+
     def pin(self, name: str, identity: Identity) -> None:
         """Record that a person compared this identity and found it right."""
-        self._opener.journal.pin(self._one(name).name, identity.setting, identity.value, self._clock())
+        self._held.changing().journal.pin(self._one(name).name, identity.setting, identity.value, self._clock())
 
     # --- certificates ---
 
@@ -244,12 +246,7 @@ class Fleet:
             ConfigError: there is no such CA.
 
         """
-        name = ca or (next(iter(self.configuration.ca_tables)) if len(self.configuration.ca_tables) == 1 else DEFAULT_CA)
-        with self._lock:
-            if name not in self._issuers:
-                settings = self.configuration.ca(name, self._references.read)
-                self._issuers[name] = open_issuer(settings, clock=self._clock, environ=self._environ)
-            return self._issuers[name]
+        return self._held.issuer(ca)
 
     def issue(self, request: CertificateRequest, *, ca: str | None = None) -> CertificateBundle:
         """Get a certificate that no target waits for; compared with the request like any other.
@@ -258,23 +255,31 @@ class Fleet:
             IssuerError: no certificate, or not the one asked for.
 
         """
+        from certpush.rotation.obtain import obtain
+
         return obtain(CertificateSpec(name="-", request=request, ca=ca or DEFAULT_CA), self.issuer(ca), self._clock())
 
     def revoke(self, name_or_serial: str, *, reason: str = "superseded", reason_code: int = 4) -> tuple[int, ...]:
         """Revoke one serial number (decimal or 0x...), or what a certificate's or target's newer ones superseded.
 
-        Gives the serial numbers that were revoked. A certificate that a target still uses is not.
+        Gives the serial numbers that were revoked. A certificate that a target still uses is
+        not, and one that was revoked before is passed over where a name was given.
 
         Raises:
             ConfigError: it is neither.
             IssuerError: the CA said no.
 
         """
+        from certpush.fleet.revoking import revoke_all, serial_number, superseded
+
         certificate = self._certificate(name_or_serial)
-        serials = self._superseded(certificate) if certificate else (_serial(name_or_serial),)
-        for serial in serials:
-            self.issuer(certificate.ca if certificate else None).revoke(serial, reason=reason, reason_code=reason_code)
-        return serials
+        if certificate is None:
+            serial = serial_number(name_or_serial)
+            self.issuer().revoke(serial, reason=reason, reason_code=reason_code)
+            return (serial,)
+        opener = self._held.looking()
+        old = superseded(certificate, opener.escrow, opener.journal)
+        return revoke_all(old, self.issuer(certificate.ca), reason=reason, reason_code=reason_code) if old else ()
 
     def _certificate(self, name: str) -> CertificateSpec | None:
         if name in self.configuration.certificates:
@@ -282,42 +287,11 @@ class Fleet:
         spec = self.configuration.targets.get(name)
         return spec.certificate if spec else None
 
-    def _superseded(self, certificate: CertificateSpec) -> tuple[int, ...]:
-        escrow, journal = self._opener.escrow, self._opener.journal
-        current = escrow.current(certificate.name)
-        used = journal.in_use(certificate.name) | ({current.fingerprint} if current else set())
-        return tuple(one.serial for one in escrow.generations(certificate.name) if one.fingerprint not in used)
-
-    # --- state ---
-
-    @cached_property
-    def _opener(self) -> Opener:
-        directory = open_state_directory(self.configuration.state_directory)
-        self._journal = Journal(directory / "journal.sqlite3")
-        declared = self._loader.observers_of(one.kind for one in self.configuration.observers.values())
-
-        def observe(event: Event) -> None:
-            self._observe(event)
-            declared(event)
-
-        return Opener(
-            loader=self._loader,
-            read_secret=self._references.read,
-            journal=self._journal,
-            escrow=Escrow(directory / "certificates"),
-            locks=Locks(directory / "locks"),
-            issuer=self.issuer,
-            clock=self._clock,
-            pause=self._slots.pause,
-            observe=observe,
-        )
+    # --- the end ---
 
     def close(self) -> None:
         """Give back connections and the journal."""
-        for issuer in self._issuers.values():
-            issuer.close()
-        if self._journal is not None:
-            self._journal.close()
+        self._held.close()
 
     def __enter__(self) -> Self:
         return self
@@ -328,8 +302,12 @@ class Fleet:
 
 def _members(spec: TargetSpec, opener: Opener, deed: Callable[[Rotation], Receipt], wishes: Wishes) -> list[Receipt]:
     """One target's members in their order; the first that fails stops the rest."""
+    from certpush.rotation.run import receipt_for
+
     receipts: list[Receipt] = []
     try:
+        if wishes.stop.is_set():
+            raise Interrupted(f"{spec.name}: stopped before it was begun", hint="run it again when you like")
         for name, settings in opener.members(spec):
             receipts.append(deed(opener.rotation(spec, name, settings, wishes)))
             if receipts[-1].outcome not in (Outcome.ROTATED, Outcome.UNCHANGED):
@@ -337,16 +315,3 @@ def _members(spec: TargetSpec, opener: Opener, deed: Callable[[Rotation], Receip
     except CertpushError as error:
         receipts.append(receipt_for(spec.name, error))
     return receipts
-
-
-def _serial(text: str) -> int:
-    try:
-        serial = int(text, 16) if text.lower().startswith("0x") else int(text, 10)
-    except ValueError:
-        serial = 0
-    if serial <= 0:
-        raise ConfigError(
-            f"{text[:80]!a} is no target, certificate or serial number",
-            hint="write the serial as `certpush inspect` shows it: decimal, or hexadecimal with 0x in front",
-        )
-    return serial

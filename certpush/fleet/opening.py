@@ -15,7 +15,6 @@ from certpush.issuer import Issuer
 from certpush.kit.settings import SecretReader, Settings, convert, fields_of
 from certpush.kit.tls import look
 from certpush.model import CertificateBundle, Endpoint, Event
-from certpush.plugins import PluginLoader
 from certpush.rotation.rotation import Look, Patience, Rotation, plugin_bug
 from certpush.state.escrow import Escrow
 from certpush.state.journal import Journal
@@ -39,7 +38,7 @@ class Wishes:
 class Opener:
     """Opens targets: holds what all rotations of a fleet share."""
 
-    loader: PluginLoader
+    load_kind: Callable[[str], TargetKind[Any]]
     read_secret: SecretReader
     journal: Journal
     escrow: Escrow
@@ -58,7 +57,7 @@ class Opener:
             PluginError: there is none, or it cannot be used.
 
         """
-        return self.loader.load_kind(spec.kind)
+        return self.load_kind(spec.kind)
 
     def settings(self, spec: TargetSpec, kind: TargetKind[Any]) -> Settings:
         """The kind's settings for this target: its table, what a person pinned, and core keys that the kind also wants.

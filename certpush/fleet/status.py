@@ -10,8 +10,9 @@ from certpush.errors import CertpushError
 from certpush.fleet.opening import Opener, Wishes
 from certpush.model import Deployment, Endpoint, Installed, Outcome, Phase, Served, Standing, TargetStatus
 from certpush.rotation.inspect import View
-from certpush.rotation.run import close_quietly
 from certpush.schedule import danger_from, due_at
+
+_OURS = (Standing.OK, Standing.DUE, Standing.DANGER, Standing.EXPIRED)
 
 
 def status_of(spec: TargetSpec, opener: Opener) -> TargetStatus:
@@ -22,13 +23,30 @@ def status_of(spec: TargetSpec, opener: Opener) -> TargetStatus:
     except CertpushError as error:
         return TargetStatus(spec.name, spec.kind, _lost(last) or Standing.UNREACHABLE, problems=(error.message,), last=last)
     served = tuple(view.served.values())
-    problems = (*view.silent.values(), *(f"{one.endpoint}: {one.problem}" for one in served if one.problem))
     held = opener.escrow.find(view.installed.fingerprint) if view.installed.fingerprint and not served else None
     first = min(served, key=lambda one: one.not_after, default=held)  # the one that ends first
     not_before, not_after = (first.not_before, first.not_after) if first else (None, None)
     due = due_at(not_before, not_after, spec.certificate.renew_at, spec.certificate.name) if not_before and not_after else None
     standing = _lost(last) or _standing(spec, view, _Known(last, _rotated(spec, opener)), opener.clock(), (not_before, not_after, due))
-    return TargetStatus(spec.name, spec.kind, standing, served, problems, not_after, due, last)
+    if standing not in _OURS:
+        due = None  # when somebody else's certificate is due is not for us to say
+    return TargetStatus(
+        target=spec.name,
+        kind=spec.kind,
+        standing=standing,
+        served=served,
+        installed=view.installed.fingerprint,
+        problems=_problems(view, standing),
+        not_after=not_after,
+        due=due,
+        last=last,
+    )
+
+
+def _problems(view: View, standing: Standing) -> tuple[str, ...]:
+    """What a person should hear; that a certificate which is not ours does not lead to our root goes without saying."""
+    wrong = () if standing in (Standing.NEW, Standing.FOREIGN) else view.served.values()
+    return (*view.silent.values(), *(f"{one.endpoint}: {one.problem}" for one in wrong if one.problem))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +67,8 @@ def _look(spec: TargetSpec, opener: Opener) -> View:
     installed, endpoints = Installed(None), spec.endpoints
     if not endpoints or spec.verify == "files":
         # Only here is the target itself asked; a handshake needs no login.
+        from certpush.rotation.run import close_quietly
+
         name, settings = opener.members(spec)[0]
         rotation = opener.rotation(spec, name, settings, Wishes())
         endpoints = rotation.endpoints

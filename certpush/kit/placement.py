@@ -167,6 +167,12 @@ class Placement:
         self.home = f"{self.directories[0]}/{PRIVATE}"
         self.marker = f"{self.home}/{self.slot}.switched"
 
+    @property
+    def in_words(self) -> str:
+        """What is switched, as a shell would write it: ``/etc/tls/{svc.crt, svc.key}``."""
+        there = {one: [name(path) for path in self.switched if parent(path) == one] for one in self.directories}
+        return ", ".join(f"{one}/{names[0]}" if len(names) == 1 else f"{one}/{{{', '.join(names)}}}" for one, names in there.items())
+
     def installed(self, seen: Mapping[str, Seen]) -> Installed:
         """Judge what ``seen`` shows of ``switched`` and ``places``: the leaf that is installed, and the way back."""
         leaf, note = self._leaf(seen)

@@ -152,12 +152,17 @@ class Standing(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TargetStatus:
-    """What a look at one target showed, beside what the journal knows."""
+    """What a look at one target showed, beside what the journal knows.
+
+    ``installed`` is the fingerprint that the target itself tells, where no endpoint was looked
+    at; ``due`` is None where what is there is not ours.
+    """
 
     target: str
     kind: str
     standing: Standing
     served: tuple[Served, ...] = ()
+    installed: str | None = None
     problems: tuple[str, ...] = ()
     not_after: datetime | None = None
     due: datetime | None = None

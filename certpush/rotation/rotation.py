@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from cryptography import x509
 
-from certpush.errors import CertpushError, Interrupted, TargetBug, TargetError
+from certpush.errors import CertpushError, Interrupted, TargetBug, TargetError, TrustError
 from certpush.issuer import Issuer
 from certpush.model import CertificateBundle, CertificateSpec, Deployment, Endpoint, Event, Installed, Served, Staged
 from certpush.state.escrow import Escrow
@@ -95,6 +95,10 @@ class Rotation:
         except TargetError as error:
             error.target = error.target or self.name
             error.phase = error.phase or phase
+            raise
+        except TrustError as error:
+            # A plugin does not know what its target is called, and a person wants the command to copy.
+            error.hint = error.hint.replace("certpush trust NAME", f"certpush trust {self.name.partition('/')[0]}")
             raise
         except CertpushError:
             raise

@@ -60,9 +60,11 @@ def foresee(rotation: Rotation) -> Receipt:
     """The plan alone: changes nothing, neither here nor there."""
     try:
         view = inspect(rotation)
+        _refuse_other_pair(rotation, view)
         plan = plan_for(rotation, view)
         findings = _preflight(rotation) if plan.action not in (Action.NOTHING, Action.REFUSE) else ()
-        return replace(_unchanged(rotation, view, plan), findings=findings, error=_refusal(rotation, plan, findings))
+        refusal = _refusal(rotation, plan, findings)
+        return replace(_unchanged(rotation, view, plan), findings=(*_unfinished(rotation), *findings), error=refusal)
     except Exception as error:  # noqa: BLE001 - as above
         return receipt_for(rotation.name, as_ours(error))
     finally:
@@ -156,12 +158,24 @@ def plan_for(rotation: Rotation, view: View) -> Plan:
             view=view,
             current=rotation.escrow.current(rotation.spec.name),
             ours=deployed | adopted,
-            held=frozenset(one for one in view.present if rotation.escrow.find(one) is not None),
+            held=frozenset(one for one in view.present if _holds(rotation, one)),
             changes=(*changes, *(f"pinned by {one}: tell them" for one in rotation.pinned_by)),
             rescue_after=rotation.rescue_after,
             force=rotation.force,
             adopt=rotation.adopt or (rotation.adopt_first and not deployed),
         )
+    )
+
+
+def _holds(rotation: Rotation, fingerprint: str) -> bool:
+    handed_over = rotation.previous is not None and rotation.previous.fingerprint == fingerprint
+    return handed_over or rotation.escrow.find(fingerprint) is not None
+
+
+def _unfinished(rotation: Rotation) -> tuple[Finding, ...]:
+    return tuple(
+        Finding(Severity.WARNING, "unfinished", f"an earlier run stopped in the phase {one.phase}; it is brought to its end first")
+        for one in rotation.journal.unfinished(rotation.name)
     )
 
 
@@ -201,14 +215,17 @@ def _certificate(rotation: Rotation, plan: Plan) -> CertificateBundle:
 
 def _keep_handed_over(rotation: Rotation, view: View) -> None:
     """Take the administrator's own pair into escrow, once it is the one that is there."""
-    if rotation.previous is None:
-        return
-    if rotation.previous.fingerprint not in view.present:
+    _refuse_other_pair(rotation, view)
+    if rotation.previous is not None:
+        rotation.escrow.store(rotation.spec.name, rotation.previous, current=False)
+
+
+def _refuse_other_pair(rotation: Rotation, view: View) -> None:
+    if rotation.previous is not None and rotation.previous.fingerprint not in view.present:
         raise ConfigError(
             f"{rotation.name}: the pair given with --previous is not the certificate that is there",
             hint="give the certificate and key that the target uses now",
         )
-    rotation.escrow.store(rotation.spec.name, rotation.previous, current=False)
 
 
 def _record_adoption(rotation: Rotation, view: View) -> None:
@@ -245,7 +262,8 @@ def receipt_for(
     """The receipt of a rotation that ended in an error before anything was switched, or stranded."""
     present = next(iter(view.present), None) if view else None
     served = tuple(view.served.values()) if view else ()
-    return Receipt(name, _outcome(error), plan, was=present, now=present, served=served, error=error, findings=findings)
+    until = served[0].not_after if served else None
+    return Receipt(name, _outcome(error), plan, was=present, now=present, not_after=until, served=served, error=error, findings=findings)
 
 
 def _outcome(error: CertpushError) -> Outcome:

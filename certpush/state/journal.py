@@ -58,13 +58,17 @@ CREATE TABLE IF NOT EXISTS pins (
 
 
 class Journal:
-    """The record of every deployment. Safe to use from many threads; one writer at a time."""
+    """The record of every deployment. Safe to use from many threads; one writer at a time.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    Without a path it is empty, and in memory only: for a look where nothing was deployed yet,
+    which must leave no file behind.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path or Path(":memory:")
         self._lock = threading.RLock()
         try:
-            self._connection = _open(path)
+            self._connection = _open(path) if path else _connect(":memory:")
         except (sqlite3.Error, OSError) as error:
             raise self._damaged(error) from error
         try:
@@ -257,6 +261,10 @@ def _open(path: Path) -> sqlite3.Connection:
         os.fchmod(descriptor, 0o600)
     finally:
         os.close(descriptor)
+    return _connect(path)
+
+
+def _connect(path: Path | str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None)
     connection.text_factory = lambda text: text.decode(
         "utf-8", "replace"

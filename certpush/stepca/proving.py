@@ -63,7 +63,7 @@ class Prover:
             try:
                 self._ca.revoke(serial, token, reason=reason, reason_code=reason_code)
             except CaRefusal as refusal:
-                if not (tries_before and "already revoked" in refusal.text):
+                if not (tries_before and refusal.already_revoked):
                     raise
 
     # --- inside ----------------------------------------------------------------------------

@@ -24,6 +24,11 @@ class CaRefusal(IssuerRefused):
         """Whether it is the one text that step-ca has for every failed authentication."""
         return self.status == 401 and self.text.startswith(GENERIC_401)
 
+    @property
+    def already_revoked(self) -> bool:
+        """Whether the CA would revoke what is revoked."""
+        return "already revoked" in self.text
+
 
 GENERIC_401 = "The request lacked necessary authorization to be completed. Please see"
 

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from certpush import CertificateBundle, CertificateRequest, Expected, Finding, Installed, Staged, Target
 from certpush.errors import NoWayBack
-from certpush.kit.placement import Placement, before_of, name, parent, prepared_of, to_handle
+from certpush.kit.placement import Placement, before_of, prepared_of, to_handle
 from certpush.kit.trouble import Trouble
 from certpush_file.hands import LocalHands
 from certpush_file.look import look_at
@@ -36,9 +36,8 @@ class FileTarget(Target):
 
     def changes(self, request: CertificateRequest) -> tuple[str, ...]:  # noqa: ARG002 - the same for every request
         """Name the files and the commands."""
-        files = ", ".join(f"{directory}/{{{names}}}" for directory, names in self._by_directory())
         commands = [f"then {shlex.join(command)}" for command in (self._settings.check, self._settings.reload) if command]
-        return (files, *commands)
+        return (self._placement.in_words, *commands)
 
     def stage(self, bundle: CertificateBundle) -> Staged:
         """Keep the old files, write the new ones beside them, and have the check command look at them."""
@@ -83,9 +82,3 @@ class FileTarget(Target):
     def close(self) -> None:
         """Let go of the directories."""
         self._hands.close()
-
-    def _by_directory(self) -> list[tuple[str, str]]:
-        return [
-            (directory, ", ".join(name(path) for path in self._placement.switched if parent(path) == directory))
-            for directory in self._placement.directories
-        ]

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from certpush import CertificateBundle, CertificateRequest, Expected, Finding, Installed, Staged, Target
 from certpush.errors import NoWayBack
-from certpush.kit.placement import Placement, before_of, name, parent, prepared_of, to_handle
+from certpush.kit.placement import Placement, before_of, prepared_of, to_handle
 from certpush.kit.settings import format_duration
 from certpush.kit.trouble import Trouble
 from certpush_ssh import rescue
@@ -47,15 +47,11 @@ class SshTarget(Target):
 
     def changes(self, request: CertificateRequest) -> tuple[str, ...]:  # noqa: ARG002 - the same for every request
         """Name the files, the commands, and the machine's own way back."""
-        files = ", ".join(
-            f"{directory}/{{{', '.join(name(path) for path in self._placement.switched if parent(path) == directory)}}}"
-            for directory in self._placement.directories
-        )
         commands = [f"then {shlex.join(command)}" for command in (self._settings.check, self._settings.reload) if command]
         alone = (
             f"{self._settings.host} puts the old files back by itself after {format_duration(self._settings.rescue_after)} unless confirmed"
         )
-        return (f"{self._settings.host}: {files}", *commands, alone)
+        return (f"{self._settings.host}: {self._placement.in_words}", *commands, alone)
 
     def stage(self, bundle: CertificateBundle) -> Staged:
         """Hand the new files over and write them beside the old ones, keep the old ones, and have the check command look."""

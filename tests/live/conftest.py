@@ -118,6 +118,12 @@ reload = ["{self.directory}/reload"]
         """What a client that trusts the CA's root finds wrong; empty when all is well."""
         return look(self.endpoint, read_certificates(self.ca.root_pem), datetime.now(UTC)).problem
 
+    def await_served(self, fingerprint: str) -> None:
+        """Several looks in a row: for a moment after a reload nginx's old worker answers, too."""
+        in_a_row = 0
+        while in_a_row < 5:
+            in_a_row = in_a_row + 1 if self.served == fingerprint else 0
+
     def break_reload(self, times: int) -> None:
         (self.directory / "broken").write_text("x" * times)
 

@@ -116,8 +116,7 @@ def test_a_certificate_that_somebody_else_put_there(site, refused, authority):
     (site.directory / "wiki.crt").write_bytes(bundle.fullchain_pem)
     (site.directory / "wiki.key").write_bytes(bundle.key.reveal_pem())
     subprocess.run(site.nginx.reload_command, check=True, capture_output=True)
-    while site.served != bundle.fingerprint:
-        pass
+    site.await_served(bundle.fingerprint)
     Refused(site).deploy(code=5, says="did not deploy", hint="--adopt")
 
 

@@ -47,7 +47,7 @@ class Known:
         return HostKeyMismatch(
             f"{self.address} shows the SSH host key {keys}, {wanted}; nothing was sent to it",
             hint="on the machine's own console, compare with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`; if it is right, "
-            f'run `certpush trust` with the target\'s name, or write {self.setting} = "{blob_fingerprint(shown[0].asbytes())}"',
+            f'run `certpush trust NAME`, or write {self.setting} = "{blob_fingerprint(shown[0].asbytes())}"',
         )
 
 

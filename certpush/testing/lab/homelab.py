@@ -9,10 +9,12 @@ import contextlib
 import os
 import shlex
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -20,12 +22,13 @@ from cryptography.hazmat.primitives import hashes
 from certpush.model import KeySpec, PrivateKey, to_pem
 from certpush.testing.authority.embedded import EmbeddedCa
 from certpush.testing.lab.nginx import Nginx
-from certpush.testing.lab.process import OwnDirectory
+from certpush.testing.lab.process import LabError, NotPossibleHere, OwnDirectory
 from certpush.testing.lab.sshd import Sshd
 from certpush.testing.lab.step_ca import RealCa
 from certpush.testing.lab.tls import TlsServer
-from certpush.testing.lab.tools import find_tool
 
+R = TypeVar("R")
+S = TypeVar("S")
 NAMES = '["wiki.home.example", "127.0.0.1"]'
 
 
@@ -45,38 +48,55 @@ class Homelab:
 
 
 @contextlib.contextmanager
-def homelab() -> Iterator[Homelab]:
-    """Start everything, and leave nothing behind."""
+def homelab(between: Callable[[], None] = lambda: None) -> Iterator[Homelab]:
+    """Start everything, and leave nothing behind; ``between`` is called before each part, and may raise to end it there."""
     own = OwnDirectory("certpush-demo-")
     with contextlib.ExitStack() as running:
         running.callback(own.remove)
-        directory = own.path
-        ca: RealCa | EmbeddedCa = RealCa() if find_tool("step-ca") else EmbeddedCa()
-        running.enter_context(ca)
-        (directory / "mail").mkdir()
-        _write_own_certificate(directory)
-        wiki = _wiki(directory, running)
-        sshd = running.enter_context(Sshd()) if find_tool("sshd") else None
-        _write_private(directory / "provisioner-password", ca.password)
-        _write_reload(directory, wiki.reload_command)
-        configuration = directory / "certpush.toml"
-        configuration.write_text(_configuration(directory, ca, wiki, sshd))
-        yield Homelab(directory, configuration, _parts(), f"127.0.0.1:{wiki.port}")
+        start = _Starter(running, between)
+        ca = start.one_of("step-ca", RealCa, "embedded CA", EmbeddedCa)
+        _write_own_certificate(own.path)
+        files = own.path / "wiki.crt", own.path / "wiki.key"
+        wiki = start.one_of("nginx", lambda: Nginx(*files), "TLS server of our own", lambda: TlsServer(*files))
+        sshd = start.one_of("OpenSSH sshd", Sshd, "no SSH, the wiki is reached by files", contextlib.nullcontext)
+        configuration = _write_files(own.path, ca, wiki, sshd)
+        between()
+        yield Homelab(own.path, configuration, tuple(start.parts), f"127.0.0.1:{wiki.port}")
 
 
-def _wiki(directory: Path, running: contextlib.ExitStack) -> Nginx | TlsServer:
-    certificate, key = directory / "wiki.crt", directory / "wiki.key"
-    if find_tool("nginx"):
-        return running.enter_context(Nginx(certificate, key))
-    return running.enter_context(TlsServer(certificate, key))
+class _Starter:
+    """Starts each part, or what stands in for it where it is missing or does not come up."""
+
+    def __init__(self, running: contextlib.ExitStack, between: Callable[[], None]) -> None:
+        self.parts: list[str] = []
+        self._running = running
+        self._between = between
+
+    def one_of(
+        self, name: str, real: Callable[[], AbstractContextManager[R]], other: str, stand_in: Callable[[], AbstractContextManager[S]]
+    ) -> R | S:
+        """Give the real part, else the stand-in; ``parts`` tells which, and why."""
+        self._between()
+        try:
+            part = self._running.enter_context(real())
+        except NotPossibleHere as error:
+            why = error.message
+        except LabError as error:
+            why = f"{name} did not start: {error.message.splitlines()[-1]}"
+        else:
+            self.parts.append(name)
+            return part
+        self.parts.append(f"{other} ({why})")
+        return self._running.enter_context(stand_in())
 
 
-def _parts() -> tuple[str, ...]:
-    return (
-        "step-ca" if find_tool("step-ca") else "embedded CA (no step-ca on PATH)",
-        "nginx" if find_tool("nginx") else "TLS server of our own (no nginx here)",
-        "OpenSSH sshd" if find_tool("sshd") else "no SSH (no sshd here): the wiki is reached by files",
-    )
+def _write_files(directory: Path, ca: RealCa | EmbeddedCa, wiki: Nginx | TlsServer, sshd: Sshd | None) -> Path:
+    (directory / "mail").mkdir()
+    _write_private(directory / "provisioner-password", ca.password)
+    _write_reload(directory, wiki.reload_command)
+    configuration = directory / "certpush.toml"
+    configuration.write_text(_configuration(directory, ca, wiki, sshd))
+    return configuration
 
 
 def _write_own_certificate(directory: Path) -> None:

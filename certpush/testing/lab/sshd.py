@@ -122,6 +122,7 @@ class Sshd:
         binary = find_sshd()
         if binary is None:
             raise NotPossibleHere("there is no sshd here", hint="apt-get install openssh-server")
+        self._refuse_nologin()
         self.port = self.port or free_port()
         config = self.directory / "sshd_config"
         config.write_text("\n".join([*self._configuration(), ""]))
@@ -197,6 +198,11 @@ class Sshd:
             "Subsystem sftp internal-sftp",
             *self._sudo_lines(),
         ]
+
+    def _refuse_nologin(self) -> None:
+        shell = "" if self._account else pwd.getpwnam(self.user).pw_shell
+        if Path(shell).name in ("nologin", "false"):
+            raise NotPossibleHere(f"nobody can log in as {self.user}: its shell is {shell}")
 
     def _sudo_lines(self) -> list[str]:
         if not self._sudo or self._account:

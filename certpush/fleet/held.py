@@ -1,0 +1,120 @@
+"""What a fleet holds open while it is used: its memory, its CAs, the plugins that it was asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, MutableMapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from certpush.config import DEFAULT_CA, Configuration
+from certpush.fleet.opening import Opener
+from certpush.fleet.workers import Slots
+from certpush.model import Event
+from certpush.references import References
+from certpush.state.directory import open_state_directory
+from certpush.state.escrow import Escrow
+from certpush.state.journal import Journal
+from certpush.state.lock import Locks
+
+if TYPE_CHECKING:  # each verb imports what it needs: who only looks at an endpoint loads no HTTP client and no plugin
+    from certpush.plugins import PluginLoader
+    from certpush.stepca.issuer import StepCaIssuer
+
+_JOURNAL = "journal.sqlite3"
+
+
+class Held:
+    """Opens each part when it is first needed, and closes all of them."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        environ: MutableMapping[str, str],
+        observe: Callable[[Event], None],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.slots = Slots(configuration.workers)
+        self._configuration = configuration
+        self._environ = environ
+        self._references = References(environ)
+        self._observe = observe
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._loader: PluginLoader | None = None
+        self._tell: Callable[[Event], None] | None = None
+        self._issuers: dict[str, StepCaIssuer] = {}
+        self._journal: Journal | None = None
+        self._changing: Opener | None = None
+
+    def looking(self) -> Opener:
+        """For what changes nothing: where there is no memory yet, none is made."""
+        if self._changing is not None or (self._configuration.state_directory / _JOURNAL).exists():
+            return self.changing()
+        return self._opener(Journal(None))
+
+    def changing(self) -> Opener:
+        """For what is to be remembered: makes the state directory and the journal where they are missing."""
+        if self._changing is None:
+            directory = open_state_directory(self._configuration.state_directory)
+            self._journal = Journal(directory / _JOURNAL)
+            self._changing = self._opener(self._journal)
+        return self._changing
+
+    def issuer(self, ca: str | None = None) -> StepCaIssuer:
+        """The CA of that name; the only one, when None."""
+        tables = self._configuration.ca_tables
+        name = ca or (next(iter(tables)) if len(tables) == 1 else DEFAULT_CA)
+        with self._lock:
+            if name not in self._issuers:
+                from certpush.stepca.issuer import open_issuer
+
+                settings = self._configuration.ca(name, self._references.read)
+                self._issuers[name] = open_issuer(settings, clock=self._clock, environ=self._environ)
+            return self._issuers[name]
+
+    def plugins(self) -> PluginLoader:
+        """What loads plugins; itself loaded when the first is asked for."""
+        with self._lock:
+            if self._loader is None:
+                from certpush.plugins import PluginLoader
+
+                self._loader = PluginLoader()
+            return self._loader
+
+    def close(self) -> None:
+        """Give back connections and the journal."""
+        for issuer in self._issuers.values():
+            issuer.close()
+        if self._journal is not None:
+            self._journal.close()
+
+    def _opener(self, journal: Journal) -> Opener:
+        if self._configuration.observers:
+            self._observers()  # one that cannot be loaded is told now, before anything is begun
+
+        def observe(event: Event) -> None:
+            self._observe(event)
+            self._observers()(event)
+
+        directory = self._configuration.state_directory.absolute()
+        return Opener(
+            load_kind=lambda name: self.plugins().load_kind(name),
+            read_secret=self._references.read,
+            journal=journal,
+            escrow=Escrow(directory / "certificates"),
+            locks=Locks(directory / "locks"),
+            issuer=self.issuer,
+            clock=self._clock,
+            pause=self.slots.pause,
+            observe=observe,
+        )
+
+    def _observers(self) -> Callable[[Event], None]:
+        """What tells an event to every observer; made once."""
+        plugins = self.plugins()
+        with self._lock:
+            if self._tell is None:
+                self._tell = plugins.observers_of(one.kind for one in self._configuration.observers.values())
+            return self._tell
