@@ -1,0 +1,78 @@
+"""What was written, and what to do next: each step a command that can be copied."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from certpush.cli.console import Console, safe
+from certpush.cli.init.place import MODE, Written
+from certpush.cli.init.reference import referred_file
+from certpush.cli.init.text import NewTarget
+from certpush.kit.settings import Duration
+from certpush.plugins import PluginLoader
+from certpush.stepca.settings import CaSettings
+
+Step = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """All that init knows at the end. ``usual``: certpush finds the configuration without being told."""
+
+    written: Written
+    ca: CaSettings
+    lifetime: Duration
+    targets: Sequence[NewTarget]
+    usual: bool
+
+
+def show(console: Console, ending: Ending) -> None:
+    """Show the files and the next steps."""
+    written = ending.written
+    for path in (written.configuration, written.password):
+        if path is not None:
+            console.result(f"{console.paint('written', 'green')}  {safe(str(path))} ({MODE:04o})")
+    for path in written.kept:
+        console.result(f"kept     {safe(str(path))}, as it was before")
+    steps = [*_next(ending)]
+    console.line(f"\n{console.paint('Next', 'bold')}")
+    width = max(len(safe(command)) for command, _ in steps)
+    for command, why in steps:
+        console.line(f"  {console.paint(f'{safe(command):<{width}}', 'cyan')}  {safe(why)}")
+    console.document.update(_document(ending, steps))
+
+
+def _next(ending: Ending) -> Iterator[Step]:
+    option = "" if ending.usual else f" --config {shlex.quote(str(ending.written.configuration))}"
+    if not ending.targets:
+        yield f"${{EDITOR:-vi}} {shlex.quote(str(ending.written.configuration))}", "add a target: two examples are in it"
+    for target in ending.targets:
+        yield from _first_contact(target, option)
+    yield f"certpush doctor{option}", "check the CA and every target; each finding comes with its fix"
+    yield f"certpush deploy --plan{option}", "see what would be done; changes nothing"
+
+
+def _first_contact(target: NewTarget, option: str) -> Iterator[Step]:
+    key = referred_file(str(target.own.get("identity", "")))
+    if key is not None and not key.exists():
+        path = shlex.quote(str(key))
+        login = shlex.quote(f"{target.own.get('user', 'root')}@{target.own.get('host', '')}")
+        yield f"ssh-keygen -t ed25519 -N '' -f {path}", "make the key to log in with"
+        yield f"ssh-copy-id -i {shlex.quote(f'{key}.pub')} {login}", f"let it in on {target.name}"
+    if PluginLoader().load_kind(target.kind).identify is not None and not {"host_key", "known_hosts"} & target.own.keys():
+        yield f"certpush trust {target.name}{option}", "see who answers there, compare, and pin it"
+
+
+def _document(ending: Ending, steps: Sequence[Step]) -> dict[str, object]:
+    written, ca = ending.written, ending.ca
+    return {
+        "configuration": str(written.configuration),
+        "password_file": str(written.password) if written.password else None,
+        "kept": [str(path) for path in written.kept],
+        "ca": {"url": ca.url, "fingerprint": ca.fingerprint, "root": ca.root, "provisioner": ca.provisioner},
+        "lifetime": str(ending.lifetime),
+        "targets": [{"name": one.name, "kind": one.kind, "names": one.core["names"]} for one in ending.targets],
+        "next": [{"command": command, "why": why} for command, why in steps],
+    }

@@ -1,0 +1,269 @@
+"""The questions about one target: what it is, how it is reached, which files, and where it is looked at."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from certpush.cli.asking import Interview, Question, yes_or_no
+from certpush.cli.console import safe
+from certpush.cli.init.reference import file_reference, full_reference, is_reference, refuse_open_file
+from certpush.cli.init.text import NewTarget, Value
+from certpush.cli.init.values import holds_words, read_value
+from certpush.config import TargetKeys
+from certpush.errors import ConfigError
+from certpush.fleet.fitting import names_fit
+from certpush.kit.description import describe
+from certpush.kit.settings import Settings, fields_of, parse_endpoint, parse_host
+from certpush.model import Name, Severity, name_covers, parse_name
+from certpush.plugins import PluginLoader
+from certpush.target import TargetKind
+
+T = TypeVar("T")
+Table = dict[str, Value]
+
+_OF_A_KIND = ("host", "user", "identity", "sudo", "fullchain", "key_file", "directory", "reload")
+_WITH_OWN_FLAG = {"kind": "--kind", "names": "--names", "endpoints": "--endpoint", "verify": "--endpoint none"}
+_NOWHERE = "none"
+_IDENTITY = "~/.ssh/certpush_ed25519"
+_PLACES = frozenset({"fullchain", "cert", "key_file", "combined", "pkcs12", "directory"})
+_CORE = frozenset(item.encode_name for item in fields_of(TargetKeys))
+
+
+class Asking:
+    """Asks for one target's keys: a flag's answer first, then the person's, with the earlier one offered the second time."""
+
+    def __init__(self, interview: Interview, arguments: argparse.Namespace) -> None:
+        self.interview = interview
+        self.asked_person = False
+        self.asked: set[str] = set()
+        self._arguments = arguments
+        self._texts: dict[str, str] = {}
+        self._again = False
+
+    def begin_again(self) -> None:
+        """Offer the answers so far instead of taking them."""
+        self._again = True
+        self.asked.clear()
+
+    def given(self, key: str) -> str | None:
+        """What the flag of that name says."""
+        value = getattr(self._arguments, key, None)
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        return ",".join(value) if isinstance(value, list) else value
+
+    def sets(self) -> list[str]:
+        """What ``--set`` says, word by word."""
+        return list(self._arguments.set)
+
+    def ask(self, key: str, question: Question[T]) -> T:
+        """The answer for one key."""
+
+        def read(text: str) -> T:
+            answer = question.read(text)
+            self._texts[key] = text
+            return answer
+
+        self.asked.add(key)
+        given = None if self._again else self.given(key)
+        self.asked_person |= self.interview.person and given is None
+        before = self._texts.get(key) if self._again else None
+        suggestion = question.suggestion if before is None else before
+        return self.interview.answer(replace(question, read=read, suggestion=suggestion), given)
+
+
+def ask_target(asking: Asking, name: str, loader: PluginLoader) -> tuple[NewTarget, type[Settings]]:
+    """Ask for everything that a target of its kind must be told; gives it with the settings class of its kind.
+
+    Raises:
+        ConfigError: an answer is missing or will not do.
+        PluginError: there is no such kind.
+
+    """
+    kind = asking.ask("kind", _kind_question(asking, loader))
+    names = asking.ask("names", _names_question())
+    core: Table = {"kind": kind.name, "names": [str(one) for one in names]}
+    own: Table = {}
+    told = dict(_set(word, kind.settings) for word in asking.sets())
+    own |= _reached(asking, kind, names, told)
+    own |= _placed(asking, str({**told, **own}.get("host", "this machine")), told) if _has_files(kind) else {}
+    own |= _not_asked(asking, kind)
+    own |= {key: value for key, value in told.items() if key not in _CORE}
+    core |= {key: value for key, value in told.items() if key in _CORE}
+    core |= _looked_at(asking, names, str(own.get("host", names[0])), must=kind.name in ("file", "ssh"))
+    if kind.name not in ("file", "ssh"):
+        asking.interview.say(f"  `certpush targets {safe(kind.name)}` shows what else it can be told.")
+    return NewTarget(name, core, own), kind.settings
+
+
+def _kind_question(asking: Asking, loader: PluginLoader) -> Question[TargetKind[Any]]:
+    usual = "ssh" if asking.given("host") else "file"
+    text = "Kind: ssh (a machine that is reached by SSH), file (this machine), or one of `certpush targets`"
+    return Question("its kind", "--kind KIND", loader.load_kind, text, default=usual, suggestion="ssh")
+
+
+def _names_question() -> Question[tuple[Name, ...]]:
+    def read(text: str) -> tuple[Name, ...]:
+        names = tuple(dict.fromkeys(parse_name(one) for one in re.split(r"[,\s]+", text) if one))
+        if not names:
+            raise ConfigError("a certificate has at least one name", hint="type host names or IP addresses, with commas between")
+        return names
+
+    text = "Names in its certificate, with commas (host names, IP addresses)"
+    return Question("the target's names", "--names NAME,NAME", read, text)
+
+
+def _set(word: str, settings: type[Settings]) -> tuple[str, Value]:
+    key, equals, text = word.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"--set {word[:40]!a} is not KEY=VALUE", hint="such as --set port=2222")
+    if key in _WITH_OWN_FLAG:
+        raise ConfigError(f"--set {key}: this key has an option of its own", hint=f"use {_WITH_OWN_FLAG[key]}")
+    try:
+        return key, read_value(key, text, TargetKeys if key in _CORE else settings)
+    except ConfigError as error:
+        raise ConfigError(f"--set {key[:40]}: {error.message}", hint=error.hint) from None
+
+
+def _reached(asking: Asking, kind: TargetKind[Any], names: Sequence[Name], given: Collection[str]) -> Table:
+    """How to get there: what ssh asks for, and whatever else a kind must be told."""
+    found: Table = {}
+    for field in describe(kind.settings):
+        if field.required and field.key not in given:
+            found[field.key] = asking.ask(field.key, _required_question(field.key, field.text, kind, names))
+    if kind.name != "ssh":
+        return found
+    user = found["user"] = asking.ask("user", Question("the user", "--user USER", _something, "User to log in as", default="root"))
+    if not {"identity", "agent", "password"} & set(given):
+        way = asking.ask("identity", _identity_question())
+        found |= way
+    if user != "root" and "sudo" not in given:
+        usual = "yes" if asking.interview.person else "no"
+        sudo = asking.ask("sudo", Question("sudo", "--sudo", yes_or_no, "Do everything through sudo there, yes or no", default=usual))
+        found |= {"sudo": True} if sudo else {}
+    return found
+
+
+def _required_question(key: str, about: str, kind: TargetKind[Any], names: Sequence[Name]) -> Question[Value]:
+    if key == "host":
+        first = next((str(one) for one in names if "*" not in str(one)), None)
+        return Question("the host", "--host HOST", parse_host, "Host to reach it at", default=first)
+    return Question(f"{key}{f': {about}' if about else ''}", f"--set {key}=VALUE", lambda text: _value(key, text, kind.settings))
+
+
+def _value(key: str, text: str, settings: type[Settings]) -> Value:
+    return read_value(key, _something(text), settings)
+
+
+def _something(text: str) -> str:
+    if not text:
+        raise ConfigError("there must be an answer", hint="type one")
+    return text
+
+
+def _identity_question() -> Question[Table]:
+    def read(text: str) -> Table:
+        if text == "agent":
+            return {"agent": True}
+        reference = full_reference(text) if is_reference(text) else file_reference(text)
+        refuse_open_file(reference)
+        return {"identity": reference}
+
+    text = "Private key to log in with (its path, or: agent)"
+    return Question("the private key to log in with", "--identity PATH, or --identity agent", read, text, suggestion=_IDENTITY)
+
+
+def _placed(asking: Asking, where: str, given: Collection[str]) -> Table:
+    """Which files, and what tells the service."""
+    found: Table = {}
+    if not _PLACES & set(given):
+        found |= _files(asking, where)
+    if "reload" not in given:
+        text = "Command that makes the service take them up (empty: none), such as systemctl reload nginx"
+        command = asking.ask("reload", Question("the reload command", "--reload COMMAND", holds_words, text, default=""))
+        found |= {"reload": command} if command else {}
+    return found
+
+
+def _files(asking: Asking, where: str) -> Table:
+    directory = asking.given("directory")
+    if directory is None or asking.given("fullchain"):
+        must = None if not asking.interview.person else ""
+        text = f"File for certificate and chain on {where} (empty: a directory that certpush looks after)"
+        flags = "--fullchain FILE and --key-file FILE, or --directory DIR"
+        fullchain = asking.ask("fullchain", Question("where the certificate goes", flags, str, text, default=must))
+        if fullchain:
+            key = Question("the key's file", "--key-file FILE", _something, "File for the private key", suggestion=_key_beside(fullchain))
+            return {"fullchain": fullchain, "key_file": asking.ask("key_file", key)}
+    return {
+        "directory": asking.ask(
+            "directory", Question("the directory", "--directory DIR", _something, "That directory, such as /etc/ssl/wiki")
+        )
+    }
+
+
+def _key_beside(fullchain: str) -> str:
+    folder, _, name = fullchain.rpartition("/")
+    stem = name.rpartition(".")[0] or name
+    return f"{folder}/{'privkey.pem' if name == 'fullchain.pem' else f'{stem}.key'}"
+
+
+def _not_asked(asking: Asking, kind: TargetKind[Any]) -> Table:
+    """What a flag says that no question asked for: taken where the kind knows the key."""
+    found: Table = {}
+    known = {field.key for field in describe(kind.settings)}
+    for key in _OF_A_KIND:
+        text = asking.given(key)
+        if text is None or key in asking.asked:
+            continue
+        if key not in known:
+            raise ConfigError(f"--{key.replace('_', '-')}: a target of kind {kind.name} has no such key", hint="leave it out")
+        found |= _identity_question().read(text) if key == "identity" else {key: read_value(key, text, kind.settings)}
+    return found
+
+
+def _has_files(kind: TargetKind[Any]) -> bool:
+    return "fullchain" in {field.key for field in describe(kind.settings)}
+
+
+def _looked_at(asking: Asking, names: Sequence[Name], host: str, *, must: bool) -> Table:
+    """Where certpush looks for itself: the certificate must cover that name."""
+
+    def read(text: str) -> list[str]:
+        endpoints = [one for one in re.split(r"[,\s]+", text) if one and one != _NOWHERE]
+        for one in endpoints:
+            _refuse_uncovered(one, names)
+        return endpoints
+
+    text = "Where it is served, to look whether it is: HOST:PORT (or: none, to look at the files only)"
+    suggestion = _usual_endpoint(names, host) if must else None
+    question = Question(
+        "where it is served",
+        "--endpoint HOST:PORT, or --endpoint none",
+        read,
+        text,
+        default=None if must else "",
+        suggestion=suggestion,
+    )
+    endpoints = asking.ask("endpoint", question)
+    if endpoints:
+        return {"endpoints": endpoints}
+    return {"verify": "files"} if must else {}
+
+
+def _usual_endpoint(names: Sequence[Name], host: str) -> str | None:
+    at = f"[{host}]:443" if ":" in host else f"{host}:443"
+    if name_covers(tuple(names), host):
+        return at
+    plain = next((str(one) for one in names if "*" not in str(one)), None)
+    return f"{at}#{plain}" if plain else None
+
+
+def _refuse_uncovered(text: str, names: Sequence[Name]) -> None:
+    for finding in names_fit(names, (parse_endpoint(text),)):
+        if finding.severity is Severity.ERROR:
+            raise ConfigError(finding.message, hint=finding.hint)
