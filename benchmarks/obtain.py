@@ -1,0 +1,54 @@
+"""Getting a certificate: cold, as one process each, and warm, in a process that goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from certpush.testing.lab.step_ca import RealCa
+from pairs import Command
+from parts import P2C, PYTHON, Bench, certpush, step_ca
+from rows import Row, compare
+from tools import missing
+
+GROUP = "obtain a certificate (P-256)"
+STEP = "step ca certificate"
+COLD, WARM = "certpush issue, cold", "Fleet.issue, warm, each of 200"
+_TIMES = 200
+
+
+def measure(bench: Bench) -> Iterator[Row]:
+    """Cold and warm, against one process of the step command each."""
+    absent = missing(bench.tools, "step", "step-ca")
+    if absent:
+        yield Row(group=GROUP, what=COLD, against=STEP, goal=2, p2c=P2C, not_run=absent)
+        yield Row(group=GROUP, what=WARM, against=STEP, goal=0.02, p2c=P2C, not_run=absent)
+        return
+    with step_ca(bench.directory) as ca:
+        config, step = str(_configuration(bench.directory, ca)), step_command(bench, ca)
+        issue = certpush("issue", "site.example", "--force", "--config", config, name=COLD, expects="site.example.crt")
+        yield compare(bench.runner, issue, step, bench.count(11), group=GROUP, goal=2, p2c=P2C)
+        warm = Command(
+            name=WARM, argv=[PYTHON, str(Path(__file__).with_name("warm_obtain.py")), config, str(_TIMES)], expects='"cpu"', tells=True
+        )
+        note = "the key is opened before the first; from then on each is a key, a request, a token and an answer"
+        yield compare(bench.runner, warm, step, bench.count(5), group=GROUP, goal=0.02, p2c=P2C, note=note)
+
+
+def step_command(bench: Bench, ca: RealCa) -> Command:
+    """The step command that gets one certificate."""
+    argv = [str(bench.tools["step"]), "ca", "certificate", "site.example", "step.crt", "step.key", "--force"]
+    argv += ["--ca-url", ca.url, "--root", "root.crt", "--provisioner", ca.provisioner, "--provisioner-password-file", "password"]
+    return Command(name=STEP, argv=argv, expects="step.crt")
+
+
+def _configuration(directory: Path, ca: RealCa) -> Path:
+    path = directory / "issue.toml"
+    path.write_text(f"""\
+[ca]
+url = "{ca.url}"
+root = "{directory}/root.crt"
+provisioner = "{ca.provisioner}"
+password = "file:{directory}/password"
+""")
+    return path
