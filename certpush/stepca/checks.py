@@ -33,13 +33,14 @@ def examine(connect: Callable[[], StepCa], settings: CaSettings, clock: Clock, r
         return (_failed(_code_of(error), error),)
     return (
         Finding(Severity.OK, "ca-reachable", f"{ca.address} answers"),
-        *look_at(ca, status, clock, request),
+        *look_at(ca, status, clock),
         *_credential(ca, settings, clock, request),
+        *expiries(ca, clock, request),
     )
 
 
-def look_at(ca: StepCa, status: str, clock: Clock, request: CertificateRequest | None = None) -> Iterator[Finding]:
-    """Check what a CA shows to everybody; ``status`` is what it says of its health."""
+def look_at(ca: StepCa, status: str, clock: Clock) -> Iterator[Finding]:
+    """Check root, health, clock and names, which a CA shows to everybody; ``status`` is what it says of its health."""
     yield from _root(ca)
     if status == "ok":
         yield Finding(Severity.OK, "ca-health", "the CA is well")
@@ -47,7 +48,6 @@ def look_at(ca: StepCa, status: str, clock: Clock, request: CertificateRequest |
         yield Finding(Severity.WARNING, "ca-health", f"the CA says: {printable(status)}", "look at the CA's log")
     yield from _clock(ca, clock)
     yield from _names(ca)
-    yield from _certificates(ca, clock, request)
 
 
 def _failed(code: str, error: CertpushError) -> Finding:
@@ -182,7 +182,8 @@ def signing_certificates(ca: StepCa) -> Iterator[tuple[str, x509.Certificate]]:
     yield from (("intermediate", one) for one in intermediates)
 
 
-def _certificates(ca: StepCa, clock: Clock, request: CertificateRequest | None) -> Iterator[Finding]:
+def expiries(ca: StepCa, clock: Clock, request: CertificateRequest | None = None) -> Iterator[Finding]:
+    """Check how long roots and intermediates last, and whether they outlive what is asked for."""
     now = clock()
     ends = now + (request.lifetime if request and request.lifetime else timedelta(0))
     for kind, one in signing_certificates(ca):

@@ -16,7 +16,7 @@ from certpush.cli.receipts import finding_document
 from certpush.cli.which_ca import talking
 from certpush.kit.tls import utc_now
 from certpush.model import Finding, Severity
-from certpush.stepca.checks import look_at, signing_certificates
+from certpush.stepca.checks import expiries, look_at, signing_certificates
 from certpush.stepca.client import StepCa
 
 Signing = tuple[tuple[str, x509.Certificate], ...]
@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Ask, show, and say by the exit code whether all is well."""
     with talking(arguments) as ca:
         status, version = ca.health().status, ca.version().version
-        findings = tuple(look_at(ca, status, utc_now))
+        findings = (*look_at(ca, status, utc_now), *expiries(ca, utc_now))
         signing = tuple(signing_certificates(ca))
     well = status == "ok" and all(one.severity is not Severity.ERROR for one in findings)
     for label, text in (("status", status), ("version", version), *_lines(ca, signing)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -72,6 +73,7 @@ def remove(root: x509.Certificate, machine: Machine) -> Report:
     store = _find(root, machine)
     if store is None:
         return _no_store()
+    before = _in_bundle(store.bundle, root)
     try:
         with Directory.open(str(store.file.parent)) as folder:
             found = folder.look(store.file.name)
@@ -79,11 +81,14 @@ def remove(root: x509.Certificate, machine: Machine) -> Report:
                 return Report(str(store.file), Deed.LEFT, "it holds something else than this root", "look who put it there")
             if found:
                 folder.remove(store.file.name)
-                _update(store)
+        if found or (before and os.access(store.bundle.parent, os.W_OK)):  # an earlier call may have got no further than the file
+            _update(store)
+            _sweep(store)
     except (OSError, SafetyRefusal, TargetRefused) as error:
         return _failed(store, error)
-    still = f"but {store.bundle} has this root from elsewhere" if _in_bundle(store.bundle, root) else ""
-    return Report(str(store.file), Deed.REMOVED if found else Deed.ABSENT, still)
+    still = _in_bundle(store.bundle, root)
+    detail = f"but {store.bundle} has this root from elsewhere" if still else ""
+    return Report(str(store.file), Deed.REMOVED if found or before > still else Deed.ABSENT, detail)
 
 
 def named(sha256: str, machine: Machine) -> Iterator[x509.Certificate]:
@@ -110,6 +115,14 @@ def _update(store: _Store) -> None:
     ended = run(store.command, within=_UPDATE_TIME)
     if ended.status != 0:
         raise TargetRefused(f"{store.command[0]} ended with status {ended.status}: {ended.tail(3)}", hint="run it by hand")
+
+
+def _sweep(store: _Store) -> None:
+    """Remove the links to a file that is gone, which Debian's command leaves beside the bundle."""
+    ours = (str(store.file), f"{store.file.stem}.pem")  # the link by name, and the one by hash that leads to it
+    for one in store.bundle.parent.iterdir():
+        if one.is_symlink() and str(one.readlink()) in ours:
+            one.unlink()
 
 
 def _failed(store: _Store, error: OSError | SafetyRefusal | TargetRefused) -> Report:
