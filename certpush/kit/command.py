@@ -47,8 +47,18 @@ def shown_tail(output: bytes, lines: int = 8) -> str:
 
 def minimal_environment(account: str | None = None) -> dict[str, str]:
     """What a command gets to see: a search path, a plain locale, the user's home; nothing of ours, no secrets."""
-    user = pwd.getpwuid(os.geteuid()) if account is None else pwd.getpwnam(account)
-    return {"PATH": SEARCH_PATH, "LC_ALL": "C", "HOME": user.pw_dir, "USER": user.pw_name, "LOGNAME": user.pw_name}
+    home, name = _user(account)
+    return {"PATH": SEARCH_PATH, "LC_ALL": "C", "HOME": home, "USER": name, "LOGNAME": name}
+
+
+def _user(account: str | None) -> tuple[str, str]:
+    try:
+        user = pwd.getpwuid(os.geteuid()) if account is None else pwd.getpwnam(account)
+    except KeyError:
+        if account is not None:
+            raise
+        return "/", str(os.geteuid())  # a container may run us as a number that nobody has
+    return user.pw_dir, user.pw_name
 
 
 def run(

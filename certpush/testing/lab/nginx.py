@@ -124,6 +124,8 @@ http {{
 """
 
     def _temporary_paths(self, binary: Path) -> str:
-        built = subprocess.run([str(binary), "-V"], capture_output=True, text=True, check=True).stderr  # noqa: S603 -- nginx, found above
-        there = [name for name, absent in _TEMPORARY.items() if absent is None or absent not in built]
+        built = subprocess.run([str(binary), "-V"], capture_output=True, text=True, check=False)  # noqa: S603 -- nginx, found above
+        if built.returncode:
+            raise LabError(f"nginx ended with status {built.returncode}\n{built.stderr.strip()}")
+        there = [name for name, absent in _TEMPORARY.items() if absent is None or absent not in built.stderr]
         return " ".join(f"{name}_temp_path {self.directory}/{name};" for name in there)

@@ -67,7 +67,7 @@ class Sshd:
         self._process: ServerProcess | None = None
         self._options = list(options)
         self._host_key_types = tuple(host_keys)
-        own_name = pwd.getpwuid(os.geteuid()).pw_name
+        own_name = _own_name()
         self._account = Account.make(user, password, self.directory, sudo=sudo) if user and user != own_name else None
         self.user = user or own_name
         self._sudo = sudo
@@ -195,7 +195,8 @@ class Sshd:
             "PrintMotd no",
             "PrintLastLog no",
             "LogLevel VERBOSE",
-            "Subsystem sftp internal-sftp",
+            # Of this keyword a second one is an error.
+            *(["Subsystem sftp internal-sftp"] if not any(one.startswith("Subsystem sftp ") for one in self._options) else []),
             *self._sudo_lines(),
         ]
 
@@ -227,6 +228,13 @@ class Sshd:
 
     def _public_host_keys(self) -> list[str]:
         return [self._host_key_path(kind).with_suffix(".pub").read_text().strip() for kind in self._host_key_types]
+
+
+def _own_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        raise NotPossibleHere(f"nobody can log in as {os.geteuid()}: there is no such account") from None
 
 
 def _new_key(kind: str) -> HostKey:

@@ -1,0 +1,195 @@
+"""`certpush demo`: the whole story with what is installed here or with nothing, and however it ends, nothing stays behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.timeout(120)]
+
+# Whatever the demo leaves running becomes a child of this process, which tells of it: servers are sessions of their own.
+SUBREAPER = """
+import ctypes, os, signal, subprocess, sys, time
+
+PR_SET_CHILD_SUBREAPER = 36
+ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+demo = subprocess.Popen([sys.executable, *sys.argv[2:]])
+open(sys.argv[1], "w").write(str(demo.pid))
+code = demo.wait()
+
+def children():
+    while True:  # those that have ended are collected, as init would
+        try:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                break
+        except ChildProcessError:
+            return []
+    return open(f"/proc/self/task/{os.getpid()}/children").read().split()
+
+until = time.monotonic() + 10
+while children() and time.monotonic() < until:
+    time.sleep(0.02)
+for pid in children():
+    print("LEFT BEHIND:", open(f"/proc/{pid}/cmdline").read().replace("\\0", " "), file=sys.stderr)
+sys.exit(code)
+"""
+
+# A machine with none of the tools, whatever this one has: nothing finds a program of the lab any more.
+WITHOUT_TOOLS = """
+import certpush.testing.lab.tools as tools
+tools.find_program = lambda *_: None
+from certpush.cli.main import main
+main()
+"""
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Callable[..., Ended]:
+    """Run the demo as its user does, perhaps stop it once it has said ``at``; nothing may stay behind, whatever happened."""
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary), "HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+
+    def run(*words: str, way: tuple[str, ...] = ("-m", "certpush"), at: str = "", send: int = 0, **variables: str) -> Ended:
+        number = tmp_path / "number"
+        command = [sys.executable, "-c", SUBREAPER, str(number), *way, "demo", *words]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**environment, **variables}, stdin=subprocess.DEVNULL
+        ) as process:
+            told = []
+            if send:
+                for line in process.stdout:
+                    told.append(line)
+                    if at in line:
+                        os.kill(int(number.read_text()), send)
+                        break
+            out, err = process.communicate()
+        assert "LEFT BEHIND" not in err
+        assert not list(temporary.iterdir())
+        assert "Traceback" not in err
+        return Ended(process.returncode, "".join(told) + out, err)
+
+    return run
+
+
+def outcomes(document: dict) -> list[tuple[str, list[tuple[str, str]]]]:
+    return [
+        (step["command"], sorted((one["target"], one["outcome"]) for one in step["targets"]))
+        for step in document["steps"]
+        if "deploy" in step["command"]
+    ]
+
+
+STORY = [
+    ("certpush deploy --plan", [("mail", "unchanged"), ("wiki", "unchanged")]),
+    ("certpush deploy", [("mail", "rotated"), ("wiki", "rotated")]),
+    ("certpush deploy", [("mail", "unchanged"), ("wiki", "unchanged")]),
+    ("certpush deploy wiki --force", [("wiki", "rolled-back")]),
+    ("certpush deploy wiki", [("wiki", "rotated")]),
+]
+
+
+@pytest.mark.live("step-ca", "nginx", "sshd")
+def test_the_demo_tells_the_story_with_real_servers_and_leaves_nothing_behind(demo):
+    ended = demo()
+    assert ended.code == 0, ended.err
+    parts = ended.out.splitlines()[1:4]
+    assert parts == ["  step-ca", "  nginx", "  OpenSSH sshd"]
+    for text in ("rotate    served: self-signed", "way back  exact", "rotated", "unchanged: ", "rolled-back", "visitors noticed nothing"):
+        assert text in ended.out
+    assert ended.out.splitlines()[-1].startswith("The lab is gone")
+    assert 'unknown directive "ssl_certificat"' in ended.err
+    assert "hint:" in ended.err
+
+
+@pytest.mark.live("step-ca", "nginx", "sshd")
+def test_a_machine_gets_one_document_of_the_whole_story(demo):
+    ended = demo("--output", "json")
+    document = json.loads(ended.out)
+    assert ended.code == document["exit"] == 0
+    assert document["parts"] == ["step-ca", "nginx", "OpenSSH sshd"]
+    assert outcomes(document) == STORY
+    status, history = document["steps"][4], document["steps"][-1]
+    assert {one["target"]: one["standing"] for one in status["targets"]} == {"mail": "ok", "wiki": "ok"}
+    assert len(history["deployments"]) == 4
+
+
+def test_with_nothing_installed_the_story_is_the_same(demo):
+    ended = demo("--output=json", way=("-c", WITHOUT_TOOLS), CERTPUSH_STEP_CA="/nowhere")
+    document = json.loads(ended.out)
+    assert ended.code == 0, ended.out
+    assert [part.partition(" (")[0] for part in document["parts"]] == [
+        "embedded CA",
+        "TLS server of our own",
+        "no SSH, the wiki is reached by files",
+    ]
+    assert outcomes(document) == STORY
+
+
+def broken(path: Path) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("#!/bin/sh\necho 'made to fail' >&2\nexit 3\n")
+    path.chmod(stat.S_IRWXU)
+    return path
+
+
+def test_a_part_that_does_not_start_is_stood_in_for_and_named(demo, tmp_path):
+    broken(tmp_path / "bin" / "nginx")
+    broken(tmp_path / "bin" / "sshd")
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    ended = demo(CERTPUSH_STEP_CA=str(broken(tmp_path / "step-ca")), PATH=path)
+    assert ended.code == 0, ended.err
+    embedded, tls, files = ended.out.splitlines()[1:4]
+    assert embedded == "  embedded CA (step-ca did not start: made to fail)"
+    assert tls == "  TLS server of our own (nginx did not start: made to fail)"
+    assert files == "  no SSH, the wiki is reached by files (OpenSSH sshd did not start: made to fail)"
+    assert "visitors noticed nothing" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("at", "number"),
+    [
+        ("Starting a small home lab", signal.SIGINT),
+        ("OpenSSH sshd", signal.SIGTERM),
+        ("$ certpush deploy --plan", signal.SIGINT),
+        ("$ certpush deploy\n", signal.SIGTERM),
+        ("$ certpush deploy wiki --force", signal.SIGINT),
+        ("$ certpush status", signal.SIGHUP),
+    ],
+    ids=lambda one: one.name if isinstance(one, signal.Signals) else one.strip(),
+)
+@pytest.mark.live("step-ca", "nginx", "sshd")
+def test_stopped_in_the_middle_it_ends_in_order(demo, at, number):
+    ended = demo(at=at, send=number)
+    assert ended.code == 1
+    assert "error: the demo was stopped" in ended.err
+    assert "left nothing behind" in ended.err
+    assert "The lab is gone" not in ended.out
+
+
+def test_a_story_that_goes_wrong_ends_with_an_error_and_nothing_left_behind(demo):
+    wrong = WITHOUT_TOOLS.replace("main()", "").replace(
+        "from certpush.cli.main import main",
+        "from certpush.testing.lab.homelab import Homelab\n"
+        "Homelab.break_next_reload = lambda self: None\n"
+        "from certpush.cli.main import main\nmain()",
+    )
+    ended = demo(way=("-c", wrong), CERTPUSH_STEP_CA="/nowhere")
+    assert ended.code == 1
+    assert "the demo expected wiki to end rolled-back, and it ended rotated" in ended.err
