@@ -133,8 +133,7 @@ class SshConnection:
             place = self._private(sftp, folder)
             for name, content in files.items():
                 with sftp.open(f"{place}/{name}", "wbx") as file:
-                    file.set_pipelined(True)
-                    file.write(content)
+                    file.write(content)  # not pipelined: then nobody would hear that the disk is full
             return place
 
     def discard(self, folder: str, *, within: timedelta) -> None:
@@ -148,7 +147,7 @@ class SshConnection:
         with translate(BROKEN, where=self.where), self._watch(within.total_seconds(), "handing over files"):
             try:
                 sftp = paramiko.SFTPClient.from_transport(self._transport)
-            except (paramiko.SSHException, EOFError) as error:
+            except (paramiko.SSHException, paramiko.SFTPError, EOFError) as error:
                 if not self.alive:
                     raise
                 raise TargetRefused(
@@ -255,6 +254,7 @@ def _broken(words: str) -> TargetUnreachable:
 
 BROKEN: Mapping[type[BaseException], Translation] = {
     paramiko.SSHException: _broken,
+    paramiko.SFTPError: _broken,
     EOFError: _broken,
     OSError: _broken,
 }

@@ -23,6 +23,9 @@ from certpush.kit.ssh.settings import SshLogin, blob_fingerprint, parse_jump
 from certpush.kit.ssh.watchdog import Watchdog
 from certpush.model import Identity
 
+# OpenSSH keeps its list of algorithms to itself until it has heard a version (RFC 4253, 4.2 allows both).
+_VERSION = b"SSH-2.0-certpush\r\n"
+
 
 def open_connection(login: SshLogin) -> SshConnection:
     """See ``certpush.kit.ssh.connect``."""
@@ -159,6 +162,7 @@ class _Hop:
         with contextlib.suppress(CertpushError, OSError, EOFError), contextlib.closing(self._socket()) as sock:
             sock.settimeout(self.seconds)
             with Watchdog(sock.close, self.seconds, f"{self.where}: reading what it offers"):
+                sock.sendall(_VERSION)
                 return read_offer(sock.recv)
         return None
 
