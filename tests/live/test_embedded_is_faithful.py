@@ -6,16 +6,21 @@ import difflib
 import json
 import pprint
 import re
+import socket
 import ssl
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
 
 from certpush.testing.authority import Authority, EmbeddedCa, JwkProvisioner, Pki
 from certpush.testing.lab.step_ca import RealCa
-from live.faithful import World, comparable, request, shown
+from live.faithful import World, comparable, described, request, shown
 from live.faithful_cases import ADMIN, ALL, CREDENTIAL, CSR, OTHERS, SHORT, expired
+from live.faithful_odd_cases import ODD, ODD_X5C
+from live.faithful_wire import WIRE, exchange
 from live.record_step_ca import FIXTURES, refusals
 
 pytestmark = pytest.mark.live("step-ca")
@@ -25,9 +30,10 @@ pytestmark = pytest.mark.live("step-ca")
 def worlds(tmp_path_factory):
     """The two CAs, with the same keys and the same configuration."""
     pki = Pki.make("Same")
+    others = (*OTHERS, *ODD_X5C)
     with (
-        RealCa(pki=pki, admin=ADMIN, provisioners=OTHERS) as real,
-        EmbeddedCa(authority=Authority(pki=pki), admin=ADMIN, provisioners=OTHERS) as embedded,
+        RealCa(pki=pki, admin=ADMIN, provisioners=others) as real,
+        EmbeddedCa(authority=Authority(pki=pki), admin=ADMIN, provisioners=others) as embedded,
     ):
         yield World(real, tmp_path_factory.mktemp("real")), World(embedded, tmp_path_factory.mktemp("embedded"))
 
@@ -38,6 +44,46 @@ def test_same(worlds, status, ask):
     assert real[-1].status == status, real[-1]
     expected, given = ([pprint.pformat(one.comparable(), width=150) for one in answers] for answers in (real, embedded))
     assert given == expected, "\n".join(difflib.ndiff("\n".join(expected).splitlines(), "\n".join(given).splitlines()))
+
+
+@pytest.mark.parametrize(("status", "ask"), list(ODD.values()), ids=list(ODD))
+def test_same_of_what_a_careless_client_sends(worlds, status, ask):
+    test_same(worlds, status, ask)
+
+
+@pytest.mark.parametrize("sent", list(WIRE.values()), ids=list(WIRE))
+def test_same_byte_by_byte(worlds, sent):
+    real, embedded = (exchange(world.ca, sent) for world in worlds)
+    assert embedded == real
+
+
+@pytest.mark.parametrize(("offered", "chosen"), [(["http/1.1"], "http/1.1"), ([], None)])
+def test_the_same_own_certificate_and_protocol_are_shown(worlds, offered, chosen):
+    seen = []
+    for world in worlds:
+        context = ssl.create_default_context(cadata=world.ca.root_pem.decode())
+        context.set_alpn_protocols(offered)
+        with (
+            socket.create_connection(("127.0.0.1", world.port), timeout=10) as plain,
+            context.wrap_socket(plain, server_hostname="localhost") as secured,
+        ):
+            own = x509.load_der_x509_certificate(secured.getpeercert(binary_form=True))
+            seen.append((secured.selected_alpn_protocol(), secured.version(), described(own) | {"starts in about": None}))
+    assert seen[0] == seen[1]
+    assert seen[1][0] == chosen
+
+
+def test_the_embedded_cas_own_certificate_is_replaced_in_time(embedded_ca, monkeypatch):
+    def own() -> str:
+        return ssl.get_server_certificate(("127.0.0.1", int(embedded_ca.url.rpartition(":")[2])))
+
+    before = own()
+    assert own() == before
+    now = datetime.now(UTC)
+    with monkeypatch.context() as later:
+        later.setattr("certpush.testing.authority.embedded.real_clock", lambda: now + timedelta(hours=17))
+        after = own()
+    assert after != before
 
 
 @pytest.fixture

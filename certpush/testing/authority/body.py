@@ -15,7 +15,9 @@ from certpush.model import JsonValue
 from certpush.testing.authority.go_text import When
 from certpush.testing.authority.refusals import bad_request, undecodable
 
-_PEM = re.compile(r"-----BEGIN ([^-\n]*)-----\s+([A-Za-z0-9+/=\s]*)-----END \1-----")
+_PEM = re.compile(r"^-----BEGIN ([^-\n]*)-----[ \t]*\r?\n(?:(?:[^\n:]+:[^\n]*\n)+\s*\n)?([A-Za-z0-9+/=\s]*)-----END \1-----", re.MULTILINE)
+_INT_ENDS = 2**63
+_LONGEST_INTEGER = 4000  # digits; Python reads no more
 RequestedKey: TypeAlias = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey
 _CURVES = {"secp224r1", "secp256r1", "secp384r1", "secp521r1"}
 
@@ -31,30 +33,30 @@ class Body:
 
         """
         try:
-            value, _ = json.JSONDecoder(parse_constant=_no_number).raw_decode(raw.decode(errors="replace").lstrip(" \t\r\n"))
+            value, _ = _DECODER.raw_decode(raw.decode(errors="replace").lstrip(" \t\r\n"))
         except (ValueError, RecursionError) as error:
             raise undecodable(str(error)) from error
         if value is not None and not isinstance(value, dict):
             raise undecodable("not an object")
-        self._members: Mapping[str, JsonValue] = {name.lower(): member for name, member in (value or {}).items()}
+        self._members: Mapping[str, JsonValue] = {name.casefold(): member for name, member in (value or {}).items()}
 
     def text(self, name: str) -> str:
         """A member that is a text; empty where it is missing or null."""
-        value = self._members.get(name.lower())
+        value = self._members.get(name.casefold())
         if value is not None and not isinstance(value, str):
             raise undecodable(f"{name} is no string")
         return value or ""
 
     def number(self, name: str) -> int:
         """A member that is an integer; 0 where it is missing or null."""
-        value = self._members.get(name.lower())
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        value = self._members.get(name.casefold())
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or abs(value) >= _INT_ENDS):
             raise undecodable(f"{name} is no int")
         return value or 0
 
     def switch(self, name: str) -> bool:
         """A member that is true or false; false where it is missing or null."""
-        value = self._members.get(name.lower())
+        value = self._members.get(name.casefold())
         if value is not None and not isinstance(value, bool):
             raise undecodable(f"{name} is no bool")
         return value or False
@@ -78,8 +80,8 @@ class Body:
             # Whatever the label says: step-ca does not read it.
             plain = f"-----BEGIN CERTIFICATE REQUEST-----\n{block[2].strip()}\n-----END CERTIFICATE REQUEST-----\n"
             request = x509.load_pem_x509_csr(plain.encode("ascii"))
-            requested_key(request)
-            _ = request.extensions  # one that cannot be read is refused by Go, too
+            _check_curve(request)
+            _check_names(request)  # extensions that cannot be read are refused by Go, too
         except (ValueError, UnsupportedAlgorithm) as error:
             raise undecodable(f"error decoding csr: {error}") from error
         return request
@@ -96,6 +98,7 @@ def signed_request(body: Body) -> x509.CertificateSigningRequest:
     if request is None:
         raise bad_request("missing csr")
     try:
+        requested_key(request)
         signed = request.is_signature_valid
     except (InvalidSignature, UnsupportedAlgorithm, ValueError):
         signed = False
@@ -108,16 +111,42 @@ def requested_key(request: x509.CertificateSigningRequest) -> RequestedKey:
     """The key of a signing request.
 
     Raises:
-        ValueError: of a type or on a curve that Go does not know.
+        ValueError: of a type that Go does not check signatures with.
 
     """
     key = request.public_key()
-    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name not in _CURVES:
-        raise ValueError("unsupported elliptic curve")
     if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey):
         raise ValueError("unsupported key")  # noqa: TRY004 -- the content is wrong, not our argument
     return key
 
 
+def _check_curve(request: x509.CertificateSigningRequest) -> None:
+    key = request.public_key()
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name not in _CURVES:
+        raise ValueError("unsupported elliptic curve")
+
+
+def _check_names(request: x509.CertificateSigningRequest) -> None:
+    try:
+        names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return
+    for one in names.get_values_for_type(x509.UniformResourceIdentifier):
+        if re.search(r"%(?![0-9A-Fa-f]{2})", one):
+            raise ValueError("cannot parse URI")
+
+
+def _integer(text: str) -> int:
+    return int(text) if len(text) <= _LONGEST_INTEGER else _INT_ENDS
+
+
+def _without_nulls(members: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    """Go leaves a member as it was when null follows."""
+    return {name: value for name, value in members if value is not None}
+
+
 def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number, parse_int=_integer, object_pairs_hook=_without_nulls)

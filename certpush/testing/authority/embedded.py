@@ -16,7 +16,7 @@ from certpush.model import PrivateKey, to_pem
 from certpush.testing.authority.faults import Answer, Fault, spoil
 from certpush.testing.authority.go_text import split_names
 from certpush.testing.authority.http_server import serve_connection
-from certpush.testing.authority.in_memory import Authority, Clock, real_clock
+from certpush.testing.authority.in_memory import BACKDATE, DAY, Authority, Clock, real_clock
 from certpush.testing.authority.leaf import Profile, sign_leaf
 from certpush.testing.authority.pki import Pki
 from certpush.testing.authority.provisioners import Claims, JwkProvisioner, Provisioner
@@ -76,8 +76,8 @@ class EmbeddedCa:
         )
         self._own = OwnDirectory("certpush-embedded-ca-")
         self.directory = self._own.path
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._listener = Listener(lambda connection: serve_connection(connection, self._context, self._answer, self.authority.clock))
+        self._context, self._due = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), real_clock()
+        self._listener = Listener(lambda connection: serve_connection(connection, self._secured(), self._answer, self.authority.clock))
 
     # --- what tests and clients ask for ----------------------------------------------------
 
@@ -137,7 +137,7 @@ class EmbeddedCa:
     def start(self) -> Self:
         """Answer from now on, at the same address as before where there was one."""
         self.state.start()
-        self._context = self._tls()
+        self._renew_tls()
         self._listener.start()
         return self
 
@@ -208,6 +208,16 @@ class EmbeddedCa:
                 return fault
         return None
 
+    def _secured(self) -> ssl.SSLContext:
+        """The TLS context to answer with; its certificate lives for a day and is replaced in time."""
+        with self._lock:
+            if real_clock() >= self._due:
+                self._renew_tls()
+            return self._context
+
+    def _renew_tls(self) -> None:
+        self._context, self._due = self._tls(), real_clock() + DAY * 2 / 3
+
     def _tls(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -216,12 +226,15 @@ class EmbeddedCa:
         context.load_verify_locations(cadata=to_pem(*self.state.roots, self.pki.intermediate).decode())
         if self.authority.clock is not real_clock:
             context.verify_flags |= _NO_CHECK_TIME
+        context.set_alpn_protocols(["http/1.1"])
         context.load_cert_chain(*self._write_server_certificate())
         return context
 
     def _write_server_certificate(self) -> tuple[Path, Path]:
         key = PrivateKey(ec.generate_private_key(ec.SECP256R1()))
-        valid = (self.pki.intermediate.not_valid_before_utc, self.pki.intermediate.not_valid_after_utc)
+        # As step-ca's own: for a day. By this machine's time, for that is what TLS libraries compare it with.
+        now = real_clock()
+        valid = (now - BACKDATE, now + DAY)
         names = split_names(self.state.dns_names)
         leaf = sign_leaf(self.pki, key.reveal_key().public_key(), Profile("Step Online CA", names, *valid))
         _write(self.directory / "root_ca.crt", self.root_pem)

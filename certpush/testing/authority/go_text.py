@@ -12,9 +12,10 @@ from urllib.parse import quote
 from certpush.stepca.durations import parse_go_duration
 from certpush.testing.authority.leaf import Address, AlternativeNames
 
-_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
+_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:\d\d)")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
 _HOST = re.compile(r"(?:[^@/?#]*@)?(\[[^\[\]]*\]|[^\[\]:\s<>\"\\^`{}|%]*)(?::\d*)?")
+_ZERO = datetime.min.replace(tzinfo=UTC)  # what Go takes for no time at all
 _INSTANT = timedelta(microseconds=1)
 _OCTAL = re.compile(r"[+-]?0_?[0-7]+(?:_[0-7]+)*")
 
@@ -56,13 +57,16 @@ def _go_uri(text: str) -> str | None:
     match = _SCHEME.fullmatch(text)
     if not match or re.search(r"[\x00-\x1f\x7f]", text):
         return None
-    scheme, rest = match[1].lower(), match[2]
+    scheme, (rest, number, fragment) = match[1].lower(), match[2].partition("#")
+    rest, question, query = rest.partition("?")
+    ending = f"{question}{query}{number}{quote(fragment, safe='/%:@!$&()*+,;=~?')}"
     if not rest.startswith("//"):
-        return f"{scheme}:{rest}"
+        return f"{scheme}:{rest}{ending}"
     authority, slash, path = rest[2:].partition("/")
-    if not _HOST.fullmatch(authority) or re.search(r"%(?![0-9A-Fa-f]{2})", path):
+    if not _HOST.fullmatch(authority) or re.search(r"%(?![0-9A-Fa-f]{2})", path + fragment):
         return None
-    return f"{scheme}://{authority}{slash}{quote(path, safe='/%:@!$&()*+,;=~?#')}"
+    where = f"//{authority}{slash}{quote(path, safe='/%:@!$&()*+,;=~')}" if authority or slash else ""
+    return f"{scheme}:{where}{ending}"
 
 
 def go_list(values: Sequence[object]) -> str:
@@ -98,7 +102,8 @@ class When:
         if match := _RFC3339.fullmatch(text):
             fraction = (match[2] or "0")[:6].ljust(6, "0")
             zone = "+00:00" if match[3] == "Z" else match[3]
-            return cls(moment=datetime.fromisoformat(f"{match[1]}.{fraction}{zone}").astimezone(UTC))
+            moment = datetime.fromisoformat(f"{match[1]}.{fraction}{zone}")
+            return cls() if moment == _ZERO else cls(moment=moment.astimezone(UTC))
         length = parse_go_duration(text)
         if not length and re.search("[1-9]", text):
             length = -_INSTANT if text.startswith("-") else _INSTANT  # Go counts nanoseconds, we do not

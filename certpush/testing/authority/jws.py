@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -44,14 +45,27 @@ class Jws:
             BadToken: it is none, or of an algorithm that step-ca does not know (``none``, HS256).
 
         """
-        parts = token.strip().split(".")
+        parts = re.sub(r"\s", "", token).split(".")  # as go-jose: white space counts nowhere
         if len(parts) != 3:
             raise BadToken("compact JWS format must have three parts")
         header, claims, signature = map(_base64url, parts)
-        jws = cls(_object(header), _object(claims), f"{parts[0]}.{parts[1]}".encode("ascii"), signature)
+        jws = cls(_object(header), _object(claims), b".".join(map(_to_base64url, (header, claims))), signature)
         if jws.header.get("alg") not in {*_EC, *_RSA, "EdDSA"}:
             raise BadToken("unexpected signature algorithm")
+        jws._check_header()
         return jws
+
+    def _check_header(self) -> None:
+        """Refuse what go-jose cannot read or does not know, whether it matters here or not."""
+        critical = self.header.get("crit") or []
+        if not isinstance(critical, list) or any(one != "b64" for one in critical) or self.header.get("b64") is False:
+            raise BadToken("unsupported crit header")
+        if not all(isinstance(self.header.get(name, ""), str | None) for name in ("nonce", "kid")):
+            raise BadToken("a header is no text")
+        if "jwk" in self.header:
+            raise BadToken("the key of a provisioner is never in the token")
+        if "x5c" in self.header:
+            self.certificates("x5c")
 
     def verify(self, key: object) -> None:
         """Check the signature.
@@ -98,15 +112,29 @@ class Jws:
 
 
 def _base64url(text: str) -> bytes:
+    bare = text.rstrip("=")
+    if not re.fullmatch(r"[A-Za-z0-9_-]*", bare):
+        raise BadToken("not base64url")
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        return base64.urlsafe_b64decode(bare + "=" * (-len(bare) % 4))
     except ValueError as error:
         raise BadToken("not base64url") from error
 
 
+def _to_base64url(raw: bytes) -> bytes:
+    """As go-jose writes it anew to check the signature, whatever padding came."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=")
+
+
+def _without_doubles(members: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    if len(dict(members)) != len(members):
+        raise ValueError("a member stands twice")
+    return dict(members)
+
+
 def _object(text: bytes) -> Mapping[str, JsonValue]:
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_without_doubles)
     except (ValueError, RecursionError) as error:
         raise BadToken("not JSON") from error
     if not isinstance(value, dict):

@@ -84,9 +84,13 @@ def _bearer(state: CaState, token: str) -> x509.Certificate:
     provisioner = state.provisioner_of(leaf)
     if provisioner is None:
         raise Refusal(401, GENERIC[401], "cannot get provisioner from certificate")
-    burn(state, token, jws.claims)
+    try:
+        burn(state, token, jws.claims)
+        matches = audience_matches(jws.claims, audiences(state, "renew"))
+    except BadToken as error:
+        raise Refusal(500, _INVALID, str(error)) from error
     _check_claims(state, jws, leaf)
-    if not audience_matches(jws.claims, audiences(state, "renew")):
+    if not matches:
         raise Refusal(500, f"{_INVALID}: invalid audience claim (aud)")
     if jws.claims.get("iss") not in ("step-ca-client/1.0", provisioner.name):
         refusal = Refusal(401, f"{_INVALID}: invalid issuer claim (iss)")

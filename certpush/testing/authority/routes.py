@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs
 
 from cryptography import x509
 
 from certpush.model import JsonValue, fingerprint, to_pem
+from certpush.testing.authority.go_text import go_quoted
+from certpush.testing.authority.http_reading import decoded
 from certpush.testing.authority.limits import normalised
 from certpush.testing.authority.provisioners import JwkProvisioner, Provisioner
 from certpush.testing.authority.refusals import GENERIC, Refusal, bad_request, generic
@@ -22,6 +25,7 @@ from certpush.testing.authority.state import CaState
 from certpush.testing.authority.tokens import token_name
 
 _PAGE, _LARGEST_PAGE = 20, 100
+_METHODS = {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"}  # chi knows no other
 _TLS_OPTIONS: JsonValue = {
     "cipherSuites": ["TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"],
     "minVersion": 1.2,
@@ -42,14 +46,17 @@ class Request:
 
     @property
     def path(self) -> str:
-        """The path without ``/1.0``: all routes exist with and without it."""
+        """The path without ``/1.0``: all routes exist with and without it, but for ACME, which has ``/2.0``."""
         path = self.target.partition("?")[0]
-        return path.removeprefix("/1.0") if path.startswith("/1.0/") else path
+        prefix = "/2.0" if path.startswith("/2.0/acme/") else "/1.0" if not path.startswith("/1.0/acme/") else ""
+        return path.removeprefix(prefix) if path.startswith(f"{prefix}/") else path
 
     @property
     def query(self) -> Mapping[str, list[str]]:
         """The parameters behind the question mark."""
-        return parse_qs(self.target.partition("?")[2], keep_blank_values=True)
+        pairs = self.target.partition("?")[2].split("&")
+        # Go passes over a pair that holds a semicolon.
+        return parse_qs("&".join(pair for pair in pairs if ";" not in pair), keep_blank_values=True)
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,8 @@ Handler: TypeAlias = Callable[[CaState, Request], Response]
 
 def answer(state: CaState, request: Request) -> Response:
     """Answer as step-ca does."""
+    if request.method not in _METHODS:
+        return Response(405)
     for (method, pattern), handler in _ROUTES.items():
         if not _matches(pattern, request.path):
             continue
@@ -79,12 +88,21 @@ def answer(state: CaState, request: Request) -> Response:
             return handler(state, request)
         except Refusal as refusal:
             return as_json(refusal.status, refusal.body, reason=refusal.reason)
+    return not_found()
+
+
+def not_found() -> Response:
+    """The answer for a path that is no route."""
     return Response(404, b"404 page not found\n", "text/plain; charset=utf-8", headers={"X-Content-Type-Options": "nosniff"})
 
 
 def as_json(status: int, value: JsonValue, *, chain: tuple[x509.Certificate, ...] = (), reason: str = "") -> Response:
-    """An answer in JSON, which ends with a newline."""
-    return Response(status, json.dumps(value, separators=(",", ":")).encode() + b"\n", "application/json", chain, reason)
+    """An answer in JSON as Go writes it: UTF-8, what could be HTML escaped, a newline at the end."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False).translate(_ESCAPED_BY_GO)
+    return Response(status, text.encode(errors="replace") + b"\n", "application/json", chain, reason)
+
+
+_ESCAPED_BY_GO = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
 
 
 def signed(chain: tuple[x509.Certificate, ...]) -> Response:
@@ -96,7 +114,8 @@ def signed(chain: tuple[x509.Certificate, ...]) -> Response:
 
 def _matches(pattern: str, path: str) -> bool:
     parts, given = pattern.split("/"), path.split("/")
-    return len(parts) == len(given) and all(part in ("*", own) and (own or part != "*") for part, own in zip(parts, given, strict=True))
+    # chi matches an empty part in the middle, and none at the end.
+    return len(parts) == len(given) and all(part in ("*", own) for part, own in zip(parts, given, strict=True)) and bool(given[-1])
 
 
 # --- what everybody may ask -------------------------------------------------------------------
@@ -115,7 +134,7 @@ def _root(state: CaState, request: Request) -> Response:
     for one in state.roots:
         if fingerprint(one) == wanted:
             return as_json(200, {"ca": to_pem(one).decode()})
-    raise Refusal(404, f'root certificate with fingerprint "{wanted}" was not found')
+    raise Refusal(404, f"root certificate with fingerprint {go_quoted(wanted)} was not found")
 
 
 def _roots(state: CaState, _request: Request) -> Response:
@@ -150,10 +169,9 @@ def _provisioners(state: CaState, request: Request) -> Response:
 
 def _limit(request: Request) -> int:
     text = (request.query.get("limit") or [""])[0]
-    try:
-        limit = int(text) if text else _PAGE
-    except ValueError as error:
-        raise bad_request(f"limit '{text}' is not an integer") from error
+    if text and not (re.fullmatch(r"[+-]?[0-9]+", text) and abs(int(text)) < 2**63):
+        raise bad_request(f"limit '{text}' is not an integer")
+    limit = int(text or _PAGE)
     return min(limit, _LARGEST_PAGE) if limit > 0 else _PAGE
 
 
@@ -174,7 +192,7 @@ def _listed(provisioner: Provisioner) -> JsonValue:
 
 
 def _encrypted_key(state: CaState, request: Request) -> Response:
-    kid = unquote(request.path.split("/")[2])
+    kid = decoded(request.path.split("/")[2])
     for one in state.provisioners:
         if isinstance(one, JwkProvisioner) and one.kid == kid and one.encrypted_key:
             return as_json(200, {"key": one.encrypted_key})
@@ -182,7 +200,7 @@ def _encrypted_key(state: CaState, request: Request) -> Response:
 
 
 def _last_part(request: Request) -> str:
-    return unquote(request.path.rpartition("/")[2])
+    return decoded(request.path.rpartition("/")[2])
 
 
 # --- what needs a token or a certificate ------------------------------------------------------
@@ -205,6 +223,19 @@ def _revoke(state: CaState, request: Request) -> Response:
     return as_json(200, {"status": "ok"})
 
 
+def _acme(state: CaState, request: Request) -> Response:
+    """No provisioner here is of type ACME, and that is what every ACME route finds first."""
+    if not state.database:
+        return not_found()
+    wanted = decoded(request.path.split("/")[2])
+    if not any(one.name == wanted for one in state.provisioners):
+        message = f"provisioner {wanted} not found"
+        return as_json(404, {"type": "notFound", "detail": "resource not found", "message": message}, reason=message)
+    detail = "The client lacks sufficient authorization: provisioner must be of type ACME"
+    problem = as_json(401, {"type": "urn:ietf:params:acme:error:unauthorized", "detail": detail}, reason=detail)
+    return replace(problem, content_type="application/problem+json")
+
+
 _ROUTES: Mapping[tuple[str, str], Handler] = {
     ("GET", "/health"): _health,
     ("GET", "/version"): _version,
@@ -222,4 +253,8 @@ _ROUTES: Mapping[tuple[str, str], Handler] = {
     ("POST", "/re-sign"): _renew,
     ("POST", "/rekey"): _rekey,
     ("POST", "/revoke"): _revoke,
+    ("GET", "/acme/*/directory"): _acme,
+    ("GET", "/acme/*/new-nonce"): _acme,
+    ("POST", "/acme/*/new-account"): _acme,
+    ("POST", "/acme/*/new-order"): _acme,
 }

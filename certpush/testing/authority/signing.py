@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import warnings
 from datetime import datetime, timedelta
 
@@ -67,6 +68,8 @@ def _check_request(request: x509.CertificateSigningRequest, admission: Admission
 def _check_digest(request: x509.CertificateSigningRequest, admission: Admission) -> None:
     if not admission.request_digest:
         return
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", admission.request_digest):
+        raise forbidden("error decoding fingerprint")
     digest = hashlib.sha256(request.public_bytes(Encoding.DER)).digest()
     own = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
     if own != admission.request_digest:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from cryptography import x509
 
@@ -19,7 +20,9 @@ from certpush.testing.authority.refusals import unauthorized
 from certpush.testing.authority.state import CaState
 
 LEEWAY = timedelta(minutes=1)
+_LAST_SECOND = 2**63
 _LEGACY = "step-certificate-authority"
+_PLAIN_IN_FRAGMENT = "$&+,/:;=?@!()*"  # what net/url leaves as it is
 _PATHS: Mapping[str, Sequence[str]] = {
     "sign": ("1.0/sign", "sign", "1.0/ssh/sign", "ssh/sign"),
     "revoke": ("1.0/revoke", "revoke"),
@@ -92,7 +95,8 @@ def audiences(state: CaState, purpose: str, fragment: str = "") -> list[str]:
     """What ``aud`` may be for a purpose, without ports."""
     own = [f"https://{_bracketed(name)}/{path}" for name in state.dns_names for path in _PATHS[purpose]]
     legacy = [] if purpose == "renew" else [_LEGACY]
-    return [f"{one}#{fragment}" if fragment else one for one in (*legacy, *own)]
+    mark = f"#{quote(fragment, safe=_PLAIN_IN_FRAGMENT)}" if fragment else ""
+    return [f"{one}{mark}" for one in (*legacy, *own)]
 
 
 def audience_matches(claims: Mapping[str, JsonValue], accepted: Sequence[str]) -> bool:
@@ -169,23 +173,28 @@ def _check_audience(state: CaState, jws: Jws, provisioner: Provisioner, purpose:
 
 def _admission(jws: Jws, provisioner: Provisioner, credential: x509.Certificate | None) -> Admission:
     subject, sans = text_of(jws.claims, "sub"), _texts(jws.claims, "sans")
+    _members(jws.claims, "step")
     if not subject:
         raise unauthorized("jwk token subject cannot be empty")
     return Admission(provisioner, subject, sans or (subject,), _digest(jws.claims), credential)
 
 
 def _digest(claims: Mapping[str, JsonValue]) -> str:
-    confirmation = claims.get("cnf") or {}
-    if not isinstance(confirmation, dict):
-        raise BadToken("the claim cnf is no object")
-    return text_of(confirmation, "x5rt#S256")
+    return text_of(_members(claims, "cnf"), "x5rt#S256")
+
+
+def _members(claims: Mapping[str, JsonValue], name: str) -> Mapping[str, JsonValue]:
+    value = claims.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise BadToken(f"the claim {name} is no object")
+    return value or {}
 
 
 def _texts(claims: Mapping[str, JsonValue], name: str) -> tuple[str, ...]:
-    value = claims.get(name) or []
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+    value = [] if claims.get(name) is None else claims[name]
+    if not isinstance(value, list) or not all(isinstance(one, str | None) for one in value):
         raise BadToken(f"the claim {name} is no list of texts")
-    return tuple(map(str, value))
+    return tuple(str(one or "") for one in value)
 
 
 def _moment(claims: Mapping[str, JsonValue], name: str) -> float | None:
@@ -194,16 +203,21 @@ def _moment(claims: Mapping[str, JsonValue], name: str) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise BadToken(f"the claim {name} is no moment")
+    if not abs(value) < _LAST_SECOND:
+        raise BadToken(f"the claim {name} is beyond all time")
     return value
 
 
 def _audience(claims: Mapping[str, JsonValue]) -> list[str]:
     given = claims.get("aud")
-    return [str(one) for one in given] if isinstance(given, list) else [str(given)] if given is not None else []
+    several = given if isinstance(given, list) else [] if given is None else [given]
+    if not all(isinstance(one, str) for one in several):
+        raise BadToken("the claim aud is no text")
+    return [str(one) for one in several]
 
 
 def _fragment(url: str) -> str:
-    return parts.fragment if (parts := _split(url)) else ""
+    return unquote(parts.fragment) if (parts := _split(url)) else ""
 
 
 def _without_port(url: str) -> str:
@@ -211,11 +225,20 @@ def _without_port(url: str) -> str:
     if parts is None or not parts.netloc:
         return url
     host, colon, port = parts.netloc.rpartition(":")
-    kept = host if colon and port.isdigit() else parts.netloc
-    return parts._replace(netloc=kept).geturl()
+    kept = host if colon and (port.isdigit() or not port) else parts.netloc
+    return parts._replace(netloc=kept, fragment=_as_go_writes(parts.fragment)).geturl()
+
+
+def _as_go_writes(fragment: str) -> str:
+    """Written as Go would, unless all of it may stand as it is."""
+    if re.fullmatch(r"[A-Za-z0-9\-._~!$&'()*+,;=:@/?\[\]%]*", fragment):
+        return fragment
+    return quote(unquote(fragment), safe=_PLAIN_IN_FRAGMENT)
 
 
 def _split(url: str) -> SplitResult | None:
+    if re.match(r" |.*[\x00-\x1f\x7f]", url, re.DOTALL):
+        return None  # urlsplit would take these out
     try:
         return urlsplit(url)
     except ValueError:
