@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import tomllib
@@ -15,18 +16,22 @@ from certpush.cli.options import everywhere
 
 TAKES_TARGETS = ("deploy", "status", "doctor")
 TAKES_A_TARGET = ("rollback", "history", "trust", "revoke")
-"""Their words are names of the configuration, so that completing one needs nothing of the command itself."""
+"""Their words are names of the configuration."""
 
 
 def complete() -> NoReturn:
-    """Answer the shell, and end the process."""
+    """Answer the shell, and end the process; Tab is no place for an error."""
+    with contextlib.suppress(Exception):
+        _answer(os.environ["COMP_LINE"][: int(os.environ["COMP_POINT"])])
+    raise SystemExit(1)  # argcomplete has ended the process by now, unless it failed
+
+
+def _answer(line: str) -> None:
     from argcomplete.completers import SuppressCompleter
     from argcomplete.finders import CompletionFinder
 
-    line = os.environ.get("COMP_LINE", "")[: _point(os.environ)]
     parser = parser_for_line(line.split()[1:], unfinished=not line.endswith(" "))
     CompletionFinder()(parser, always_complete_options=False, default_completer=SuppressCompleter())
-    raise SystemExit(0)  # argcomplete has ended the process by now
 
 
 def parser_for_line(words: list[str], *, unfinished: bool) -> argparse.ArgumentParser:
@@ -41,18 +46,17 @@ def parser_for_line(words: list[str], *, unfinished: bool) -> argparse.ArgumentP
         command = commands.add_parser(name, help=summary, allow_abbrev=False)
         everywhere(command, again=True)
         if name == chosen:
-            _configure(name, command, typing_option=unfinished and words[-1].startswith("-"))
+            _configure(name, command)
         _files_after(command)
     return parser
 
 
-def _configure(name: str, parser: argparse.ArgumentParser, *, typing_option: bool) -> None:
-    if name in (*TAKES_TARGETS, *TAKES_A_TARGET) and not typing_option:
+def _configure(name: str, parser: argparse.ArgumentParser) -> None:
+    importlib.import_module(f"certpush.cli.{name}").configure(parser)
+    if name in (*TAKES_TARGETS, *TAKES_A_TARGET):
         many = name in TAKES_TARGETS
-        names: Any = parser.add_argument("names", nargs="*" if many else "?")
-        names.completer = lambda parsed_args, **_: list(names_in(configuration_tables(parsed_args.config, os.environ), groups=many))
-    else:
-        importlib.import_module(f"certpush.cli.{name}").configure(parser)
+        named: Any = next(one for one in parser._actions if not one.option_strings)  # noqa: SLF001 - as below
+        named.completer = lambda parsed_args, **_: list(names_in(configuration_tables(parsed_args.config, os.environ), groups=many))
 
 
 def _files_after(parser: argparse.ArgumentParser) -> None:
@@ -71,12 +75,12 @@ def _files_after(parser: argparse.ArgumentParser) -> None:
 
 def names_in(tables: Mapping[str, Any], *, groups: bool) -> Iterator[str]:
     """The words that mean targets; kinds and tags too, where several targets may be meant."""
-    targets = tables.get("target", {})
+    targets = {name: table for name, table in tables.get("target", {}).items() if isinstance(table, dict)}
     yield from targets
     if groups:
-        enabled = [one for one in targets.values() if isinstance(one, dict)]
-        yield from sorted({str(one["kind"]) for one in enabled if "kind" in one})
-        yield from sorted({f"@{tag}" for one in enabled for tag in one.get("tags", ())})
+        yield from sorted({kind for one in targets.values() if isinstance(kind := one.get("kind"), str)})
+        lists = [tags for one in targets.values() if isinstance(tags := one.get("tags"), list)]
+        yield from sorted({f"@{tag}" for tags in lists for tag in tags if isinstance(tag, str)})
 
 
 def configuration_tables(explicit: str | None, environ: Mapping[str, str]) -> dict[str, Any]:
@@ -100,8 +104,3 @@ def _files(explicit: str | None, environ: Mapping[str, str]) -> list[Path]:
     places = [Path(os.path.expanduser(named))] if named else [home / "certpush" / "certpush.toml", Path("/etc/certpush/certpush.toml")]  # noqa: PTH111 - Path.expanduser raises for a home of nobody
     main = next((path for path in places if os.access(path, os.R_OK)), None)
     return [] if main is None else [main, *sorted(main.parent.glob("conf.d/*.toml"))]
-
-
-def _point(environ: Mapping[str, str]) -> int | None:
-    point = environ.get("COMP_POINT", "")
-    return int(point) if point.isdecimal() else None

@@ -67,15 +67,6 @@ def main() -> NoReturn:
         from certpush.cli.running import interrupted
 
         code = interrupted(sys.argv[1:])
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError as error:  # our help could not be written; Python would complain at exit, and change the code
-        from certpush.cli.console import forget_output
-
-        forget_output(sys.stdout)
-        if not isinstance(error, BrokenPipeError):  # who closed the pipe has seen enough
-            code = code or 1
     gc.freeze()
     sys.exit(code)
 
@@ -135,14 +126,25 @@ def help_text() -> str:
 
 def _without_command(words: Sequence[str]) -> int:
     if "--version" in words:
-        print(f"certpush {__version__}")
-        return 0
+        return _show(f"certpush {__version__}", 0, words)
     if not words or "-h" in words or "--help" in words:
-        print(help_text())
-        return 0 if words else 2
+        return _show(help_text(), 0 if words else 2, words)
     from certpush.cli.running import refuse
 
     return refuse(f"there is no command in: {' '.join(words)[:200]}", "certpush --help lists the commands", words)
+
+
+def _show(text: str, code: int, words: Sequence[str]) -> int:
+    """Print what needs no import; gives the code."""
+    try:
+        if not any("json" in word for word in words):
+            print(text, flush=True)
+            return code
+    except OSError:
+        pass  # what follows says it, or forgets the stream that nobody reads
+    from certpush.cli.running import show
+
+    return show(text, code, words)
 
 
 def _unknown(command: str, rest: Sequence[str]) -> int:

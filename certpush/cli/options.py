@@ -8,8 +8,16 @@ from typing import NoReturn
 from certpush.errors import ConfigError
 
 
+class HelpWanted(Exception):
+    """Help was asked for; carries the text."""
+
+
 class Parser(argparse.ArgumentParser):
-    """Raises instead of exiting: only the way in ends the process."""
+    """Raises instead of exiting or printing: only the way in ends the process, only the console prints."""
+
+    def print_help(self, file: object = None) -> NoReturn:  # noqa: ARG002 - argparse's signature
+        """Hand the help over."""
+        raise HelpWanted(self.format_help().rstrip())
 
     def error(self, message: str) -> NoReturn:
         """Turn argparse's complaint into an error of ours."""

@@ -14,7 +14,7 @@ from typing import Protocol, cast
 from certpush.cli.console import Console
 from certpush.cli.exits import OK, code_of
 from certpush.cli.logs import set_up_logging
-from certpush.cli.options import parser_for
+from certpush.cli.options import HelpWanted, parser_for
 from certpush.errors import CertpushError, ConfigError, Interrupted
 
 
@@ -38,12 +38,12 @@ def run_command(name: str, words: Sequence[str]) -> int:
     try:
         module = cast("Command", importlib.import_module(f"certpush.cli.{name}"))
         arguments = _parsed(name, module, words)
-        if arguments is None:
-            return OK
         verbose = arguments.verbose > 1
         set_up_logging(verbosity=arguments.verbose, form=arguments.log_format)
         console = Console.from_arguments(arguments, name, os.environ)
         return console.finish(module.run(arguments, console))
+    except HelpWanted as wanted:
+        return show(str(wanted), OK, words, command=name)
     except CertpushError as error:
         failure = error
     except KeyboardInterrupt:
@@ -58,16 +58,12 @@ def run_command(name: str, words: Sequence[str]) -> int:
     return console.finish(code_of(failure))
 
 
-def _parsed(name: str, module: Command, words: Sequence[str]) -> argparse.Namespace | None:
-    """The command's arguments; None when help was asked for, and given."""
+def _parsed(name: str, module: Command, words: Sequence[str]) -> argparse.Namespace:
     from certpush.cli.main import COMMANDS
 
     parser = parser_for(name, COMMANDS[name])
     module.configure(parser)
-    try:
-        return parser.parse_args(words)
-    except SystemExit:  # argparse ends the process after --help
-        return None
+    return parser.parse_args(words)
 
 
 def run_plugin_command(name: str, words: Sequence[str]) -> int:
@@ -84,6 +80,15 @@ def run_plugin_command(name: str, words: Sequence[str]) -> int:
 def refuse(message: str, hint: str, words: Sequence[str]) -> int:
     """Say that these words mean no command; gives the exit code."""
     return _end(ConfigError(message, hint=hint), words)
+
+
+def show(text: str, code: int, words: Sequence[str], *, command: str = "") -> int:
+    """Show a help or the version; gives the exit code."""
+    _prepare_streams()
+    console = Console.plain(json=_wants_json(words), command=command)
+    console.document["help"] = text
+    console.result(text)
+    return console.finish(code)
 
 
 def interrupted(words: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+
 from cli.frame.conftest import environment
 
 HEAVY = (
@@ -65,7 +66,10 @@ def test_help_and_version_import_nothing_of_certpush_but_the_table(with_nothing,
     [
         ("deplyo",),
         ("--nonsense",),
-        *((command, "--help") for command in ("deploy", "status", "rollback", "history", "doctor", "trust", "revoke", "plugins", "completion")),
+        *(
+            (command, "--help")
+            for command in ("deploy", "status", "rollback", "history", "doctor", "trust", "revoke", "plugins", "completion")
+        ),
         ("deploy", "--nonsense"),
         ("history", "--limit", "none"),
     ],

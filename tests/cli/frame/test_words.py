@@ -83,7 +83,7 @@ def test_an_unknown_command_names_the_nearest(said, typed, meant):
     assert f"did you mean `certpush {meant}`?" in err
 
 
-@pytest.mark.parametrize("typed", ["xyzzy", "", "\x1b[31mred", "a\nerror: b", "‮gnp", "x" * 5000])
+@pytest.mark.parametrize("typed", ["xyzzy", "", "\x1b[31mred", "a\nerror: b", "\u202egnp", "x" * 5000])
 def test_a_word_that_is_like_no_command_leads_to_the_list(said, typed):
     code, out, err = said(typed)
     assert (code, out) == (2, "")
@@ -128,7 +128,9 @@ def test_a_mistake_is_one_error_with_the_next_step_and_code_2(said, words, says)
     assert re.sub(r"[ -~\n]", "", err) == ""
 
 
-@pytest.mark.parametrize("words", [["deplyo"], ["--nonsense"], ["deploy", "--nonsense"], ["rollback"], ["history", "--limit", "x"]], ids=str)
+@pytest.mark.parametrize(
+    "words", [["deplyo"], ["--nonsense"], ["deploy", "--nonsense"], ["rollback"], ["history", "--limit", "x"]], ids=str
+)
 @pytest.mark.parametrize("form", [["--output", "json"], ["--output=json"]], ids=str)
 @pytest.mark.parametrize("first", [True, False], ids=["before", "behind"])
 def test_a_mistake_is_one_document_where_a_machine_listens(said, words, form, first):
