@@ -61,7 +61,7 @@ class Box:
 def box(tmp_path: Path) -> Box:
     if not os.access(DEBIANS, os.X_OK):
         not_run("update-ca-certificates is missing (Debian's ca-certificates)")
-    box = Box(tmp_path / "root", tmp_path / "home", tmp_path / "bin")
+    box = Box(tmp_path / "root", tmp_path / "user", tmp_path / "bin")
     for folder in (box.local, box.certs, box.home, box.bin, box.root / "hooks", box.root / "usr/share/ca-certificates"):
         folder.mkdir(parents=True)
     places = {"certsconf": "conf", "certsdir": "usr/share/ca-certificates", "hooksdir": "hooks"}
