@@ -127,8 +127,8 @@ class AllowedSocket(ssl.SSLSocket):
 class PinnedContext(ssl.SSLContext):
     """A TLS context made from nothing but what it is given: no system store, no SSLKEYLOGFILE, no SSL_CERT_FILE.
 
-    ``ssl.create_default_context`` would honour SSLKEYLOGFILE and load the system's public CAs;
-    either lets others read or answer in the CA's place.
+    ``ssl.create_default_context`` would honour SSLKEYLOGFILE, and requests would add certifi's
+    public CAs; either lets others read or answer in the CA's place.
     """
 
     sslsocket_class = AllowedSocket

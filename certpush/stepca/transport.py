@@ -1,10 +1,9 @@
-"""HTTP to one CA, by the standard library: no proxy, no redirect, no retry, no cookie, and nothing of the environment."""
+"""HTTP to one CA, by requests, with what is not needed switched off: environment, proxies, redirects, retries, cookies."""
 
 from __future__ import annotations
 
-import http.client
 import logging
-import select
+import socket
 import threading
 import uuid
 import weakref
@@ -12,6 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from certpush._version import __version__
 from certpush.errors import CertpushError, IssuerRefused, TrustError
@@ -19,12 +25,11 @@ from certpush.model import JsonValue
 from certpush.stepca.address import CaAddress
 from certpush.stepca.allowance import Allowance, PinnedContext, allowing, connect
 from certpush.stepca.jose import compact_json
-from certpush.stepca.transport_errors import NotConnected, translate
+from certpush.stepca.transport_errors import translate
 
 _log = logging.getLogger(__name__)
 EXCHANGE_SECONDS = 30.0
 MAX_ANSWER = 1024 * 1024
-_PIECE = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ class Transport:
         self.address = address
         self.context = context
         self._local = threading.local()
-        self._connections: weakref.WeakSet[_Connection] = weakref.WeakSet()
+        self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()
 
     def exchange(self, method: str, path: str, body: Mapping[str, JsonValue] | None = None, *, bearer: str = "") -> Answer:
         """Send one request, once, and read its answer, all within 30 s and 1 MiB.
@@ -60,42 +65,44 @@ class Transport:
         """
         asked = f"{method} {self.address}{path}"
         request_id = uuid.uuid4().hex
-        headers = {**_HEADERS, "X-Request-Id": request_id, **({"Authorization": f"Bearer {bearer}"} if bearer else {})}
+        headers = {"X-Request-Id": request_id, **({"Authorization": f"Bearer {bearer}"} if bearer else {})}
         with allowing(seconds=EXCHANGE_SECONDS, octets=MAX_ANSWER) as allowance:
             try:
                 answer = self._send(asked, method, path, compact_json(body) if body is not None else None, headers)
-            except (http.client.HTTPException, OSError) as error:
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 raise _failed(asked, error, allowance) from None
         _log.debug("%s: %s, request-id=%s", asked, answer.status, request_id)
         return answer
 
     def close(self) -> None:
         """Close every thread's connection; the next request opens a new one."""
-        for connection in list(self._connections):
-            connection.close()
+        for session in list(self._sessions):
+            session.close()
 
     def _send(self, asked: str, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
-        connection = self._connection()
-        try:
-            connection.request(method, path, body, dict(headers))
-            response = connection.getresponse()
+        with self._session().request(
+            method, f"{self.address}{path}", data=body, headers=headers, stream=True, allow_redirects=False, timeout=EXCHANGE_SECONDS
+        ) as response:
             _refuse_redirect(asked, response)
-            _refuse_compressed(asked, response)
-            content = _whole(response)
-        except BaseException:
-            connection.close()  # after half an exchange the next answer might be that of this one
-            raise
-        date, retry_after = response.getheader("Date", ""), response.getheader("Retry-After", "")
-        return Answer(asked, response.status, content, headers["X-Request-Id"], _date(date), retry_after)
+            # Never asked for, so a compressed answer is not step-ca's; and a small one may unpack to gigabytes.
+            if response.headers.get("Content-Encoding", "identity") != "identity":
+                raise IssuerRefused(f"{asked}: the answer is compressed, which was not asked for", hint=_SOMETHING_ELSE)
+            content = b"".join(response.iter_content(64 * 1024))
+            return Answer(
+                asked,
+                response.status_code,
+                content,
+                headers["X-Request-Id"],
+                _date(response.headers.get("Date", "")),
+                response.headers.get("Retry-After", ""),
+            )
 
-    def _connection(self) -> _Connection:
-        if not hasattr(self._local, "connection"):
-            self._local.connection = _Connection(self.address, self.context)
-            self._connections.add(self._local.connection)
-        connection: _Connection = self._local.connection
-        if connection.is_stale:
-            connection.close()  # the next request opens it anew
-        return connection
+    def _session(self) -> requests.Session:
+        if not hasattr(self._local, "session"):
+            self._local.session = _CaSession(self.context)
+            self._sessions.add(self._local.session)
+        session: requests.Session = self._local.session
+        return session
 
 
 _SOMETHING_ELSE = "does something else answer at this address, such as a proxy or a login page?"
@@ -107,18 +114,12 @@ def _failed(asked: str, error: Exception, allowance: Allowance) -> CertpushError
     return translate(asked, error)
 
 
-def _refuse_redirect(asked: str, response: http.client.HTTPResponse) -> None:
-    if 300 <= response.status < 400:
+def _refuse_redirect(asked: str, response: requests.Response) -> None:
+    if 300 <= response.status_code < 400:
         raise TrustError(
-            f"{asked}: answered with a redirect ({response.status}), which is never followed",
+            f"{asked}: answered with a redirect ({response.status_code}), which is never followed",
             hint="write the CA's own address as url; step-ca itself does not redirect",
         )
-
-
-def _refuse_compressed(asked: str, response: http.client.HTTPResponse) -> None:
-    # Never asked for, so it is not step-ca's; and a small one may unpack to gigabytes.
-    if response.getheader("Content-Encoding", "identity") != "identity":
-        raise IssuerRefused(f"{asked}: the answer is compressed, which was not asked for", hint=_SOMETHING_ELSE)
 
 
 def _date(text: str) -> datetime | None:
@@ -129,42 +130,53 @@ def _date(text: str) -> datetime | None:
     return moment if moment.tzinfo else None
 
 
-def _whole(response: http.client.HTTPResponse) -> bytes:
-    """The body, in pieces: read at once, memory would be set aside for whatever length the server claims."""
-    content = b"".join(iter(lambda: response.read(_PIECE), b""))
-    if response.length:
-        raise http.client.IncompleteRead(content, response.length)
-    return content
+class _CaSession(requests.Session):
+    def __init__(self, context: PinnedContext) -> None:
+        super().__init__()
+        self.trust_env = False  # no proxies, .netrc, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE
+        self.headers = requests.structures.CaseInsensitiveDict(
+            {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": f"certpush/{__version__}"}
+        )
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.adapters.clear()  # plain http has no adapter at all
+        self.mount("https://", _PinnedAdapter(context))
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Say that there is none: requests would read the whole body of a redirect even where it is not followed."""
 
 
-_HEADERS: Mapping[str, str] = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": f"certpush/{__version__}"}
+class _PinnedAdapter(HTTPAdapter):
+    def __init__(self, context: PinnedContext) -> None:
+        self._context = context
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, *_args: object, **_options: object) -> None:
+        self.poolmanager = urllib3.PoolManager(num_pools=1, maxsize=1, ssl_context=self._context)
+        self.poolmanager.pool_classes_by_scheme = {"https": _Pool}
+
+    def get_connection_with_tls_context(self, request: requests.PreparedRequest, *_args: object, **_options: object) -> HTTPConnectionPool:
+        # The context alone says who is trusted: what requests passes here would add to it.
+        pool: HTTPConnectionPool = self.poolmanager.connection_from_url(request.url or "")
+        return pool
+
+    def cert_verify(self, *_args: object, **_options: object) -> None:
+        """Leave the pool as it is: requests would load certifi's public CAs into our context."""
 
 
-class _Connection(http.client.HTTPSConnection):
-    """A connection with our own context: the context alone says who is trusted."""
-
-    def __init__(self, address: CaAddress, context: PinnedContext) -> None:
-        super().__init__(address.host, address.port, context=context)
-        self._pinned = context
-
-    @property
-    def is_stale(self) -> bool:
-        """Whether the other side closed it, or said something unasked."""
-        if self.sock is None:
-            return False
-        readable = select.poll()
-        readable.register(self.sock, select.POLLIN)
-        return bool(readable.poll(0))
+class _Connection(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        # urllib3 gives each address of a name the whole time; here all share what is left.
+        try:
+            return connect(self.host, self.port or 443)
+        except OSError as error:
+            raise urllib3.exceptions.NewConnectionError(self, str(error)) from error
 
     def connect(self) -> None:
-        """Connect and shake hands in the time that is left; every address of the name shares it."""
-        try:
-            plain = connect(self.host, self.port)
-        except OSError as error:
-            raise NotConnected(str(error)) from error
-        with plain:  # once wrapped it is empty, and closing it does nothing
-            self.sock = self._pinned.wrap_socket(plain, server_hostname=self.host)
+        super().connect()
+        # Not a claim of ours: PinnedContext.trusting_nobody is used only where a fingerprint judges
+        # what was read, and urllib3's warning would be noise there.
+        self.is_verified = True
 
-    def __del__(self) -> None:
-        """A thread that ends leaves its connection behind, and nobody else has it."""
-        self.close()
+
+class _Pool(HTTPSConnectionPool):
+    ConnectionCls = _Connection

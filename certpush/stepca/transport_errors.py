@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Iterator
 
+from urllib3.exceptions import NewConnectionError
+
 from certpush.errors import CertpushError, IssuerRefused, IssuerUnreachable, RootMismatch, TrustError
-
-
-class NotConnected(OSError):
-    """No connection came about, so nothing was sent."""
 
 
 class AnswerLost(IssuerUnreachable):
@@ -43,7 +42,7 @@ def translate(asked: str, error: BaseException) -> CertpushError:
             return _not_trusted(asked, cause)
         if isinstance(cause, ssl.SSLError) and "ALERT" in (cause.reason or ""):
             return _alerted(asked, cause.reason)
-    if any(isinstance(cause, NotConnected) for cause in causes):
+    if any(isinstance(cause, NewConnectionError | socket.gaierror) for cause in causes):
         return IssuerUnreachable(f"{asked}: {_reason(causes)}", hint="is the CA running, and are host and port right?")
     return AnswerLost(f"{asked}: no complete answer ({_reason(causes)})", hint="try again; a look at the CA's log may help")
 
@@ -87,7 +86,7 @@ def _alerted(asked: str, alert: str) -> OwnCertificateRefused:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """All that an error was made of: the reason stands in args, as cause or as context, by turns."""
+    """All that an error was made of: requests and urllib3 keep the reason in args, in ``reason`` or as cause, by turns."""
     queue, seen = [error], set()
     while queue:
         one = queue.pop(0)
@@ -95,7 +94,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
             continue
         seen.add(id(one))
         yield one
-        queue += [*one.args, one.__cause__, one.__context__]
+        queue += [*one.args, getattr(one, "reason", None), one.__cause__, one.__context__]
 
 
 def _reason(causes: tuple[BaseException, ...]) -> str:

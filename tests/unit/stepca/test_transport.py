@@ -8,6 +8,7 @@ import threading
 import time
 from contextlib import closing
 
+import certifi
 import pytest
 
 from certpush.errors import IssuerRefused, IssuerUnreachable, RootMismatch, TrustError
@@ -138,9 +139,11 @@ def test_old_tls_is_refused(ca):
         exchange(ca)
 
 
-def test_a_ca_that_the_system_trusts_is_not_trusted(ca, monkeypatch, tmp_path):
+def test_a_public_ca_of_certifi_or_the_system_is_not_trusted(ca, monkeypatch, tmp_path):
     bundle = tmp_path / "public.pem"
     bundle.write_bytes(to_pem(ca.authority.root))
+    monkeypatch.setattr(certifi, "where", lambda: str(bundle))
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(bundle))
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
     with (
         closing(Transport(CaAddress.parse(ca.url), PinnedContext.trusting(Authority("Other").root_pem))) as transport,
@@ -214,7 +217,7 @@ def test_an_answer_is_read_up_to_one_mebibyte(ca, reply):
 
 def test_a_line_without_end_is_not_waited_for(ca):
     ca.routes["GET /health"] = endless(b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x" * 100_000)
-    with pytest.raises((IssuerRefused, AnswerLost)):  # http.client has a limit of its own, or ours is met
+    with pytest.raises((IssuerRefused, AnswerLost)):  # urllib3 has a limit of its own, or ours is met
         exchange(ca)
 
 
@@ -410,50 +413,7 @@ def test_an_error_without_a_reason_is_named_by_its_type():
     assert "ConnectionError" in translate("POST x", again).message
 
 
-def test_nothing_is_said_before_tls_is():
-    said = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def listen():
-            connection, _ = server.accept()
-            with connection:
-                said.append(connection.recv(4096))
-
-        thread = threading.Thread(target=listen)
-        thread.start()
-        address = CaAddress("127.0.0.1", server.getsockname()[1])
-        with closing(Transport(address, PinnedContext.trusting_nobody())) as opened, pytest.raises(AnswerLost):
-            opened.exchange("POST", "/sign", {"ott": "secret"})
-        thread.join()
-    assert said[0].startswith(b"\x16\x03")  # a TLS record that shakes hands
-    assert b"secret" not in said[0]
-
-
-def test_a_connection_that_the_ca_closed_meanwhile_is_opened_anew(ca):
-    ca.routes["GET /health"] = Reply(body={}, close=True)
-    with opened(ca) as transport:
-        for _ in range(3):
-            assert transport.exchange("GET", "/health").status == 200
-    assert ca.connections == 3
-
-
-def test_what_is_said_unasked_is_no_answer(ca):
-    said = threading.Event()
-
-    def answer_twice(connection):
-        connection.sendall(Reply(body={}).encoded() + Reply(201, {"crt": "of somebody else"}).encoded())
-        said.set()
-
-    ca.routes["GET /health"] = [Reply(act=answer_twice), Reply(body={})]
-    with opened(ca) as transport:
-        assert transport.exchange("GET", "/health").status == 200
-        said.wait(5)
-        assert transport.exchange("GET", "/health").body == b"{}"
-
-
-def test_a_thread_that_ends_leaves_no_connection_open(ca):
-    transport = Transport(CaAddress.parse(ca.url), PinnedContext.trusting(ca.authority.root_pem))
-    thread = threading.Thread(target=transport.exchange, args=("GET", "/health"))
-    thread.start()
-    thread.join()
-    assert not list(transport._connections)
+def test_plain_http_has_no_way_out():
+    session = transport._CaSession(PinnedContext.trusting_nobody())
+    with session, pytest.raises(Exception, match="No connection adapters"):
+        session.get("http://127.0.0.1:1/")
