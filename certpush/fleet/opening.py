@@ -7,19 +7,21 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from certpush.config import TargetSpec
 from certpush.errors import CertpushError, ConfigError, TargetBug
-from certpush.issuer import Issuer
 from certpush.kit.settings import SecretReader, Settings, convert, fields_of
 from certpush.kit.tls import look
 from certpush.model import CertificateBundle, Endpoint, Event
-from certpush.rotation.rotation import Look, Patience, Rotation, plugin_bug
 from certpush.state.escrow import Escrow
 from certpush.state.journal import Journal
 from certpush.state.lock import Locks
-from certpush.target import Target, TargetKind
+
+if TYPE_CHECKING:  # who only looks at an endpoint opens no target, and has nothing to rotate
+    from certpush.issuer import Issuer
+    from certpush.rotation.rotation import Look, Rotation
+    from certpush.target import Target, TargetKind
 
 _VERIFY_FILES = "files"
 
@@ -48,7 +50,6 @@ class Opener:
     pause: Callable[[float], None]
     observe: Callable[[Event], None]
     look: Look = look
-    patience: Patience = field(default_factory=Patience)
 
     def kind(self, spec: TargetSpec) -> TargetKind[Any]:
         """The kind of this target, loaded if it is not yet.
@@ -88,6 +89,8 @@ class Opener:
             CertpushError: it cannot be opened, or nothing says where to look at it.
 
         """
+        from certpush.rotation.rotation import Rotation
+
         kind = self.kind(spec)
         target = _open(kind, settings, name)
         try:
@@ -111,7 +114,6 @@ class Opener:
             pause=self.pause,
             observe=self.observe,
             stop=wishes.stop,
-            patience=self.patience,
             rescue_after=spec.rescue_after,
             pinned_by=spec.pinned_by,
             force=wishes.force,
@@ -148,10 +150,14 @@ def _asking(kind: TargetKind[Any], name: str, phase: str) -> Iterator[None]:
     except CertpushError:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
+        from certpush.rotation.rotation import plugin_bug
+
         raise plugin_bug(error, kind.name, name, phase) from None
 
 
 def _open(kind: TargetKind[Any], settings: Settings, name: str) -> Target:
+    from certpush.target import Target
+
     with _asking(kind, name, "open"):
         target: object = kind.open(settings)
     if not isinstance(target, Target):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 
 from certpush.errors import TargetUnreachable
 from certpush.model import Endpoint, Installed, Served
 from certpush.rotation.retry import persistently
-from certpush.rotation.rotation import Rotation
+
+if TYPE_CHECKING:  # a view is also what `status` has, which rotates nothing
+    from certpush.rotation.rotation import Rotation
 
 
 @dataclass(frozen=True, slots=True)
