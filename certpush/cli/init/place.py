@@ -119,9 +119,8 @@ def _prepared(directory: Directory, contents: Mapping[str, bytes]) -> Iterator[N
     mine: list[str] = []
     try:
         for name, content in contents.items():
-            # The name can be taken once only: of two at work, one is told so.
-            directory.write_new(beside(name), content, mode=MODE)
             mine.append(beside(name))
+            _take(directory, mine, content)
         yield
     except FileExistsError:
         raise ConfigError(
@@ -130,7 +129,17 @@ def _prepared(directory: Directory, contents: Mapping[str, bytes]) -> Iterator[N
         ) from None
     finally:
         for name in mine:
-            directory.remove(name)
+            with contextlib.suppress(OSError):
+                directory.remove(name)
+
+
+def _take(directory: Directory, mine: list[str], content: bytes) -> None:
+    """Write the last of the files that are mine. Its name can be taken once only: of two at work, one is told so."""
+    try:
+        directory.write_new(mine[-1], content, mode=MODE)
+    except FileExistsError:
+        mine.pop()
+        raise
 
 
 def _put(directory: Directory, names: list[str]) -> None:
@@ -164,8 +173,8 @@ def _made(path: Path) -> Iterator[Directory]:
     try:
         for one in reversed(missing):
             with Directory.open(str(one.parent)) as parent:
+                made.append(one)
                 parent.make(one.name, mode=DIRECTORY_MODE)
-            made.append(one)
         with Directory.open(str(path)) as directory:
             yield directory
     except BaseException:

@@ -23,6 +23,7 @@ from certpush.stepca.issuer import StepCaIssuer
 from certpush.stepca.settings import CaSettings
 
 _NEVER_ASKED_FOR = DnsName("certpush.invalid")  # a request has a name; this one is not sent
+_LIFETIME = "ca-lifetime"  # not in our way: the CA can be told before the first certificate is asked for
 _WITHOUT_PASSWORD = ("ca-provisioner", "ca-password")
 
 
@@ -76,7 +77,7 @@ def _advise(console: Console, proof: Proof, lifetime: Duration) -> None:
         found = issuer.check(CertificateRequest((_NEVER_ASKED_FOR,), KeySpec.EC_P256, lifetime))
     shown = [*_worth_saying(found, tried=proof.settings.password is not None)]
     for finding in shown:
-        console.note(f"  {finding.severity}: {safe(finding.message)}")
+        console.note(f"  {'advice' if finding.code == _LIFETIME else finding.severity}: {safe(finding.message)}")
         if finding.hint:
             console.note(f"    -> {safe(finding.hint)}")
     console.document["findings"] = [finding_document(one) for one in shown]
@@ -84,7 +85,7 @@ def _advise(console: Console, proof: Proof, lifetime: Duration) -> None:
 
 def _worth_saying(found: Iterable[Finding], *, tried: bool) -> Iterable[Finding]:
     for one in found:
-        advice = one.code == "ca-lifetime" and one.hint
+        advice = one.code == _LIFETIME and one.hint
         known = not tried and one.code in _WITHOUT_PASSWORD
         if (one.severity in (Severity.WARNING, Severity.ERROR) or advice) and not known:
             yield one
