@@ -69,7 +69,9 @@ class StepCaIssuer:
     def address(self) -> CaAddress:
         """Where the CA is; ConfigError where the settings do not say."""
         if self.settings.url is None:
-            raise ConfigError("no CA is configured", hint='add [ca] with url = "https://..." and fingerprint, or run `step ca bootstrap`')
+            raise ConfigError(
+                "no CA is configured", hint='add [ca] with url = "https://..." and fingerprint, or: certpush ca bootstrap URL'
+            )
         return CaAddress.parse(self.settings.url)
 
     def connect(self) -> StepCa:

@@ -61,7 +61,13 @@ def test_who_allows_it_already_and_who_does_not_is_said(certpush, start_ca):
     )
     lines = certpush("ca", "advise", "395d", *of(ca)).out.splitlines()
     verdicts = {line.split()[0]: line.split("  ")[-1].strip() for line in lines[1:4]}
+    assert "cannot be seen from outside" in lines[4]
     assert verdicts == {"short": "no", "long": "yes, nothing to change", "silent": "as the CA's own limits say"}
+
+
+def test_where_every_provisioner_has_its_own_limits_those_of_the_ca_are_no_matter(certpush, start_ca):
+    ca = start_ca(admin=JwkProvisioner.make(p2c=1000, claims={"maxTLSCertDuration": "48h"}))
+    assert "cannot be seen" not in certpush("ca", "advise", "395d", *of(ca)).out
 
 
 def test_the_provisioner_of_the_configuration_is_the_one_to_change(certpush, configure, embedded_ca):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -77,6 +78,12 @@ def test_a_ca_too_old_to_tell_its_intermediates_is_well(certpush, scripted):
     del scripted.routes["GET /intermediates"]
     ended = certpush("ca", "health", *of(scripted), "--output", "json")
     assert (ended.code, ended.document["intermediates"]) == (0, [])
+
+
+def test_a_ca_that_gives_no_date_is_well_and_its_clock_unknown(certpush, scripted):
+    scripted.routes = {route: replace(reply, headers={"Date": ""}) for route, reply in scripted.routes.items()}
+    ended = certpush("ca", "health", *of(scripted))
+    assert (ended.code, ended.line("clock")) == (0, "not told")
 
 
 # --- no answer, or another's ------------------------------------------------------------------

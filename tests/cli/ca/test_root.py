@@ -102,3 +102,9 @@ def test_a_file_that_cannot_be_is_2(certpush, embedded_ca, bad):
 def test_two_things_at_once_are_2(certpush, embedded_ca):
     assert certpush("ca", "root", *of(embedded_ca), "--install", "--remove").code == 2
     assert certpush("ca", "root", *of(embedded_ca), "--install", "--file", "x").code == 2
+
+
+def test_where_no_ca_is_known_it_says_how_to_make_one_known(certpush):
+    ended = certpush("ca", "root")
+    assert ended.code == 2
+    assert "certpush ca bootstrap" in ended.err

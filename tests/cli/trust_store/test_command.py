@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from dataclasses import replace
 
 import pytest
 
-from certpush.cli.trust_store import Deed, Machine
+from certpush.cli.ca.stores import Stores
+from certpush.cli.console import Console
+from certpush.cli.trust_store import Deed, Machine, Report
 from certpush.cli.trust_store.places import name_for
 from certpush.model import fingerprint, read_certificates
+from certpush.stepca.address import CaAddress
 from certpush.testing.authority.pki import Pki
 
 from .conftest import certutil
@@ -84,6 +88,23 @@ def test_without_root_the_browsers_are_done_and_the_whole_command_for_the_rest_i
     wanted = ["ca", "root", "--install", "--ca-url", embedded_ca.url, "--fingerprint", embedded_ca.fingerprint]
     assert words[words.index("ca") :] == wanted
     assert words[0].startswith("/")
+
+
+@pytest.mark.parametrize(
+    ("called", "first"),
+    [("/usr/bin/env", ["/usr/bin/env"]), ("no-such-program", ["certpush"]), ("/x/__main__.py", [sys.executable, "-m", "certpush"])],
+)
+def test_the_command_for_root_is_the_one_that_was_called(box, embedded_ca, monkeypatch, certpush, called, first):
+    """Root looks for programs elsewhere: a full path, where there is one."""
+    machine = replace(box.machine, root=box.root / "nothing")
+    monkeypatch.setattr(sys, "argv", [called])
+    told = []
+    reports = iter([Report("the system", Deed.NEEDS_ROOT)])
+    monkeypatch.setattr("certpush.cli.ca.stores.install", lambda _root, _machine: reports)
+    console = Console()
+    monkeypatch.setattr(console, "result", told.append)
+    assert Stores(console, CaAddress.parse(embedded_ca.url), machine).install((embedded_ca.pki.root,)) == 1
+    assert shlex.split(told[-1].partition("sudo ")[2])[: len(first) + 2] == [*first, "ca", "root"]
 
 
 def test_while_roots_are_rotated_all_are_installed_and_all_removed(call, box, start_embedded_ca):

@@ -111,6 +111,17 @@ def test_a_database_with_a_primary_password_is_left_as_it_was_and_the_way_is_sai
     assert own_name(root) not in certutil(folder, "-L")
 
 
+def test_a_certutil_that_ends_well_and_did_nothing_is_no_success(browsers, root):
+    browsers.program("certutil", f'case "$*" in *" -A "*) exit 0;; esac; exec {shutil.which("certutil")} "$@"')
+    assert set(deeds(nss.install(root, browsers.machine)).values()) == {Deed.FAILED}
+
+
+def test_a_certutil_that_says_nonsense_is_no_success_either(browsers, root):
+    browsers.program("certutil", "echo nonsense")
+    assert set(deeds(nss.install(root, browsers.machine)).values()) == {Deed.FAILED}
+    assert set(deeds(nss.remove(root, browsers.machine)).values()) == {Deed.ABSENT}
+
+
 def test_a_damaged_database_fails_alone(browsers, root):
     (browsers.home / ".pki/nssdb/cert9.db").write_bytes(b"no database" * 100)
     done = deeds(nss.install(root, browsers.machine))

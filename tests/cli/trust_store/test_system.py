@@ -137,6 +137,17 @@ def test_without_the_right_to_write_it_says_that_root_is_needed(box, root, monke
     assert "sudo" in report.hint
 
 
+def test_a_system_that_is_read_only_fails_with_the_reason(box, root, monkeypatch):
+    system.install(root, box.machine)
+
+    def refuse(*_args, **_options):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("certpush.kit.files.Directory.remove", refuse)
+    report = system.remove(root, box.machine)
+    assert (report.deed, report.detail) == (Deed.FAILED, "Read-only file system")
+
+
 def test_a_machine_without_any_known_store_is_told_which_are_known(tmp_path, root):
     for deed in (system.install, system.remove):
         report = deed(root, Machine(tmp_path, tmp_path, str(tmp_path)))
