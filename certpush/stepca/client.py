@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
+from urllib.parse import quote
 
 from cryptography import x509
 
@@ -21,9 +22,11 @@ from certpush.stepca.durations import format_go_duration
 from certpush.stepca.refusal import Asked
 from certpush.stepca.tokens import Audience, Clock, mint_renewal, own_names
 from certpush.stepca.transport import Answer, Transport
+from certpush.stepca.transport_errors import naming
 
 T = TypeVar("T")
-_MOST_PAGES = 100
+_MOST_PAGES = 1000
+_LONGEST_CURSOR = 256
 
 
 def utc_now() -> datetime:
@@ -69,15 +72,17 @@ class StepCa:
         return self._certificates("/intermediates")
 
     def provisioners(self) -> tuple[wire.Provisioner, ...]:
-        """All provisioners, from as many pages as there are (at most 100 of 50)."""
+        """All provisioners, from as many pages as there are (at most 1000)."""
         found: list[wire.Provisioner] = []
-        cursor = ""
-        for _ in range(_MOST_PAGES):
-            page = self._get(f"/provisioners?limit=50&cursor={_hex(cursor)}", wire.ProvisionerPage)
+        seen, cursor = set[str](), ""
+        while cursor not in seen and len(seen) < _MOST_PAGES:
+            seen.add(cursor)
+            # It came from outside and goes into a URL.
+            page = self._get(f"/provisioners?limit=50&cursor={quote(cursor, safe='')}", wire.ProvisionerPage)
             found += wire.read_provisioners(page)
             if not page.next_cursor or not page.provisioners:
                 return tuple(found)
-            cursor = page.next_cursor
+            cursor = page.next_cursor[:_LONGEST_CURSOR]
         raise IssuerRefused(f"GET {self.address}/provisioners: the listing has no end", hint="is this a step-ca?")
 
     def encrypted_key(self, kid: str) -> str:
@@ -174,7 +179,9 @@ class StepCa:
 
     def _get(self, path: str, into: type[T]) -> T:
         asked = Asked(f"GET {self.address}{path.partition('?')[0]}")
-        return wire.decode(self._checked(self._transport.exchange("GET", path), asked).body, into, asked.what)
+        answer = self._checked(self._transport.exchange("GET", path), asked)
+        with naming(answer.request_id):
+            return wire.decode(answer.body, into, asked.what)
 
     def _certificates(self, path: str) -> tuple[x509.Certificate, ...]:
         answer = self._get(path, wire.CertificatesAnswer)
@@ -186,14 +193,10 @@ class StepCa:
         return accepted(answer, asked, now)
 
     def _issued(self, answer: Answer, asked: Asked) -> Issued:
-        leaf, above = wire.read_chain(wire.decode(answer.body, wire.SignAnswer, asked.what), asked.what)
+        with naming(answer.request_id):
+            leaf, above = wire.read_chain(wire.decode(answer.body, wire.SignAnswer, asked.what), asked.what)
         chain = tuple(one for one in above if one not in self.roots)
         top = (leaf, *chain)[-1]
         # Where no pinned root signed it, all stand here, and comparing the answer with the request finds that out.
         leading = tuple(root for root in self.roots if issued_by(top, root))
         return Issued(leaf, chain, leading or self.roots)
-
-
-def _hex(cursor: str) -> str:
-    # An opaque hex string, but it came from outside and goes into a URL.
-    return cursor if cursor.isalnum() and cursor.isascii() else ""

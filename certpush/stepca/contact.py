@@ -23,7 +23,7 @@ from certpush.stepca.durations import format_moment
 from certpush.stepca.refusal import Asked
 from certpush.stepca.tokens import Clock, own_names
 from certpush.stepca.transport import Transport
-from certpush.stepca.transport_errors import OutsideValidity, WrongName
+from certpush.stepca.transport_errors import OutsideValidity, WrongName, naming
 
 MOST_SKEW = timedelta(seconds=30)
 """step-ca gives tokens 60 s of leeway; half of that is left for the way."""
@@ -43,7 +43,8 @@ def fetch_root(address: CaAddress, wanted: str, clock: Clock) -> x509.Certificat
     if answer.status == 404:
         raise RootMismatch(f"{address}: this CA has no root with the fingerprint {wanted}", hint=_COMPARE)
     body = accepted(answer, asked, clock()).body
-    root = wire.read_one(wire.decode(body, wire.RootAnswer, asked.what).ca, asked.what)
+    with naming(answer.request_id):
+        root = wire.read_one(wire.decode(body, wire.RootAnswer, asked.what).ca, asked.what)
     if fingerprint(root) != wanted:
         raise RootMismatch(
             f"{address}: sent a root with the fingerprint {fingerprint(root)}, where {wanted} was asked for",

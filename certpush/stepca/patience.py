@@ -52,10 +52,21 @@ def persistently(attempt: Callable[[], T], sleep: Callable[[float], None]) -> T:
         try:
             return attempt()
         except AnswerLost as error:
+            if _is_over():
+                raise
             _log.warning("%s; trying again from the start", error)
         except CaBusy as error:
             _wait(error, sleep)
     return attempt()
+
+
+def _is_over() -> bool:
+    """Whether the time is used up, and another try would only say that nobody answers."""
+    try:
+        current().seconds()
+    except TimeoutError:
+        return True
+    return False
 
 
 def _wait(busy: CaBusy, sleep: Callable[[float], None]) -> None:

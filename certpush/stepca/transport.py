@@ -25,7 +25,7 @@ from certpush.model import JsonValue
 from certpush.stepca.address import CaAddress
 from certpush.stepca.allowance import Allowance, PinnedContext, allowing, connect
 from certpush.stepca.jose import compact_json
-from certpush.stepca.transport_errors import translate
+from certpush.stepca.transport_errors import naming, translate
 
 _log = logging.getLogger(__name__)
 EXCHANGE_SECONDS = 30.0
@@ -66,7 +66,7 @@ class Transport:
         asked = f"{method} {self.address}{path}"
         request_id = uuid.uuid4().hex
         headers = {"X-Request-Id": request_id, **({"Authorization": f"Bearer {bearer}"} if bearer else {})}
-        with allowing(seconds=EXCHANGE_SECONDS, octets=MAX_ANSWER) as allowance:
+        with naming(request_id), allowing(seconds=EXCHANGE_SECONDS, octets=MAX_ANSWER) as allowance:
             try:
                 answer = self._send(asked, method, path, compact_json(body) if body is not None else None, headers)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 from collections.abc import Iterator
 
 from urllib3.exceptions import NewConnectionError
 
-from certpush.errors import CertpushError, IssuerRefused, IssuerUnreachable, RootMismatch, TrustError
+from certpush.errors import BundleInvalid, CertpushError, IssuerRefused, IssuerUnreachable, RootMismatch, TrustError
 
 
 class AnswerLost(IssuerUnreachable):
@@ -29,6 +30,18 @@ class OwnCertificateRefused(IssuerRefused):
     def __init__(self, message: str, *, alert: str, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.alert = alert
+
+
+@contextlib.contextmanager
+def naming(request_id: str) -> Iterator[None]:
+    """Add to what is said of an answer the id by which the CA's log knows the request; not where nothing was sent."""
+    try:
+        yield
+    except CertpushError as error:
+        if isinstance(error, AnswerLost | IssuerRefused | BundleInvalid) or type(error) is TrustError:
+            error.message = f"{error.message} (request-id={request_id})"
+            error.args = (error.message,)
+        raise
 
 
 _NOT_YET_VALID, _EXPIRED, _HOST_MISMATCH, _IP_MISMATCH = 9, 10, 62, 64  # X509_V_ERR_* of OpenSSL

@@ -1,5 +1,6 @@
 """The client against scripted answers: strict about what comes back, exact about what is sent."""
 
+import itertools
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from certpush.errors import BundleInvalid, CertpushError, IssuerRefused
 from certpush.model import to_pem
+from certpush.stepca import client as client_module
 from certpush.stepca.client import StepCa, utc_now
 from certpush.stepca.patience import CaBusy
 from certpush.stepca.refusal import CaRefusal
@@ -67,12 +69,57 @@ def test_provisioners_are_read_from_all_pages(ca, client):
     assert [one.path for one in ca.seen] == [f"/provisioners?limit=50&cursor={cursor}" for cursor in ("", "12ab", "34cd")]
 
 
-def test_a_listing_without_end_is_given_up(ca, client):
+def test_a_listing_that_comes_round_again_is_given_up_and_its_cursor_cannot_change_the_path(ca, client):
     ca.routes["GET /provisioners"] = Reply(body={"provisioners": [{"type": "ACME", "name": "a"}], "nextCursor": "../x?"})
     with pytest.raises(IssuerRefused, match="no end"):
         client.provisioners()
-    assert len(ca.seen) == 100
-    assert {one.path for one in ca.seen} == {"/provisioners?limit=50&cursor="}
+    assert [one.path for one in ca.seen] == [f"/provisioners?limit=50&cursor={cursor}" for cursor in ("", "..%2Fx%3F")]
+
+
+def test_a_listing_without_end_is_given_up(ca, client, monkeypatch):
+    monkeypatch.setattr(client_module, "_MOST_PAGES", 3)
+    numbers = itertools.count()
+    ca.routes["GET /provisioners"] = lambda _: Reply(
+        body={"provisioners": [{"type": "ACME", "name": "a"}], "nextCursor": str(next(numbers))}
+    )
+    with pytest.raises(IssuerRefused, match="no end"):
+        client.provisioners()
+    assert len(ca.seen) == 3
+
+
+def test_provisioners_of_150_pages_are_all_listed(ca, client):
+    def page(seen):
+        number = int(seen.path.rpartition("=")[2] or "0", 16)
+        return Reply(
+            body={"provisioners": [{"type": "ACME", "name": str(number)}], "nextCursor": f"{number + 1:x}" if number < 149 else ""}
+        )
+
+    ca.routes["GET /provisioners"] = page
+    assert len({one.name for one in client.provisioners()}) == 150
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(201, b"<html>login</html>"),
+        Reply(201, {"crt": "x", "ca": "y"}),
+        Reply(302, b"", {"Location": "https://elsewhere/"}),
+        Reply(201, b"{}", {"Content-Encoding": "gzip"}),
+        Reply(201, b"x" * 2_000_000),
+        Reply(act=lambda _: None),
+        Reply(502, b""),
+        Reply(404, b"404 page not found\n"),
+    ],
+    ids=["HTML", "junk", "redirect", "compressed", "too large", "lost", "busy", "no route"],
+)
+def test_whatever_was_wrong_with_an_answer_its_request_id_is_said_once_and_a_next_step(ca, client, reply):
+    ca.routes["POST /sign"] = reply
+    with pytest.raises(CertpushError) as failed:
+        client.sign(CSR, "t")
+    (sent,) = ca.asked("POST /sign")
+    assert failed.value.message.count(f"request-id={sent.headers['x-request-id']}") == 1
+    assert str(failed.value) == failed.value.message
+    assert failed.value.hint
 
 
 def test_a_sealed_key_is_asked_for_by_its_kid(ca, client):

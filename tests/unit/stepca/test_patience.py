@@ -101,3 +101,10 @@ def test_a_refusal_is_not_tried_again():
     with pytest.raises(IssuerUnreachable):
         persistently(attempt, pytest.fail)
     assert len(tries) == 1
+
+
+def test_a_lost_answer_that_took_all_the_time_is_what_is_reported():
+    attempt, tries = failing(AnswerLost("lost"))
+    with pytest.raises(AnswerLost, match="lost"), allowing(seconds=-1):
+        persistently(attempt, pytest.fail)
+    assert len(tries) == 1
