@@ -8,9 +8,7 @@ of output, ``keyring:`` the desktop keyring (extra).
 from __future__ import annotations
 
 import os
-import shlex
 import stat
-import subprocess
 import threading
 from collections.abc import Callable, MutableMapping
 from pathlib import Path
@@ -104,6 +102,9 @@ class References:
         return self._taken[name]
 
     def _from_command(self, rest: str) -> str:
+        import shlex
+        import subprocess
+
         try:
             arguments = shlex.split(rest)
         except ValueError:

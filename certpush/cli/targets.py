@@ -78,7 +78,7 @@ def _facts(kind: TargetKind[Any]) -> list[tuple[str, str]]:
     }
     alone = "; by itself, when nobody confirms the switch" if kind.self_rescue else ""
     return [
-        ("keys", ", ".join(sorted(kind.accepted_keys))),
+        ("key types", ", ".join(sorted(kind.accepted_keys))),
         ("way back", ways[kind.reversible] + alone),
         ("disruption", kind.disruption or "none beyond the reload that is configured"),
     ]

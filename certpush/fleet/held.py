@@ -8,17 +8,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from certpush.config import DEFAULT_CA, Configuration
-from certpush.fleet.opening import Opener
 from certpush.fleet.workers import Slots
 from certpush.model import Event
 from certpush.references import References
-from certpush.state.directory import open_state_directory
-from certpush.state.escrow import Escrow
-from certpush.state.journal import Journal
-from certpush.state.lock import Locks
 
-if TYPE_CHECKING:  # each verb imports what it needs: who only looks at an endpoint loads no HTTP client and no plugin
+if TYPE_CHECKING:  # who only looks at an endpoint loads no HTTP client and no plugin, who only wants a certificate no journal
+    from certpush.fleet.opening import Opener
     from certpush.plugins import PluginLoader
+    from certpush.state.journal import Journal
     from certpush.stepca.issuer import StepCaIssuer
 
 _JOURNAL = "journal.sqlite3"
@@ -52,11 +49,16 @@ class Held:
         """For what changes nothing: where there is no memory yet, none is made."""
         if self._changing is not None or (self._configuration.state_directory / _JOURNAL).exists():
             return self.changing()
+        from certpush.state.journal import Journal
+
         return self._opener(Journal(None))
 
     def changing(self) -> Opener:
         """For what is to be remembered: makes the state directory and the journal where they are missing."""
         if self._changing is None:
+            from certpush.state.directory import open_state_directory
+            from certpush.state.journal import Journal
+
             directory = open_state_directory(self._configuration.state_directory)
             self._journal = Journal(directory / _JOURNAL)
             self._changing = self._opener(self._journal)
@@ -91,6 +93,10 @@ class Held:
             self._journal.close()
 
     def _opener(self, journal: Journal) -> Opener:
+        from certpush.fleet.opening import Opener
+        from certpush.state.escrow import Escrow
+        from certpush.state.lock import Locks
+
         if self._configuration.observers:
             self._observers()  # one that cannot be loaded is told now, before anything is begun
 

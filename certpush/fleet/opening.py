@@ -14,13 +14,13 @@ from certpush.errors import CertpushError, ConfigError, TargetBug
 from certpush.kit.settings import SecretReader, Settings, convert, fields_of
 from certpush.kit.tls import look
 from certpush.model import CertificateBundle, Endpoint, Event
-from certpush.state.escrow import Escrow
-from certpush.state.journal import Journal
-from certpush.state.lock import Locks
 
 if TYPE_CHECKING:  # who only looks at an endpoint opens no target, and has nothing to rotate
     from certpush.issuer import Issuer
     from certpush.rotation.rotation import Look, Rotation
+    from certpush.state.escrow import Escrow
+    from certpush.state.journal import Journal
+    from certpush.state.lock import Locks
     from certpush.target import Target, TargetKind
 
 _VERIFY_FILES = "files"

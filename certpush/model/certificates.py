@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Self
 
 from cryptography import x509
@@ -205,6 +205,7 @@ def leaf_spki(certificate: x509.Certificate) -> bytes:
     return public_key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
+@lru_cache(maxsize=256)  # a run meets the same intermediate below the same root for every certificate
 def issued_by(child: x509.Certificate, parent: x509.Certificate) -> bool:
     """Whether ``parent`` names and signed ``child``."""
     try:

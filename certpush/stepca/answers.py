@@ -7,7 +7,6 @@ from datetime import datetime
 from certpush.stepca import wire
 from certpush.stepca.patience import CaBusy, wait_asked
 from certpush.stepca.refusal import Asked
-from certpush.stepca.refusals import explain
 from certpush.stepca.transport import Answer
 
 _YES = (200, 201)  # step-ca answers 201 to sign, renew, rekey, and to roots and intermediates as well
@@ -30,4 +29,6 @@ def accepted(answer: Answer, asked: Asked, now: datetime) -> Answer:
             wait=wait_asked(answer.retry_after, now),
             hint="try again later; is the CA well, and the proxy before it?",
         )
+    from certpush.stepca.refusals import explain
+
     raise explain(answer.status, wire.read_error(answer.body), answer.request_id, asked)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -17,13 +18,15 @@ from certpush.model import CertificateRequest, fingerprint
 from certpush.stepca.client import StepCa
 from certpush.stepca.contact import refuse_skew
 from certpush.stepca.credentials import Credential, ReadyToken, Situation, credential_for
-from certpush.stepca.diagnosis import Evidence, diagnosed
 from certpush.stepca.patience import CaBusy
 from certpush.stepca.refusal import CaRefusal
 from certpush.stepca.settings import CaSettings
 from certpush.stepca.tokens import Clock, TokenMint
 from certpush.stepca.transport_errors import AnswerLost
 from certpush.stepca.wire import Provisioner
+
+if TYPE_CHECKING:
+    from certpush.stepca.diagnosis import Evidence
 
 _FRESH_SECONDS = 10.0
 
@@ -85,6 +88,8 @@ class Prover:
             self._contact = None  # whatever was wrong with it, look anew
             if not refusal.says_nothing:
                 raise
+            from certpush.stepca.diagnosis import diagnosed
+
             what = f"POST {self._ca.address}/{route}"
             raise diagnosed(refusal, what, self._evidence(contact, credential, tries_before)) from None
         except (AnswerLost, CaBusy) as error:
@@ -94,6 +99,8 @@ class Prover:
             raise
 
     def _evidence(self, contact: Contact, credential: Credential, tries_before: int) -> Evidence:
+        from certpush.stepca.diagnosis import Evidence
+
         skew = self._ca.skew  # of the refusal itself
         return Evidence(
             address=self._ca.address,
