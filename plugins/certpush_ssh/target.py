@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 import time
 from collections.abc import Collection
 
 from certpush import CertificateBundle, CertificateRequest, Expected, Finding, Installed, Staged, Target
-from certpush.errors import NoWayBack
+from certpush.errors import NoWayBack, TargetError
 from certpush.kit.placement import Placement, before_of, prepared_of, to_handle
 from certpush.kit.settings import format_duration
 from certpush.kit.trouble import Trouble
@@ -17,6 +18,8 @@ from certpush_ssh.look import ask_to_look, what_was_seen
 from certpush_ssh.preflight import ask_to_probe, findings
 from certpush_ssh.settings import SshTargetSettings
 from certpush_ssh.shell import Shell
+
+_log = logging.getLogger(__name__)
 
 
 class SshTarget(Target):
@@ -91,7 +94,7 @@ class SshTarget(Target):
     def rollback(self, to: Installed, staged: Staged | None, previous: CertificateBundle | None) -> Expected:
         """Disarm the timer and put the old files back, byte for byte, from the kept copies; without them, from ``previous``."""
         before, prepared = before_of(to), prepared_of(staged) if staged and staged.handle else None
-        self._shell.discard_uploads()
+        self._discard_uploads()
         try:
             hands = self._standing_down()
             self._placement.go_back(hands, before, prepared)
@@ -114,6 +117,13 @@ class SshTarget(Target):
     def close(self) -> None:
         """End the connection."""
         self._shell.close()
+
+    def _discard_uploads(self) -> None:
+        """Take the new files from a script that may still be staging them. Going back does not hang on it."""
+        try:
+            self._shell.discard_uploads()
+        except TargetError as error:
+            _log.warning("%s; files that were handed over may be left there until the next run", error.message)
 
     def _hands(self) -> RemoteHands:
         return RemoteHands(self._settings.limits)
