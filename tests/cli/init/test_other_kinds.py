@@ -17,6 +17,10 @@ from certpush.errors import ConfigError
 from certpush.kit.settings import Doc
 
 
+class Limits(Settings):
+    most: int = 1
+
+
 class NasSettings(Settings):
     host: Annotated[str, Doc("where it is")]
     token: Annotated[Secret, Doc("an API token")]
@@ -25,7 +29,7 @@ class NasSettings(Settings):
     user: str = "admin"
     strict: bool = False
     ratio: float = 0.5
-    limits: dict[str, str] = {}
+    limits: Limits | None = None
 
 
 class Shelf:
