@@ -118,6 +118,7 @@ TOKENS: dict[str, tuple[int, Ask]] = {
     "white space around the claims": (201, lambda w: token(w, claims=b" " + json.dumps(w.claims()).encode() + b"\n")),
     "claims in capitals": (401, lambda w: token(w, claims=json.dumps(w.claims()).replace('"sub"', '"SUB"').encode())),
     "very long": (201, lambda w: w.sign(token=w.token(big="x" * 300_000))),
+    "cnf of this request, padded": (403, lambda w: w.sign(CSR, claims={"cnf": {"x5rt#S256": digest_of(CSR) + "="}})),
 } | {
     f"claim {claim}": (status, lambda w, claim=claim: w.sign(CSR, claims=claim))
     for status, claims in {
@@ -158,7 +159,7 @@ TOKENS: dict[str, tuple[int, Ask]] = {
             {"step": "x"},
             {"iss": "kubernetes/serviceaccount"},
         ),
-        403: ({"sans": [None]}, {"cnf": {"x5rt#S256": digest_of(CSR) + "="}}),
+        403: ({"sans": [None]},),
     }.items()
     for claim in claims
 }
