@@ -9,11 +9,14 @@ if TYPE_CHECKING:
     from certpush.cli.console import Console
 
 
+SUBCOMMANDS = ("check", "schema")
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
     from certpush.cli.options import everywhere
 
-    actions = parser.add_subparsers(dest="action", required=True, metavar="check|schema", parser_class=type(parser))
+    actions = parser.add_subparsers(dest="action", required=True, metavar="|".join(SUBCOMMANDS), parser_class=type(parser))
     check = actions.add_parser("check", help="read every table as a run would; ask nobody anything", allow_abbrev=False)
     check.description = "Reads the configuration and every plugin's part of it, and looks whether each secret is there. Sends nothing."
     check.epilog = "Exit code 2 when something is wrong, 0 when there are warnings at most."

@@ -75,6 +75,12 @@ class Console:
         if not self.json and not self.quiet:
             self._tell(text)
 
+    def warn(self, text: str) -> None:
+        """What is not as it should be and alters no result: a line on the side, which a machine finds in its document."""
+        if self.json:
+            self.document.setdefault("warnings", []).append(text)
+        self.note(indented(text))
+
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Columns of equal width; colours do not count."""
         if self.json or (self.quiet and not rows):

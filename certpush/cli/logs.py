@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from datetime import UTC, datetime
 from typing import Literal
 
 from certpush.cli.console import safe
@@ -43,7 +44,7 @@ class _JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return json.dumps(
             {
-                "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+                "at": f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%SZ}",
                 "level": record.levelname.lower(),
                 "logger": record.name,
                 "message": _message(record),

@@ -51,7 +51,9 @@ class Progress:
             elif event.phase in _DOING:
                 self._doing[event.target] = _DOING[event.phase]
         target = safe(event.target)
-        if event.phase == "warning" or (event.phase == "rollback" and not self._shown):
+        if event.phase == "warning":
+            self._console.warn(f"{event.target}: {event.message}")
+        elif event.phase == "rollback" and not self._shown:
             self._console.note(f"{target}: {indented(event.message)}")
         elif not self._shown and self._console.verbosity:
             text = f" ({indented(event.message)})" if event.message else ""

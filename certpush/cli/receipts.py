@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from certpush.cli.console import Console, describe, indented, safe
@@ -103,7 +103,7 @@ def served_document(served: Served) -> dict[str, Any]:
         "not_after": moment(served.not_after),
         "subject": served.subject,
         "issuer": served.issuer,
-        "chain_ok": served.chain_ok,
+        "chain_ok": served.chain_ok if served.judged else None,
         "problem": served.problem,
     }
 
@@ -150,8 +150,8 @@ def left(not_after: datetime | None, now: datetime) -> str:
 
 
 def moment(when: datetime | None) -> str | None:
-    """A moment for a machine: ISO 8601."""
-    return None if when is None else when.isoformat()
+    """A moment for a machine, to the second: RFC 3339 with the Z that jq's fromdate insists on."""
+    return None if when is None else when.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _outcome(receipt: Receipt) -> str:

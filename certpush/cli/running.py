@@ -37,13 +37,14 @@ def run_command(name: str, words: Sequence[str]) -> int:
     verbose = False
     try:
         module = cast("Command", importlib.import_module(f"certpush.cli.{name}"))
+        console.command = _whole_name(name, module, words)
         arguments = _parsed(name, module, words)
         verbose = arguments.verbose > 1
         set_up_logging(verbosity=arguments.verbose, form=arguments.log_format)
-        console = Console.from_arguments(arguments, name, os.environ)
+        console = Console.from_arguments(arguments, console.command, os.environ)
         return console.finish(module.run(arguments, console))
     except HelpWanted as wanted:
-        return show(str(wanted), OK, words, command=name)
+        return show(str(wanted), OK, words, command=console.command)
     except CertpushError as error:
         failure = error
     except KeyboardInterrupt:
@@ -56,6 +57,14 @@ def run_command(name: str, words: Sequence[str]) -> int:
         failure.__cause__ = error
     console.error(failure, trace=verbose)
     return console.finish(code_of(failure))
+
+
+def _whole_name(name: str, module: Command, words: Sequence[str]) -> str:
+    """The command with its subcommand, where the words name one: ``ca health``."""
+    from certpush.cli.main import split
+
+    subcommand, _ = split(words)
+    return f"{name} {subcommand}" if subcommand in getattr(module, "SUBCOMMANDS", ()) else name
 
 
 def _parsed(name: str, module: Command, words: Sequence[str]) -> argparse.Namespace:

@@ -37,7 +37,8 @@ class Served:
     """What one fresh connection to an endpoint showed.
 
     ``chain_ok`` says that the handshake verified up to a pinned root with what the server sent
-    and that the endpoint's name is covered; ``problem`` says in words why it did not.
+    and that the endpoint's name is covered; ``problem`` says in words why it did not. ``judged``
+    is false where no root was given to hold it up to.
     """
 
     endpoint: Endpoint
@@ -48,6 +49,7 @@ class Served:
     subject: str = ""
     issuer: str = ""
     problem: str = ""
+    judged: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from certpush.cli.options import everywhere
 if TYPE_CHECKING:
     from certpush.cli.console import Console
 
-_SUMMARIES = {
+SUBCOMMANDS = {
     "health": "whether the CA is well: version, names, how long root and intermediate last, clocks",
     "root": "the CA's root as PEM; --install makes this machine and its browsers trust it",
     "bootstrap": "trust a CA by its root's fingerprint, and remember it for certpush and for step",
@@ -29,8 +29,8 @@ class _Subcommand(Protocol):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The subcommands with their options."""
-    subcommands = parser.add_subparsers(dest="subcommand", metavar="|".join(_SUMMARIES), required=True, title="what to ask")
-    added = {name: _subparser(subcommands, name) for name in _SUMMARIES}
+    subcommands = parser.add_subparsers(dest="subcommand", metavar="|".join(SUBCOMMANDS), required=True, title="what to ask")
+    added = {name: _subparser(subcommands, name) for name in SUBCOMMANDS}
     _configure_root(added["root"])
     _configure_bootstrap(added["bootstrap"])
     added["advise"].add_argument("lifetime", metavar="TIME", help="how long a certificate should live: 30d, 395d, 24h")
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _subparser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> argparse.ArgumentParser:
-    summary = _SUMMARIES[name]
+    summary = SUBCOMMANDS[name]
     parser = subcommands.add_parser(
         name,
         help=summary,

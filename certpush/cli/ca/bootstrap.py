@@ -118,7 +118,7 @@ def _show(console: Console, address: CaAddress, place: StepPlace, roots: Sequenc
 def _warn_where_outdone(console: Console, address: CaAddress, config: str | None) -> None:
     """A configuration and STEP_* variables come first; whoever set them may have forgotten."""
     for other in _outdoing(address, config):
-        console.note(f"note: the configuration, or a variable STEP_..., names {other}; that one is used, not this one")
+        console.warn(f"the configuration, or a variable STEP_..., names {other}; that one is used, not this one")
 
 
 def _outdoing(address: CaAddress, config: str | None) -> Iterator[CaAddress]:

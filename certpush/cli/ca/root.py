@@ -64,7 +64,7 @@ def _known_and_asked(arguments: argparse.Namespace, console: Console) -> tuple[C
     except (IssuerUnreachable, RootMismatch) as error:
         if not known:
             raise
-        console.note(f"note: {safe(error.message)}; only the root that is known here is taken out")
+        console.warn(f"{error.message}; only the root that is known here is taken out")
         asked = ()
     return address, tuple(dict.fromkeys((*known, *asked)))
 

@@ -69,7 +69,6 @@ def _document(ending: Ending, steps: Sequence[Step]) -> dict[str, object]:
     written, ca = ending.written, ending.ca
     return {
         "configuration": str(written.configuration),
-        "password_file": str(written.password) if written.password else None,
         "kept": [str(path) for path in written.kept],
         "ca": {"url": ca.url, "fingerprint": ca.fingerprint, "root": ca.root, "provisioner": ca.provisioner},
         "lifetime": str(ending.lifetime),

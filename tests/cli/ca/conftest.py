@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,8 +32,8 @@ def configure(home: Path) -> Callable[..., Path]:
     return write
 
 
-@pytest.fixture
-def scripted() -> Iterator[ScriptedCa]:
+@contextmanager
+def scripted_ca() -> Iterator[ScriptedCa]:
     """A CA that answers as the test says, and knows its root as step-ca does."""
     with ScriptedCa() as ca:
         root = to_pem(ca.authority.root).decode()
@@ -43,4 +44,11 @@ def scripted() -> Iterator[ScriptedCa]:
             "GET /intermediates": Reply(201, {"crts": [to_pem(ca.authority.intermediate).decode()]}),
             "GET /version": Reply(body={"version": "0.30.2"}),
         }
+        yield ca
+
+
+@pytest.fixture
+def scripted() -> Iterator[ScriptedCa]:
+    """Such a CA for one test."""
+    with scripted_ca() as ca:
         yield ca

@@ -168,6 +168,7 @@ def test_a_machine_gets_one_document_and_nothing_beside_it():
     console.line("a line")
     console.result("the result")
     console.note("a note")
+    console.warn("wiki: leftovers\nstay")
     console.table(("heading",), [["row"]])
     console.complain(ConfigError("of one target"), "wiki")
     console.document["targets"] = ["Zürich\u2028"]
@@ -177,10 +178,17 @@ def test_a_machine_gets_one_document_and_nothing_beside_it():
     assert console.err.getvalue() == ""
     assert console.out.getvalue().isascii()  # whatever the locale says
     document = json.loads(console.out.getvalue())
-    assert list(document) == ["certpush", "command", "exit", "targets", "error"]
+    assert list(document) == ["certpush", "command", "exit", "warnings", "targets", "error"]
+    assert document["warnings"] == ["wiki: leftovers\nstay"]
     assert (document["command"], document["exit"], document["targets"]) == ("status", 4, ["Zürich\u2028"])
     assert document["error"] == {"type": "IssuerUnreachable", "message": "wrong", "hint": "mend it", "retryable": True}
     assert document["error"] == describe(IssuerUnreachable("wrong", hint="mend it"))
+
+
+def test_a_person_gets_a_warning_as_a_note_with_everything_escaped():
+    console = made()
+    console.warn("wiki: leftovers\nerror: \x1b[2J")
+    assert (console.out.getvalue(), console.err.getvalue()) == ("", "wiki: leftovers\n    error: \\x1b[2J\n")
 
 
 class Failing(io.StringIO):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import sys
 import warnings
 
@@ -101,6 +102,7 @@ def test_json_lines_parse_and_say_when_and_who(log):
     (line,) = said.getvalue().splitlines()
     record = json.loads(line)
     assert set(record) == {"at", "level", "logger", "message"}
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", record["at"])
     assert (record["level"], record["logger"], record["message"]) == ("info", "certpush.test", "Zürich\nwiki")
 
 

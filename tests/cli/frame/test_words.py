@@ -142,6 +142,25 @@ def test_a_mistake_is_one_document_where_a_machine_listens(said, words, form, fi
     assert document["error"]["hint"]
 
 
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["ca", "health", "--nonsense"], "ca health"),
+        (["--config", "health", "ca", "root", "--file"], "ca root"),
+        (["ca", "--config", "health", "advise", "--help"], "ca advise"),
+        (["config", "-v", "schema", "--kind"], "config schema"),
+        (["config"], "config"),
+        (["ca", "healht"], "ca"),
+        (["rollback", "health"], "rollback"),
+        (["deplyo"], ""),
+    ],
+    ids=str,
+)
+def test_a_document_names_the_command_with_its_subcommand(said, words, command):
+    _, out, _ = said(*words, "--output", "json")
+    assert json.loads(out)["command"] == command
+
+
 def test_without_a_configuration_the_way_to_one_is_named(said):
     code, out, err = said("deploy")
     assert (code, out) == (2, "")

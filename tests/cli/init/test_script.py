@@ -84,7 +84,6 @@ def test_a_machine_gets_one_document(ca, person, known):
     assert ended.err == ""
     found = ended.document
     assert found["configuration"] == str(person.configuration)
-    assert found["password_file"] is None
     assert found["ca"] == {"url": ca.url, "fingerprint": ca.fingerprint, "root": None, "provisioner": ca.provisioner}
     assert found["targets"] == [{"name": "wiki", "kind": "ssh", "names": ["wiki.example", "w.example"]}]
     assert found["lifetime"] == "395d"

@@ -1,0 +1,32 @@
+"""Moments and judgements as a machine gets them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from certpush.cli.receipts import moment, served_document
+from certpush.model import Endpoint, Served
+
+NOON = datetime(2026, 11, 24, 12, 0, 7, 999_999, UTC)
+
+
+@pytest.mark.parametrize(
+    ("when", "text"),
+    [
+        (None, None),
+        (NOON, "2026-11-24T12:00:07Z"),
+        (NOON.astimezone(timezone(timedelta(hours=-5))), "2026-11-24T12:00:07Z"),
+        (datetime(1, 1, 1, tzinfo=UTC), "0001-01-01T00:00:00Z"),
+    ],
+    ids=str,
+)
+def test_a_moment_is_one_that_jq_reads(when, text):
+    assert moment(when) == text
+
+
+@pytest.mark.parametrize(("judged", "good", "said"), [(True, True, True), (True, False, False), (False, False, None)])
+def test_a_chain_that_was_held_up_to_no_root_is_neither_right_nor_wrong(judged, good, said):
+    served = Served(Endpoint("wiki.example", 443), "f" * 64, NOON, chain_ok=good, judged=judged)
+    assert served_document(served)["chain_ok"] is said
