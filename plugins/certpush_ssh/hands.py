@@ -45,7 +45,7 @@ class RemoteHands:
         name = f"{len(self.files)}.new"
         self.files[name] = text
         owner = f"{rights.owner}:{rights.group}" if rights.group else rights.owner
-        self.lines.append(f'put "$upload"/{name} ' + shlex.join([staged, digest(text), f"{rights.mode:04o}", owner]))
+        self.step("put", name, staged, digest(text), f"{rights.mode:04o}", owner)
 
     def link(self, staged: str, target: str) -> None:
         self.step("link", staged, target)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import logging
 import secrets
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from certpush.errors import CertpushError, TargetAuthFailed, TargetRefused
+from certpush.errors import CertpushError, TargetAuthFailed, TargetError, TargetRefused
 from certpush.kit.command import escaped, shown_tail
 from certpush.kit.layout import GENERATION_NAMES
 from certpush.kit.ssh import SshLogin, connect
 from certpush.kit.trouble import Trouble, explain
 from certpush_ssh.hands import SLACK, RemoteHands
 
+_log = logging.getLogger(__name__)
 _FAILED = 65  # the exit status with which steps.sh says that a step could not be taken
 _STEPS = resources.files(__package__).joinpath("steps.sh").read_text(encoding="ascii")
 
@@ -57,20 +61,31 @@ class Shell:
             self._connection.close()
             self._connection = None
 
-    def perform(self, hands: RemoteHands) -> Told:
+    def perform(self, hands: RemoteHands, *, without_sftp: bool = False) -> Told:
         """Run all steps in one script; files that they need are handed over before.
+
+        With ``without_sftp`` they are sent in the script itself where SFTP does not take them. That is for
+        going back only: a sudo that records what it reads (`log_input`) would record the keys in it.
 
         Raises:
             CertpushError: a step could not be taken, or the machine cannot be reached.
 
         """
-        lines = hands.lines
-        if hands.files:
-            place = self.connection.upload(self._folder, hands.files, within=SLACK)
-            lines = [f"upload={shlex.quote(place)}", "trap 'rm -rf \"$upload\"' EXIT", *lines]
+        lines = [*self._handed_over(hands.files, without_sftp=without_sftp), *hands.lines] if hands.files else hands.lines
         tag = f"certpush-{secrets.token_hex(4)}:"
         answer = self.connection.run(script_of(lines, tag), within=hands.within, sudo=self._sudo)
         return self._understood(answer, tag, hands)
+
+    def _handed_over(self, files: Mapping[str, bytes], *, without_sftp: bool) -> list[str]:
+        """Hand the files over; the lines of a script that say where they are."""
+        try:
+            place = self.connection.upload(self._folder, files, within=SLACK)
+        except TargetError as error:
+            if not without_sftp:
+                raise
+            _log.warning("%s; what is put back is sent in the script itself", error.message)
+            return in_the_script(files)
+        return [f"upload={shlex.quote(place)}", "trap 'rm -rf \"$upload\"' EXIT", 'given() { cat "$upload/$1"; }']
 
     def discard_uploads(self) -> None:
         """Remove files that a run which died had handed over."""
@@ -109,6 +124,14 @@ class Shell:
             f"{where}: the shell ended with status {answer.status}" + (f": {said}" if said else ""),
             hint="try `ssh` with the same user: /bin/sh must be there and the login must not be restricted",
         )
+
+
+def in_the_script(files: Mapping[str, bytes]) -> list[str]:
+    """The lines of a script that hold the files themselves."""
+    lines = ["given() {", 'case "$1" in']
+    for name, content in files.items():
+        lines += [f"{name})", "decode <<'END'", base64.encodebytes(content).decode().rstrip("\n"), "END", ";;"]
+    return [*lines, "esac", "}"]
 
 
 def library() -> str:

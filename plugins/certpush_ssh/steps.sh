@@ -213,10 +213,10 @@ fail_copy() {
 	fail write "$1" "$2"
 }
 
-# put SOURCE STAGED STATE MODE OWNER
+# put NAME STAGED STATE MODE OWNER; `given NAME` writes the new file that was handed over under this name.
 put() {
 	rm -f "$2"
-	err=$(cp "$1" "$2" 2>&1) || fail_put write "$2" "$err"
+	err=$( (given "$1" >"$2") 2>&1) || fail_put write "$2" "$err"
 	is "$2" "$3" || fail_put damaged "$2"
 	if [ -n "$5" ]; then err=$(chown "$5" "$2" 2>&1) || fail_put owner "$2" "$err"; fi
 	err=$(chmod "$4" "$2" 2>&1) || fail_put owner "$2" "$err"
@@ -227,6 +227,12 @@ fail_put() {
 	rm -f "$2"
 	fail "$1" "$2" "${3-}"
 }
+
+if command -v base64 >/dev/null 2>&1; then
+	decode() { base64 -d; }
+else
+	decode() { openssl base64 -d; } # FreeBSD before 14
+fi
 
 # link STAGED TARGET
 link() {

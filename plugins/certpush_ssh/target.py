@@ -104,7 +104,7 @@ class SshTarget(Target):
                 raise
             hands = self._standing_down()
             self._placement.rebuild(hands, before, prepared, previous)
-            self._shell.perform(hands)
+            self._shell.perform(hands, without_sftp=True)
         return Expected.leaf(to.fingerprint)
 
     def tidy(self, keep: Collection[str]) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
-import stat
+import shlex
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,18 @@ from certpush.kit.ssh.watchdog import Watchdog
 _SHELL = "/bin/sh -s"
 _SUDO_SHELL = "sudo -n /bin/sh -s"
 # The only two commands that are ever sent: any login shell understands them, and nothing of ours is in them.
+
+# Only a directory of the login user is removed, which in /tmp nobody else can swap for another one: anybody may plant
+# something under this name there, and a link would lead us to delete files elsewhere.
+_DISCARD = """\
+PATH=/usr/bin:/bin
+for place in "${{HOME%/}}/"{folder} /tmp/{folder}; do
+	if [ -d "$place" ] && [ ! -h "$place" ]; then
+		set -- $(ls -ldn "$place")
+		if [ "$3" = "$(id -u)" ]; then rm -rf "$place"; fi
+	fi
+done
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +140,7 @@ class SshConnection:
             TargetRefused: there is no SFTP, or nowhere to write.
 
         """
+        self.discard(folder, within=timedelta(seconds=self._patience))
         with self._sftp(within) as sftp:
             place = self._private(sftp, folder)
             for name, content in files.items():
@@ -137,10 +149,14 @@ class SshConnection:
             return place
 
     def discard(self, folder: str, *, within: timedelta) -> None:
-        """Remove what ``upload`` left, wherever it found room; nothing there is fine."""
-        with self._sftp(within) as sftp:
-            for home in _homes(sftp):
-                _remove(sftp, f"{home}/{folder}")
+        """Remove what ``upload`` left, wherever it found room; nothing there is fine. Needs no SFTP, which may be what is broken.
+
+        Raises:
+            TargetUnreachable: the connection broke.
+            TargetRefused: the shell did not end within the time.
+
+        """
+        self.run(_DISCARD.format(folder=shlex.quote(folder)), within=within)
 
     @contextlib.contextmanager
     def _sftp(self, within: timedelta) -> Iterator[paramiko.SFTPClient]:
@@ -170,7 +186,6 @@ class SshConnection:
         why = ""
         for home in _homes(sftp):
             try:
-                _remove(sftp, f"{home}/{folder}")
                 sftp.mkdir(f"{home}/{folder}", 0o700)
                 return f"{home}/{folder}"
             except OSError as error:
@@ -215,37 +230,6 @@ def _homes(sftp: paramiko.SFTPClient) -> tuple[str, ...]:
     """Where the login user may write: at home, else in /tmp."""
     home = sftp.normalize(".")
     return (home.rstrip("/"), "/tmp") if home != "/tmp" else ("/tmp",)  # noqa: S108 - in a new directory of mode 0700
-
-
-def _remove(sftp: paramiko.SFTPClient, path: str) -> None:
-    """Remove a directory that an upload of ours left; whatever else has its name stays as it is."""
-    if not _is_ours(sftp, path):
-        return
-    for name in sftp.listdir(path):
-        sftp.remove(f"{path}/{name}")
-    sftp.rmdir(path)
-
-
-def _is_ours(sftp: paramiko.SFTPClient, path: str) -> bool:
-    """Whether this is a directory of the login user, which in /tmp nobody else can swap for another one.
-
-    Anybody may plant something under this name there: a link would lead us to delete files elsewhere.
-    """
-    try:
-        about = sftp.lstat(path)
-        return stat.S_ISDIR(about.st_mode or 0) and about.st_uid == _own_uid(sftp, path)
-    except (FileNotFoundError, PermissionError):
-        return False
-
-
-def _own_uid(sftp: paramiko.SFTPClient, near: str) -> int | None:
-    """The number of the login user, as a directory has it that was just made; SFTP knows no other way to ask."""
-    probe = f"{near}-{secrets.token_hex(8)}"
-    sftp.mkdir(probe, 0o700)
-    try:
-        return sftp.lstat(probe).st_uid
-    finally:
-        sftp.rmdir(probe)
 
 
 def _broken(words: str) -> TargetUnreachable:

@@ -98,7 +98,7 @@ class _Hop:
         """The server's host key as it is now; the one that is already known, where it is among several."""
         transport = self._handshake(self.known.types or HOST_KEYS)
         with contextlib.closing(transport):
-            key = transport.get_remote_server_key()
+            key = self._shown_by(transport)
         shown = blob_fingerprint(key.asbytes())
         return (
             Identity(
@@ -116,12 +116,21 @@ class _Hop:
         usual = (*preferred, *(one for one in HOST_KEYS if one not in preferred))
         for types in itertools.chain([usual], self._other_types(shown)):
             transport = self._handshake(types)
-            key = transport.get_remote_server_key()
+            try:
+                key = self._shown_by(transport)
+            except CertpushError:
+                transport.close()
+                raise
             if self.known.accepts(key):
                 return transport
             transport.close()
             shown.append(key)
         raise self.known.refusal(tuple(shown))
+
+    def _shown_by(self, transport: paramiko.Transport) -> paramiko.PKey:
+        """The server's host key; a server may have closed the connection right after the handshake."""
+        with translate(BROKEN, where=self.where):
+            return transport.get_remote_server_key()
 
     def _other_types(self, shown: list[paramiko.PKey]) -> Iterator[tuple[str, ...]]:
         """The server's other types of host key, once the first did not fit: it may have several, and the pin be of any."""
