@@ -11,7 +11,7 @@ from cryptography import x509
 
 from certpush.errors import BundleInvalid, ConfigError
 from certpush.kit.command import escaped
-from certpush.model import MAX_PEM_BYTES, PrivateKey, leaf_spki, read_certificates
+from certpush.model import MAX_PEM_BYTES, UNREADABLE, PrivateKey, leaf_spki, read_certificates
 
 _KEY_BLOCK = re.compile(rb"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.+?-----END \1PRIVATE KEY-----", re.DOTALL)
 _OTHERS = (
@@ -81,7 +81,7 @@ def _certificates(content: bytes, shown: str) -> tuple[x509.Certificate, ...]:
 def _der(content: bytes, shown: str) -> x509.Certificate:
     try:
         return x509.load_der_x509_certificate(content)
-    except ValueError:
+    except UNREADABLE:
         hint = "certpush reads PEM and DER"
         if content.startswith(_DER_CHAIN):
             hint += f"; if it is PKCS#12: openssl pkcs12 -in {shown} -nokeys"

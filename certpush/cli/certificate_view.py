@@ -76,7 +76,7 @@ def chain_documents(certificates: Sequence[x509.Certificate], now: datetime) -> 
 
 def subject(certificate: x509.Certificate) -> str:
     """Whom it is for, most specific part first."""
-    return _readable(certificate.subject.rfc4514_string) or "(empty)"
+    return _readable(lambda: _subject(certificate))
 
 
 def issuer(certificate: x509.Certificate) -> str:
@@ -94,6 +94,10 @@ def _remains(starts: datetime, ends: datetime, now: datetime) -> str:
     if now < starts:
         return f"not valid yet: starts in {left(starts, now)}"
     return "EXPIRED" if ends <= now else f"{left(ends, now)} left"
+
+
+def _subject(certificate: x509.Certificate) -> str:
+    return certificate.subject.rfc4514_string() or "(empty)"
 
 
 def _issuer(certificate: x509.Certificate) -> str:

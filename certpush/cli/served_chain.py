@@ -8,7 +8,7 @@ import ssl
 from cryptography import x509
 
 from certpush.errors import TargetUnreachable
-from certpush.model import Endpoint
+from certpush.model import UNREADABLE, Endpoint
 
 TIMEOUT_SECONDS = 10.0
 _MOST = 20
@@ -36,7 +36,7 @@ def served_chain(endpoint: Endpoint, *, timeout: float = TIMEOUT_SECONDS) -> tup
         raise TargetUnreachable(f"{endpoint}: {_reason(error)}", hint="check host, port and that a firewall lets us through") from error
     try:
         return tuple(x509.load_der_x509_certificate(der) for der in sent[:_MOST])
-    except ValueError as error:
+    except UNREADABLE as error:
         raise TargetUnreachable(f"{endpoint}: a certificate that the server sends cannot be read") from error
 
 

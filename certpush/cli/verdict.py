@@ -11,6 +11,7 @@ from cryptography import x509
 from certpush.cli.which_ca import open_public, public_settings
 from certpush.config import Configuration, load, locate
 from certpush.errors import BundleInvalid, CertpushError
+from certpush.kit.tls import issuer_of, subject_of
 from certpush.model import Endpoint, certificate_names, fingerprint, issued_by, name_covers
 from certpush.stepca.allowance import allowing
 from certpush.stepca.settings import CaSettings
@@ -69,7 +70,7 @@ def _judged(
         return Verdict(False, f"no: {_why_not(path[-1], roots)}")
     ended = next((one for one in (*path, root) if not one.not_valid_before_utc <= now <= one.not_valid_after_utc), None)
     if ended is not None:
-        which = "it" if ended is leaf else f"{ended.subject.rfc4514_string()} above it"
+        which = "it" if ended is leaf else f"{subject_of(ended)} above it"
         return Verdict(False, f"no: {which} is expired, or not valid yet")
     if endpoint is not None and not _covers(leaf, endpoint.name):
         return Verdict(False, f"no: it is for other names than {endpoint.name}")
@@ -103,12 +104,12 @@ def _is_ca(certificate: x509.Certificate) -> bool:
 
 
 def _why_not(top: x509.Certificate, roots: Sequence[x509.Certificate]) -> str:
-    if top.issuer == top.subject:
+    issuer = issuer_of(top)
+    if issuer == subject_of(top):
         return "it is self-signed, by none of the configured CAs"
-    same_name = any(top.issuer == root.subject for root in roots)
-    if same_name:
+    if issuer in map(subject_of, roots):
         return "its issuer has the name of the configured root, and another key"
-    return f"nothing given leads from its issuer ({top.issuer.rfc4514_string()}) to the configured root; is an intermediate missing?"
+    return f"nothing given leads from its issuer ({issuer}) to the configured root; is an intermediate missing?"
 
 
 def _covers(leaf: x509.Certificate, name: str) -> bool:

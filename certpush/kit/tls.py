@@ -10,13 +10,14 @@ import socket
 import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
 from cryptography import x509
 
 from certpush.errors import TargetUnreachable
 from certpush.kit.command import escaped
 from certpush.kit.starttls import begin_tls
-from certpush.model import Endpoint, Served, fingerprint, to_pem
+from certpush.model import UNREADABLE, Endpoint, Served, fingerprint, to_pem
 
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME: dates are compared here, against the clock that is passed in
 DEFAULT_TIMEOUT = 10.0
@@ -41,9 +42,10 @@ def look(endpoint: Endpoint, roots: Sequence[x509.Certificate], now: datetime, *
         not_after=leaf.not_valid_after_utc,
         chain_ok=not problem,
         not_before=leaf.not_valid_before_utc,
-        subject=_shown(leaf.subject),
-        issuer=_shown(leaf.issuer),
+        subject=subject_of(leaf),
+        issuer=issuer_of(leaf),
         problem=problem,
+        judged=bool(roots),
     )
 
 
@@ -55,9 +57,9 @@ def utc_now() -> datetime:
 def _verified(endpoint: Endpoint, roots: Sequence[x509.Certificate], timeout: float) -> tuple[x509.Certificate | None, str]:
     """The certificate that holds up to ``roots``; else None, and what is wrong."""
     try:
-        return _handshake(endpoint, _verifying(roots), timeout), ""
+        return _handshake(endpoint, trusting(roots), timeout), ""
     except ssl.SSLCertVerificationError as error:
-        return None, _in_words(error)
+        return None, refusal_in_words(error)
     except ssl.SSLError as error:  # perhaps too weak for us to talk to; what is there must be seen nevertheless
         return None, f"TLS is not agreed on: {_reason(error)}"
 
@@ -85,11 +87,12 @@ def _handshake(endpoint: Endpoint, context: ssl.SSLContext, timeout: float) -> x
         ) from error
     try:
         return x509.load_der_x509_certificate(der or b"")
-    except ValueError as error:
+    except UNREADABLE as error:
         raise TargetUnreachable(f"{endpoint}: the server's certificate cannot be read") from error
 
 
-def _verifying(roots: Sequence[x509.Certificate]) -> ssl.SSLContext:
+def trusting(roots: Sequence[x509.Certificate]) -> ssl.SSLContext:
+    """A client's context that trusts these roots alone; dates are left to be compared with a clock of one's own."""
     # Not create_default_context: it would honour SSLKEYLOGFILE and load the system's roots.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=to_pem(*roots).decode("ascii"))
@@ -117,14 +120,39 @@ def _why(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _shown(name: x509.Name) -> str:
-    return escaped(name.rfc4514_string())  # a stranger wrote it, and it is going to be printed
+def subject_of(certificate: x509.Certificate) -> str:
+    """Whom a certificate is for, as text that may be printed: a stranger wrote it."""
+    return _shown(certificate, "subject")
 
 
-def _in_words(error: ssl.SSLCertVerificationError) -> str:
-    if error.verify_code == 20:  # X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY
-        return "the chain does not lead to our root (an intermediate is missing, or another CA signed it)"
-    return str(error.verify_message or error).rstrip(".")
+def issuer_of(certificate: x509.Certificate) -> str:
+    """Who signed a certificate, as text that may be printed."""
+    return _shown(certificate, "issuer")
+
+
+def _shown(certificate: x509.Certificate, which: Literal["subject", "issuer"]) -> str:
+    # cryptography reads a name when it is first asked for, so a malformed one shows up here.
+    try:
+        name: x509.Name = getattr(certificate, which)
+        return escaped(name.rfc4514_string())
+    except ValueError:
+        return "(unreadable)"
+
+
+def refusal_in_words(error: ssl.SSLCertVerificationError) -> str:
+    """What a client has against a certificate, in a person's words where OpenSSL's are not."""
+    return _REFUSALS.get(error.verify_code) or str(error.verify_message or error).rstrip(".")
+
+
+_REFUSALS = {  # X509_V_ERR_* of OpenSSL
+    20: "the chain does not lead to our root (an intermediate is missing, or another CA signed it)",
+    26: "it, or a CA above it, is not made for servers (extended key usage)",
+    34: "it, or a CA above it, has a critical extension that TLS clients do not know",
+    47: "a CA above it may not sign for one of the names (name constraints)",
+    48: "a CA above it may not sign for one of the names (name constraints)",
+    67: "a CA above it has too weak a key",
+    68: "it, or a CA above it, is signed with too weak a digest",
+}
 
 
 def _dates_problem(leaf: x509.Certificate, now: datetime) -> str:

@@ -18,6 +18,8 @@ from certpush.errors import BundleInvalid, ConfigError
 from certpush.model.keys import KeySpec, PrivateKey
 from certpush.model.names import DnsName, IpName, Name
 
+UNREADABLE = (ValueError, x509.InvalidVersion)
+"""What loading a certificate raises; the second is no ValueError, and any byte from a stranger can cause it."""
 MAX_PEM_BYTES = 64 * 1024  # a chain is a few KiB; anything larger is not a certificate chain
 
 
@@ -101,7 +103,7 @@ def read_certificates(pem: bytes) -> tuple[x509.Certificate, ...]:
         raise BundleInvalid("the certificate text is larger than 64 KiB")
     try:
         found = tuple(x509.load_pem_x509_certificate(block) for block in _PEM_CERTIFICATE.findall(pem))
-    except ValueError as error:
+    except UNREADABLE as error:
         raise BundleInvalid("a certificate in the PEM text cannot be read") from error
     if not found:
         raise BundleInvalid("there is no certificate in the PEM text")

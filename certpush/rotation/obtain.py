@@ -6,18 +6,20 @@ to put an unusable certificate, or one for another key, on a firewall.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from certpush.errors import BundleInvalid, SafetyRefusal
 from certpush.issuer import Issued, Issuer
-from certpush.kit.command import escaped
+from certpush.kit.rehearsal import refused_by_clients
+from certpush.kit.tls import issuer_of
 from certpush.model import (
     CertificateBundle,
     CertificateRequest,
@@ -84,9 +86,11 @@ def check_issued(
     _check_names(names, request)
     _check_dates(issued.leaf, request, now)
     _check_uses(issued.leaf)
+    _check_form(issued)
     with _reading_the_answer():
         bundle = CertificateBundle(issued.leaf, _without_roots(issued), issued.roots, key)
     _check_path(bundle, now)
+    _check_clients_accept(bundle)
     _check_chain_outlives_leaf(bundle, now, allow_short_chain=allow_short_chain)
     return bundle
 
@@ -102,12 +106,19 @@ def _reading_the_answer() -> Iterator[None]:
 
 def _check_names(names: tuple[Name, ...], request: CertificateRequest) -> None:
     has, wanted = set(names), set(request.names)
-    if has != wanted:
-        shown = ", ".join(sorted(str(name) for name in has)[:5]) or "none"
+    lacking, beside = _in_words(wanted - has), _in_words(has - wanted)
+    if lacking or beside:
+        told = [*([f"lacks {lacking}"] if lacking else []), *([f"has {beside}"] if beside else [])]
         raise _refused(
-            f"its names are not the ones asked for (it has: {shown[:200]!a})",
+            f"its names are not the ones asked for: it {' and '.join(told)}",
             hint="look at the provisioner's template and type: an OIDC provisioner ignores the names asked for",
         )
+
+
+def _in_words(names: Collection[Name]) -> str:
+    """A few of the names, each with its kind: an address that stands there as a DNS name is another name."""
+    kinds = sorted(f"{'DNS' if isinstance(name, DnsName) else 'IP'}:{name}" for name in names)
+    return ascii(", ".join(kinds[:5])[:200])[1:-1]
 
 
 def _check_dates(leaf: x509.Certificate, request: CertificateRequest, now: datetime) -> None:
@@ -136,6 +147,21 @@ def _check_uses(leaf: x509.Certificate) -> None:
         raise _refused("its key may not sign (no digitalSignature)", hint="look at the provisioner's template")
 
 
+def _check_form(issued: Issued) -> None:
+    if issued.leaf.serial_number <= 0:
+        raise _refused("its serial number is not positive, so it could never be revoked")
+    if any(_is_signed_weakly(one) for one in (issued.leaf, *issued.chain)):
+        raise _refused("it, or a certificate of its chain, is signed with SHA-1 or MD5, which nobody trusts any more")
+    if len({issued.leaf, *issued.chain}) <= len(issued.chain):
+        raise _refused("a certificate stands in its chain twice")
+
+
+def _is_signed_weakly(certificate: x509.Certificate) -> bool:
+    with suppress(UnsupportedAlgorithm):
+        return isinstance(certificate.signature_hash_algorithm, hashes.SHA1 | hashes.MD5)
+    return False  # nobody can have verified it either: that is found out with the chain
+
+
 def _extensions(certificate: x509.Certificate) -> dict[type[x509.ExtensionType], x509.ExtensionType]:
     try:
         return {type(extension.value): extension.value for extension in certificate.extensions}
@@ -157,7 +183,7 @@ def _check_path(bundle: CertificateBundle, now: datetime) -> None:
     anchors = _anchors(bundle)
     if not anchors:
         raise _refused(
-            f"its chain does not lead to the pinned root (it ends below {escaped(_top(bundle).issuer.rfc4514_string())[:120]})",
+            f"its chain does not lead to the pinned root (it ends below {_above(bundle)[:120]})",
             hint="an intermediate is missing, or the CA has a new root: check its fingerprint and set it as [ca] fingerprint",
         )
     if not any(_valid(root, now) for root in anchors):
@@ -180,13 +206,23 @@ def _valid(certificate: x509.Certificate, now: datetime) -> bool:
     return certificate.not_valid_before_utc <= now + _FUTURE_SLACK and now < certificate.not_valid_after_utc
 
 
-def _top(bundle: CertificateBundle) -> x509.Certificate:
-    return bundle.chain[-1] if bundle.chain else bundle.leaf
+def _above(bundle: CertificateBundle) -> str:
+    return issuer_of((bundle.leaf, *bundle.chain)[-1])
 
 
 def _anchors(bundle: CertificateBundle) -> tuple[x509.Certificate, ...]:
-    """The pinned roots that the chain leads to; while a CA changes its root there are others too, which matter to nobody here."""
-    return tuple(root for root in bundle.roots if issued_by(_top(bundle), root))
+    """The pinned roots that the chain leads to; while a CA changes its root there are others too, which matter to nobody here.
+
+    What stands above the first such root leads on to the other one, for those who trust that.
+    """
+    path = (bundle.leaf, *bundle.chain)
+    return tuple(root for root in bundle.roots if any(issued_by(one, root) for one in path))
+
+
+def _check_clients_accept(bundle: CertificateBundle) -> None:
+    problem = refused_by_clients(bundle)
+    if problem:
+        raise _refused(f"TLS clients would not accept it: {problem}")
 
 
 def _check_chain_outlives_leaf(bundle: CertificateBundle, now: datetime, *, allow_short_chain: bool) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 
+from certpush.model import UNREADABLE
 from certpush.stepca.address import CaAddress
 from certpush.stepca.durations import format_moment
 from certpush.stepca.refusal import CaRefusal
@@ -125,5 +126,5 @@ def _restart(seen: Evidence) -> Suspicion | None:
 def _start(certificate: bytes | None) -> datetime | None:
     try:
         return x509.load_der_x509_certificate(certificate or b"").not_valid_before_utc + _BACKDATE
-    except ValueError:
+    except UNREADABLE:
         return None

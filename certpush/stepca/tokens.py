@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from certpush.model import CertificateBundle, JsonValue, Name, SigningKey
+from certpush.model import UNREADABLE, CertificateBundle, JsonValue, Name, SigningKey
 from certpush.stepca.address import CaAddress
 from certpush.stepca.jose import sign_compact, to_base64url
 
@@ -94,7 +94,7 @@ def own_names(server_certificate: bytes | None) -> tuple[str, ...]:
     try:
         certificate = x509.load_der_x509_certificate(server_certificate or b"")
         san = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+    except (*UNREADABLE, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         return ()
     return (*san.get_values_for_type(x509.DNSName), *(str(one) for one in san.get_values_for_type(x509.IPAddress)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -11,12 +12,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from certpush.model import CertificateRequest, DnsName, KeySpec, Name, parse_name
+from certpush.model import CertificateRequest, DnsName, KeySpec, Name, SigningKey, parse_name
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+SHA256 = hashes.SHA256()
 SERVER = ExtendedKeyUsageOID.SERVER_AUTH
 
 
@@ -29,7 +31,7 @@ class Ca:
     """A CA certificate with its key."""
 
     certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey = field(repr=False)
+    key: SigningKey = field(repr=False)
 
     def below(self, name: str = "Intermediate", **wanted) -> Ca:
         """Another CA that this one signed."""
@@ -45,9 +47,11 @@ def make_ca(
     is_ca: bool | None = True,
     path_length: int | None = None,
     may_sign: bool | None = None,
-    key: ec.EllipticCurvePrivateKey | None = None,
+    key: SigningKey | None = None,
+    digest: hashes.HashAlgorithm = SHA256,
+    more: Mapping[x509.ExtensionType, bool] | None = None,
 ) -> Ca:
-    """A CA certificate; ``is_ca=None`` leaves the constraints out, ``may_sign=None`` the key usage."""
+    """A CA certificate; ``is_ca=None`` leaves the constraints out, ``may_sign=None`` the key usage. ``more`` says what is critical."""
     key = key or ec.generate_private_key(ec.SECP256R1())
     builder = _builder(name, under, key.public_key(), starts, ends)
     if is_ca is not None:
@@ -55,7 +59,9 @@ def make_ca(
     if may_sign is not None:
         builder = builder.add_extension(key_usage(digital_signature=True, key_cert_sign=may_sign), critical=True)
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    return Ca(builder.sign(under.key if under else key, hashes.SHA256()), key)
+    for extension, critical in (more or {}).items():
+        builder = builder.add_extension(extension, critical=critical)
+    return Ca(builder.sign(under.key if under else key, digest), key)
 
 
 def make_leaf(
@@ -70,6 +76,8 @@ def make_leaf(
     digital_signature: bool | None = True,
     also: tuple[x509.GeneralName, ...] = (),
     more: tuple[x509.ExtensionType, ...] = (),
+    critical: bool = False,
+    digest: hashes.HashAlgorithm = SHA256,
 ) -> x509.Certificate:
     """A leaf as asked for; ``uses=None`` and ``digital_signature=None`` leave those extensions out."""
     builder = _builder("leaf", ca, key, starts, ends)
@@ -84,8 +92,8 @@ def make_leaf(
         usage = key_usage(digital_signature=digital_signature, key_encipherment=not digital_signature)
         builder = builder.add_extension(usage, critical=True)
     for extension in more:
-        builder = builder.add_extension(extension, critical=False)
-    return builder.sign(ca.key, hashes.SHA256())
+        builder = builder.add_extension(extension, critical=critical)
+    return builder.sign(ca.key, digest)
 
 
 def key_usage(*, digital_signature: bool, key_cert_sign: bool = False, key_encipherment: bool = False) -> x509.KeyUsage:

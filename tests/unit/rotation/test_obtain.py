@@ -5,9 +5,11 @@ from __future__ import annotations
 import string
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from ipaddress import ip_address, ip_network
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -103,6 +105,24 @@ def test_of_two_roots_with_the_same_key_the_longer_lived_one_counts():
     checked(replace(answer(), roots=(short.certificate, ROOT.certificate)))
 
 
+def test_names_that_the_cas_above_may_sign_for_are_taken():
+    constraints = x509.NameConstraints([x509.DNSName("lan"), x509.IPAddress(ip_network("192.0.2.0/24"))], [x509.DNSName("evil.lan")])
+    checked(answer(ROOT.below(more={constraints: True})))
+    wildcard = request_for("*.lan")
+    checked(answer(ROOT.below(more={constraints: True}), names=wildcard.names), wildcard)
+
+
+def test_a_chain_that_goes_on_to_an_older_root_is_taken_by_those_who_know_either():
+    old = make_ca("Old Root")
+    crossing = make_ca("Root", under=old, key=ROOT.key)
+    issued = answer(INTERMEDIATE, INTERMEDIATE, crossing)
+    for roots in ((ROOT,), (old,), (old, ROOT)):
+        bundle = checked(replace(issued, roots=tuple(one.certificate for one in roots)))
+        assert bundle.chain == (INTERMEDIATE.certificate, crossing.certificate)
+    with pytest.raises(BundleInvalid, match="does not lead to the pinned root"):
+        checked(replace(issued, roots=(make_ca("Root").certificate,)))
+
+
 @pytest.mark.parametrize("length", [1, 2, 8])
 def test_a_chain_of_several_intermediates_is_taken(length):
     chain = chain_of(length)
@@ -131,9 +151,10 @@ OTHER_INTERMEDIATE = OTHER_ROOT.below()
 P256_OID, UNKNOWN_CURVE = "06082a8648ce3d030107", "06082a8648ce3d030177"
 
 
-def san_of_garbage() -> Issued:
-    garbage = x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, b"\x30\x05\x82\x7fab")
-    return answer(names=(), more=(garbage,))
+def san_of(name: bytes, *, length: int | None = None) -> Issued:
+    """A certificate for one DNS name of any bytes, perhaps with a wrong length before them."""
+    der = bytes([0x30, len(name) + 2, 0x82, length or len(name)]) + name
+    return answer(names=(), more=(x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, der),))
 
 
 def with_odd_intermediate(was: str, becomes: str) -> Issued:
@@ -145,17 +166,51 @@ def missing_in_the_middle() -> Issued:
     return answer(low, low, top)
 
 
+LIMITED_KEY = ec.generate_private_key(ec.SECP256R1())
+NOT_FOR_THESE_NAMES = "a CA above it may not sign for one of the names (name constraints)"
+ODD = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), b"\x05\x00")
+GOOD = answer()
+
+
+def limited(*, permitted: str | None = None, excluded: str | None = None, under: Ca | None = ROOT) -> Ca:
+    """A CA with name constraints; one that is under no other is a root, the same each time but for its serial number."""
+
+    def one(text: str | None) -> list[x509.GeneralName] | None:
+        if text is None:
+            return None
+        return [x509.IPAddress(ip_network(text))] if "/" in text else [x509.DNSName(text)]
+
+    return make_ca("Limited", under=under, key=LIMITED_KEY, more={x509.NameConstraints(one(permitted), one(excluded)): True})
+
+
+def signed_with_sha1() -> Issued:
+    """Nobody makes such a signature any more, so the name of the algorithm is changed in one with SHA-256."""
+    ca = ROOT.below(key=rsa.generate_private_key(65537, 2048))
+    issued = answer(ca)
+    return replace(issued, leaf=tampered(issued.leaf, "06092a864886f70d01010b", "06092a864886f70d010105"))
+
+
 WRONG = {
     "another key": (answer(key=OTHER_KEY), "another key than ours"),
     "a key that nobody knows": (
         replace(answer(), leaf=tampered(answer().leaf, P256_OID, UNKNOWN_CURVE)),
         "public key of the certificate cannot be read",
     ),
-    "another name": (answer(names=(DnsName("evil.lan"),)), "its names are not the ones asked for (it has: 'evil.lan')"),
-    "a name too many": (answer(names=(*REQUEST.names, DnsName("more.lan"))), "its names are not the ones asked for"),
-    "a name too few": (answer(names=REQUEST.names[:1]), "its names are not the ones asked for"),
+    "another name": (answer(names=(DnsName("evil.lan"),)), "not the ones asked for: it lacks DNS:box.lan, IP:192.0.2.7 and has DNS:evil.lan"),
+    "a name too many": (answer(names=(*REQUEST.names, DnsName("more.lan"))), "not the ones asked for: it has DNS:more.lan"),
+    "a name too few": (answer(names=REQUEST.names[:1]), "not the ones asked for: it lacks IP:192.0.2.7"),
+    "an address as a DNS name": (
+        answer(names=(*REQUEST.names[:1], DnsName("192.0.2.7"))),
+        "not the ones asked for: it lacks IP:192.0.2.7 and has DNS:192.0.2.7",
+    ),
+    "an address in the form of another": (
+        answer(names=(*REQUEST.names[:1], IpName(ip_address("::ffff:192.0.2.7")))),
+        "it lacks IP:192.0.2.7 and has IP:::ffff:c000:207",
+    ),
+    "a dot at the end": (answer(names=(DnsName("box.lan."), REQUEST.names[1])), "it lacks DNS:box.lan and has DNS:box.lan."),
+    "letters that no DNS knows": (san_of("b\xfccher.lan".encode()), r"has DNS:b\xfccher.lan"),
     "a wildcard instead": (answer(names=(DnsName("*.lan"), REQUEST.names[1])), "its names are not the ones asked for"),
-    "no name": (answer(names=()), "its names are not the ones asked for (it has: 'none')"),
+    "no name": (answer(names=()), "not the ones asked for: it lacks DNS:box.lan, IP:192.0.2.7"),
     "names that print": (answer(names=(DnsName("a\x1b[2Jb.lan"),)), r"\x1b[2jb.lan"),
     "expired": (answer(starts=NOW - DAY, ends=NOW - MINUTE), "it expired on 2026-11-24 11:59 UTC"),
     "expiring this second": (answer(starts=NOW - DAY, ends=NOW), "it expired on"),
@@ -167,7 +222,7 @@ WRONG = {
     "for clients only": (answer(uses=(ExtendedKeyUsageOID.CLIENT_AUTH,)), "not made for servers (no serverAuth)"),
     "for nothing in particular": (answer(uses=None), "not made for servers (no serverAuth)"),
     "may not sign": (answer(digital_signature=False), "its key may not sign (no digitalSignature)"),
-    "names that cannot be read": (san_of_garbage(), "the extensions of the certificate cannot be read"),
+    "names that cannot be read": (san_of(b"abc", length=127), "the extensions of the certificate cannot be read"),
     "an extension that cannot be read": (
         answer(more=(x509.UnrecognizedExtension(ExtensionOID.CRL_DISTRIBUTION_POINTS, b"\x30\x7f"),)),
         "extensions of the certificate cannot be read",
@@ -203,11 +258,43 @@ WRONG = {
     ),
     "an expired intermediate": (answer(ROOT.below(ends=NOW - MINUTE)), "a certificate of its chain is not valid now"),
     "an intermediate of tomorrow": (answer(ROOT.below(starts=NOW + DAY)), "a certificate of its chain is not valid now"),
+    "an intermediate twice": (answer(INTERMEDIATE, INTERMEDIATE, INTERMEDIATE), "a certificate stands in its chain twice"),
+    "the certificate above itself": (
+        replace(GOOD, chain=(GOOD.leaf, *GOOD.chain)),
+        "a certificate stands in its chain twice",
+    ),
+    "a digest that can be forged": (signed_with_sha1(), "is signed with SHA-1 or MD5"),
+    "a signature of no known kind": (
+        replace(GOOD, leaf=tampered(GOOD.leaf, "06082a8648ce3d040302", "06082a8648ce3d04037f")),
+        "the chain is out of order",
+    ),
+    "an issuer whose name cannot be read": (
+        replace(answer(OTHER_INTERMEDIATE), chain=(tampered(OTHER_INTERMEDIATE.certificate, "0c0a4f7468657220526f6f74", "0c0a4f746865722052ff6f74"),)),
+        "it ends below (unreadable)",
+    ),
     "a path longer than allowed": (
         answer(*chain_under([INTERMEDIATE, INTERMEDIATE.below("Below")])),
         "may not have so many others below it (path length)",
     ),
     "a chain without end": (answer(*chain_under(chain_of(9))), "its chain has 9 certificates"),
+    "a name that a CA above it may not sign for": (answer(limited(permitted="example.com")), NOT_FOR_THESE_NAMES),
+    "a name that a CA above it must not sign for": (answer(limited(excluded="lan")), NOT_FOR_THESE_NAMES),
+    "an address that a CA above it must not sign for": (answer(limited(excluded="192.0.2.0/24")), NOT_FOR_THESE_NAMES),
+    "a name that the root must not sign for": (
+        answer(*(limited(excluded="lan", under=None).below(),) * 2, root=limited(excluded="lan", under=None)),
+        NOT_FOR_THESE_NAMES,
+    ),
+    "an intermediate for clients only": (
+        answer(ROOT.below(more={x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]): False})),
+        "is not made for servers (extended key usage)",
+    ),
+    "an intermediate with a weak key": (answer(ROOT.below(key=rsa.generate_private_key(65537, 1024))), "ca key too small"),
+    "a critical extension that nobody knows": (answer(more=(ODD,), critical=True), "critical extension that TLS clients do not know"),
+    "an intermediate with such an extension": (answer(ROOT.below(more={ODD: True})), "critical extension that TLS clients do not know"),
+    "pinned to what is no root": (
+        Issued(GOOD.leaf, (), (INTERMEDIATE.certificate,)),
+        "TLS clients would not accept it: unable to get issuer certificate",
+    ),
     "an expired root": (answer(*(make_ca(ends=NOW - DAY, key=ROOT.key).below(),) * 2, root=make_ca(ends=NOW - DAY, key=ROOT.key)),
                         "the pinned root is not valid now"),
 }  # fmt: skip

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from certpush.kit.own_certificate import show_in_tls
 from certpush.model import CertificateBundle, to_pem
-from certpush.stepca.client_certificate import show_in_tls
 from certpush.testing.authority.in_memory import Authority
 from certpush.testing.listener import Listener
 

@@ -32,7 +32,9 @@ def show_in_tls(context: ssl.SSLContext, bundle: CertificateBundle) -> None:
         try:
             context.load_cert_chain(path, password=passphrase)
         except ssl.SSLError as error:
-            raise BundleInvalid(f"the certificate cannot be used to connect to the CA ({error.reason})") from None
+            raise BundleInvalid(
+                f"the certificate cannot be shown in TLS ({(error.reason or str(error)).lower().replace('_', ' ')})"
+            ) from None
 
 
 @contextlib.contextmanager
