@@ -17,7 +17,7 @@ from certpush.testing.authority import Authority, EmbeddedCa, JwkProvisioner
 from certpush.testing.lab import NotPossibleHere, find_tool, missing_tools
 from certpush.testing.lab.nginx import Nginx
 from certpush.testing.lab.sshd import Sshd
-from certpush.testing.lab.step_ca import RealCa
+from certpush.testing.lab.step_ca import RealCa, find_step_ca
 
 FAST_P2C = 1000  # 600 000 rounds guard a password; here they would only cost time
 
@@ -38,6 +38,12 @@ def not_run(reason: str) -> NoReturn:
     if os.environ.get("REQUIRE_LIVE") == "1":
         pytest.fail(f"{reason} (REQUIRE_LIVE=1)", pytrace=False)
     pytest.skip(f"not run: {reason}")
+
+
+def pytest_configure() -> None:
+    """Some tests give a home of their own; the step-ca that was found stays in use there."""
+    if found := find_step_ca():
+        os.environ.setdefault("CERTPUSH_STEP_CA", str(found))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import pty
@@ -17,6 +18,7 @@ from typing import Any, Self
 from cli.frame.conftest import PATIENCE_SECONDS, Place, environment
 
 _PIECE = re.compile(r"\x1b\[(?P<private>\??)(?P<numbers>[0-9;]*)(?P<verb>[A-Za-z])|(?P<text>[^\x1b])", re.DOTALL)
+_BEGUN = re.compile(r"(.*?)((?:\x1b(?:\[[?0-9;]*)?)?)", re.DOTALL)
 # A session and a controlling terminal of its own, so that Ctrl-C is typed and not sent.
 _ON_TERMINAL = "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
 
@@ -90,6 +92,8 @@ class OnTerminal:
     def __init__(self, place: Place, *words: str, rows: int = 24, columns: int = 80, **streams: Any) -> None:
         self.screen = Screen(rows, columns)
         self.raw = ""
+        self._utf8 = codecs.getincrementaldecoder("utf-8")()
+        self._begun = ""
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         command = [sys.executable, "-I", "-S", "-c", _ON_TERMINAL, *place.command(*words)]
@@ -122,9 +126,11 @@ class OnTerminal:
             piece = os.read(self._ours, 65536)
         except OSError:  # Linux says EIO once nobody has the other end open
             return False
-        text = piece.decode()
+        text = self._utf8.decode(piece)
         self.raw += text
-        self.screen.feed(text)
+        # What is read may end within a sequence.
+        whole, self._begun = _BEGUN.fullmatch(self._begun + text).groups()
+        self.screen.feed(whole)
         return bool(piece)
 
     def __enter__(self) -> Self:

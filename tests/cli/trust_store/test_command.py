@@ -80,6 +80,7 @@ def test_without_root_the_browsers_are_done_and_the_whole_command_for_the_rest_i
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("certpush.kit.files.Directory.replace", refuse)
+    monkeypatch.setattr(sys, "argv", ["env", "ca", "root", "--install"])
     ended = call(embedded_ca, "--install")
     assert ended.code == 1
     assert row(ended, browsers.home / ".pki/nssdb").startswith("installed")
