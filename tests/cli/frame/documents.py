@@ -3,77 +3,111 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
-import subprocess
-import sys
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from certpush.cli.ca.stores import _document as store_document
 from certpush.cli.trust_store.places import Deed, Report
-from certpush.testing.authority import Authority, EmbeddedCa
+from certpush.model import to_pem
+from certpush.testing.authority import Authority
+from certpush.testing.lab import find_tool
 from certpush.testing.lab.sshd import Sshd
 from certpush.testing.lab.tls import TlsServer
-from cli.frame.conftest import Place, environment, file_target
+from cli.ca.conftest import scripted_ca
+from cli.frame.conftest import Place, file_target
 from live.conftest import self_signed
+from unit.stepca.scripted import Reply
 
-Documents = list[dict[str, Any]]
+Document = dict[str, Any]
+Documents = list[Document]
+
+PROVISIONERS = [
+    {
+        "type": "JWK",
+        "name": "admin",
+        "key": {"kty": "EC", "kid": "eIRRdSBwQrzC2zePJAsqYXUXmOye23XgQ4ZKddxz1Tg"},
+        "encryptedKey": "sealed",
+        "claims": {"minTLSCertDuration": "5m0s", "maxTLSCertDuration": "9480h0m0s", "defaultTLSCertDuration": "24h0m0s"},
+    },
+    {"type": "ACME", "name": "acme"},
+    {"type": "OIDC", "name": "sso", "state": "Uninitialized", "stateReason": "failed to connect to https://sso.home.example"},
+]
 
 
 class Runs:
     """A place where everything has happened once, and the documents that the commands print there."""
 
-    def __init__(self, directory: Path, ca: EmbeddedCa, servers: ExitStack) -> None:
-        (directory / "password").touch(mode=0o600)
-        (directory / "password").write_text(ca.password + "\n")
+    def __init__(self, directory: Path, ca: Any, servers: ExitStack) -> None:
+        self.directory = directory
+        self.servers = servers
+        _write_private(directory / "password", ca.password.encode() + b"\n")
         certificate, key = self_signed("made by the installer")
         (directory / "wiki.crt").write_bytes(certificate)
-        (directory / "wiki.key").touch(mode=0o600)
-        (directory / "wiki.key").write_bytes(key)
-        self.servers = servers
+        _write_private(directory / "wiki.key", key)
         self.server = servers.enter_context(TlsServer(directory / "wiki.crt", directory / "wiki.key"))
-        reload = directory / "reload-wiki"
-        self.fails_once = directory / "fails-once"
-        reload.write_text(f"#!/bin/sh\nrm {self.fails_once} 2>/dev/null && exit 1\nexec {shlex.join(self.server.reload_command)}\n")
-        reload.chmod(0o700)
-        self.targets = file_target(directory, "wiki", port=self.server.port, reload=[str(reload)], more='tags = ["web"]')
-        self.targets += file_target(directory, "mail", more='owner = "root"')
+        self.targets = file_target(directory, "wiki", port=self.server.port, reload=[str(self._reload())], more='tags = ["web"]')
+        self.targets += file_target(directory, "mail")
         self.place = Place(directory, ca, self.targets)
+
+    def _reload(self) -> Path:
+        """A reload command that fails once, or kills who called it, when the test wants it to."""
+        self.fails, self.kills, script = (self.directory / name for name in ("fails-once", "kills-once", "reload-wiki"))
+        script.write_text(
+            f"#!/bin/sh\nrm {self.fails} 2>/dev/null && exit 1\nrm {self.kills} 2>/dev/null && kill -9 $PPID\n"
+            f"exec {shlex.join(self.server.reload_command)}\n"
+        )
+        script.chmod(0o700)
+        return script
+
+    @contextmanager
+    def with_targets(self, targets: str) -> Iterator[None]:
+        """Other targets in the configuration, for a while."""
+        self.place.targets = targets
+        yield
+        self.place.targets = self.targets
 
     def deploy(self) -> Documents:
         first = self.place.document("deploy")
-        self.fails_once.touch()
+        self.fails.touch()
         failed = self.place.document("deploy", "wiki", "--force", code=1)
-        return [first, failed, self.place.document("deploy"), self.place.document("deploy", "wiki", "--force")]
-
-    def plan(self) -> Documents:
-        return [self.place.document("deploy", "--plan", "--force"), self.place.document("deploy", "--plan")]
+        with self.with_targets(self.targets.replace("reload =", "relaod =")):
+            refused = self.place.document("deploy", code=2)
+        return [first, failed, refused, self.place.document("deploy"), self.place.document("deploy", "wiki", "--force")]
 
     def status(self) -> Documents:
         good = self.place.document("status")
         self.server.stop()
-        bad = self.place.document("status")
+        with self.with_targets(self.targets + file_target(self.directory, "new")):
+            bad = self.place.document("status")
         self.server.start()
         return [good, bad]
 
     def history(self) -> Documents:
-        return [self.place.document("history")]
+        self.kills.touch()
+        assert self.place.run("deploy", "wiki", "--force").returncode == -signal.SIGKILL
+        unfinished = self.place.document("history")
+        self.place.document("deploy", "wiki")
+        return [unfinished, self.place.document("history", "--limit", "2")]
 
     def rollback(self) -> Documents:
         return [self.place.document("rollback", "wiki"), self.place.document("rollback", "wiki", code=5)]
 
     def doctor(self) -> Documents:
         good = self.place.document("doctor")
-        self.place.targets = self.targets.replace('owner = "root"', 'owner = "nobody-of-that-name"')
-        bad = self.place.document("doctor", code=1)
-        self.place.targets = self.targets
-        return [good, bad]
+        with self.with_targets(f'{self.targets}owner = "nobody-of-that-name"\n'):
+            return [good, self.place.document("doctor", code=1)]
 
     def trust(self) -> Documents:
+        if find_tool("sshd") is None:
+            return []
         sshd = self.servers.enter_context(Sshd())
-        self.place.targets = f"""
+        with self.with_targets(f"""
 [target.wiki]
 kind = "ssh"
 names = ["wiki.home.example"]
@@ -84,60 +118,69 @@ identity = "file:{sshd.client_key_path}"
 fullchain = "/etc/nginx/tls/wiki.crt"
 key_file = "/etc/nginx/tls/wiki.key"
 verify = "files"
-"""
-        nobody = self.place.document("trust", "wiki", code=2)
-        pinned = self.place.document("trust", "wiki", "--fingerprint", nobody["identities"][0]["value"])
-        self.place.targets = self.targets
-        return [nobody, pinned]
-
-    def revoke(self) -> Documents:
-        return [self.place.document("revoke", "99"), self.place.document("revoke", "mail")]
+"""):
+            nobody = self.place.document("trust", "wiki", code=2)
+            return [nobody, self.place.document("trust", "wiki", "--fingerprint", nobody["identities"][0]["value"])]
 
     def issue(self) -> Documents:
-        directory = self.place.directory
-        files = ["--cert", f"{directory}/nas.crt", "--key-file", f"{directory}/nas.key"]
+        files = ["--cert", f"{self.directory}/nas.crt", "--key-file", f"{self.directory}/nas.key"]
         return [self.place.document("issue", "nas.home.example", "192.168.10.9", *files)]
 
     def inspect(self) -> Documents:
-        (self.place.directory / "installer.pem").write_bytes(b"".join(self_signed("made by the installer")))
-        return [
-            self.place.document("inspect", f"{self.place.directory}/installer.pem"),
-            self.place.document("inspect", f"127.0.0.1:{self.server.port}", "--server-name", "wiki.home.example"),
-        ]
+        served = self.place.document("inspect", f"127.0.0.1:{self.server.port}", "--server-name", "wiki.home.example")
+        pair = self.directory / "installer.pem"
+        pair.write_bytes(b"".join(self_signed("made by the installer")))
+        nobody = self._without_a_ca("inspect", str(pair))
+        return [served, self.place.document("inspect", str(pair)), nobody]
+
+    def _without_a_ca(self, *words: str) -> Document:
+        empty = self.directory / "empty.toml"
+        empty.touch()
+        return self.place.document("--config", str(empty), *words)
 
     def ca_health(self) -> Documents:
-        return [self.place.document("ca", "health")]
+        with scripted_ca() as ca:
+            ca.routes = {route: replace(reply, headers={"Date": ""}) for route, reply in ca.routes.items()}
+            ca.routes["GET /health"] = Reply(body={"status": "on fire"})
+            bad = self.place.document("ca", "health", *_of(ca), code=1)
+        return [self.place.document("ca", "health"), bad]
 
     def ca_root(self) -> Documents:
-        written = self.place.document("ca", "root", "--file", f"{self.place.directory}/root.pem")
-        root = Authority("Lab").pki.root
-        # --install would change this machine: what it says is made by hand.
-        stores = [store_document(root, Report("Debian's trust store", deed, "in it", "do that")) for deed in Deed]
-        return [self.place.document("ca", "root"), written, {**written, "stores": stores}]
+        written = self.place.document("ca", "root", "--file", f"{self.directory}/root.pem")
+        return [self.place.document("ca", "root"), written, {**written, "stores": _stores()}]
 
     def ca_bootstrap(self) -> Documents:
-        ca, directory = self.place.ca, self.place.directory
-        self.place.more = {"STEPPATH": f"{directory}/step"}
-        known = ["ca", "bootstrap", ca.url, "--fingerprint", ca.fingerprint]
-        documents = [self.place.document(*known), self.place.document(*known), self.place.document("ca", "bootstrap", ca.url, code=2)]
+        self.place.more = {"STEPPATH": f"{self.directory}/step"}
+        known = ["ca", "bootstrap", self.place.ca.url, "--fingerprint", self.place.ca.fingerprint]
+        first = self.place.document(*known)
+        with scripted_ca() as other:
+            replaced = self.place.document("ca", "bootstrap", other.url, "--fingerprint", other.fingerprint, "--force")
+            nobody = self.place.document("ca", "bootstrap", other.url, code=2)
+        named = self.place.document(*known, "--context", "lab", "--force")
         self.place.more = {}
-        return documents
+        return [first, nobody, replaced, named, {**first, "stores": _stores()}]
 
     def ca_provisioners(self) -> Documents:
-        return [self.place.document("ca", "provisioners")]
+        with scripted_ca() as ca:
+            ca.routes["GET /provisioners"] = Reply(body={"provisioners": PROVISIONERS, "nextCursor": ""})
+            return [self.place.document("ca", "provisioners", *_of(ca))]
 
     def ca_advise(self) -> Documents:
-        return [self.place.document("ca", "advise", "395d")]
+        with scripted_ca() as ca:
+            ca.routes["GET /provisioners"] = Reply(body={"provisioners": PROVISIONERS, "nextCursor": ""})
+            known = [self.place.document("ca", "advise", lifetime, *_of(ca)) for lifetime in ("395d", "1m", "9000d")]
+        return [*known, self.place.document("ca", "advise", "395d"), self._without_a_ca("ca", "advise", "12h")]
 
     def config_check(self) -> Documents:
-        return [self.place.document("config", "check")]
-
-    def config_schema(self) -> Documents:
-        return [self.place.document("config", "schema")]
+        good = self.place.document("config", "check")
+        with self.with_targets(self.targets.replace('kind = "file"', 'kind = "fil"')):
+            return [good, self.place.document("config", "check", code=2)]
 
     def init(self) -> Documents:
-        ca, directory = self.place.ca, self.place.directory
-        authority = ["--ca-url", ca.url, "--fingerprint", ca.fingerprint, "--password-file", f"{directory}/password", "--lifetime", "395d"]
+        directory, ca = self.directory, self.place.ca
+        new = directory / "new" / "certpush.toml"
+        new.parent.mkdir()
+        command = ["init", "--config", str(new), "--password-file", f"{directory}/password", "--lifetime", "395d"]
         target = [
             "--target",
             "wiki",
@@ -148,54 +191,65 @@ verify = "files"
             "--key-file",
             f"{directory}/w.key",
         ]
-        return [self._elsewhere("init", *authority, *target, "--reload", "/bin/true", "--endpoint", "none")]
+        whole = self.place.document(*command, *_of(ca), *target, "--reload", "/bin/true", "--endpoint", "none")
+        self.place.more = {"STEPPATH": str(self._bootstrapped_with_a_root_alone())}
+        again = self.place.document(*command, "--force")
+        self.place.more = {}
+        return [whole, again]
 
-    def _elsewhere(self, *words: str) -> dict[str, Any]:
-        """Run a command that writes a configuration, away from ours."""
-        path = self.place.directory / "new" / "certpush.toml"
-        path.parent.mkdir()
-        done = subprocess.run(
-            [sys.executable, "-m", "certpush", "--config", str(path), "--output", "json", *words],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=environment(self.place.directory),
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        document: dict[str, Any] = json.loads(done.stdout)
-        return document
-
-    def targets_all(self) -> Documents:
-        return [self.place.document("targets")]
-
-    def targets_kind(self) -> Documents:
-        return [self.place.document("targets", "ssh")]
+    def _bootstrapped_with_a_root_alone(self) -> Path:
+        folder = self.directory / "old-step"
+        (folder / "config").mkdir(parents=True)
+        (folder / "root_ca.crt").write_bytes(to_pem(self.place.ca.pki.root))
+        known = {"ca-url": self.place.ca.url, "root": str(folder / "root_ca.crt")}
+        (folder / "config" / "defaults.json").write_text(json.dumps(known))
+        return folder
 
     def plugins(self) -> Documents:
-        return [self.place.document("plugins")]
-
-    def completion(self) -> Documents:
-        return [self.place.document("completion", shell) for shell in ("bash", "zsh", "fish")]
-
-    def demo(self) -> Documents:
-        return [self.place.document("demo")]
-
-    def help(self) -> Documents:
-        return [self.place.document(*words) for words in (["--help"], ["--version"], ["deploy", "--help"])]
+        claims_ours = self.directory / "site" / "acme_thing-1.0.dist-info"
+        claims_ours.mkdir(parents=True)
+        (claims_ours / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-thing\nVersion: 1.0\n")
+        (claims_ours / "entry_points.txt").write_text("[certpush]\nfile = acme_thing\n")
+        good = self.place.document("plugins")
+        path = os.pathsep.join(filter(None, [str(claims_ours.parent), os.environ.get("PYTHONPATH")]))
+        self.place.more = {"PYTHONPATH": path}
+        conflict = self.place.document("plugins")
+        self.place.more = {}
+        return [good, conflict]
 
     def failure(self) -> Documents:
-        return [
-            self.place.document("deplyo", code=2),
-            self.place.document("deploy", "nosuch", code=2),
-            self.place.document("inspect", "127.0.0.1:1", code=1),
-        ]
+        typo = self.place.document("deplyo", code=2)
+        with self.with_targets(self.targets.replace('["web"]', '"web"')):
+            broken = self.place.document("deploy", code=2)
+        unreachable = self.place.document("ca", "health", "--ca-url", "https://127.0.0.1:1", "--fingerprint", "0" * 64, code=1)
+        return [typo, broken, unreachable, self.place.document("deploy", "nosuch", code=2)]
+
+
+def _of(ca: Any) -> tuple[str, ...]:
+    return "--ca-url", ca.url, "--fingerprint", ca.fingerprint
+
+
+def _stores() -> Documents:
+    """What --install and --remove say; made by hand, for they would change this machine."""
+    root = Authority("Lab").pki.root
+    return [store_document(root, Report("Debian's trust store", deed, "in it", "do that")) for deed in Deed]
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    path.touch(mode=0o600)
+    path.write_bytes(content)
+
+
+def only(*commands: str) -> Callable[[Runs], Documents]:
+    """Commands that need nothing made ready, and succeed."""
+    return lambda runs: [runs.place.document(*shlex.split(command)) for command in commands]
 
 
 # In the order in which they can be run: what is deployed first is looked at later.
 COMMANDS: dict[str, Callable[[Runs], Documents]] = {
     "When a command fails": Runs.failure,
     "deploy": Runs.deploy,
-    "deploy --plan": Runs.plan,
+    "deploy --plan": only("deploy --plan --force", "deploy --plan"),
     "status": Runs.status,
     "history": Runs.history,
     "rollback": Runs.rollback,
@@ -203,25 +257,26 @@ COMMANDS: dict[str, Callable[[Runs], Documents]] = {
     "trust": Runs.trust,
     "issue": Runs.issue,
     "inspect": Runs.inspect,
-    "revoke": Runs.revoke,
+    "revoke": only("revoke 99", "revoke mail"),
     "ca health": Runs.ca_health,
     "ca root": Runs.ca_root,
     "ca bootstrap": Runs.ca_bootstrap,
     "ca provisioners": Runs.ca_provisioners,
     "ca advise": Runs.ca_advise,
     "config check": Runs.config_check,
-    "config schema": Runs.config_schema,
+    "config schema": only("config schema"),
     "init": Runs.init,
-    "targets": Runs.targets_all,
-    "targets KIND": Runs.targets_kind,
+    "targets": only("targets"),
+    "targets KIND": only("targets ssh"),
     "plugins": Runs.plugins,
-    "completion": Runs.completion,
-    "demo": Runs.demo,
-    "Help and version": Runs.help,
+    "completion": only("completion bash", "completion zsh", "completion fish"),
+    "demo": only("demo"),
+    "Help and version": only("--help", "--version", "deploy --help"),
 }
 
 
-@contextmanager
-def runs_in(directory: Path, ca: EmbeddedCa) -> Iterator[Runs]:
+def all_documents(directory: Path, ca: Any) -> dict[str, Documents]:
+    """Run everything once: the documents of each section of the page."""
     with ExitStack() as servers:
-        yield Runs(directory, ca, servers)
+        runs = Runs(directory, ca, servers)
+        return {title: run(runs) for title, run in COMMANDS.items()}
