@@ -465,7 +465,7 @@ detach() {
 	if command -v setsid >/dev/null 2>&1; then
 		setsid /bin/sh "$1/run" </dev/null >/dev/null 2>&1 &
 	else
-		nohup /bin/sh "$1/run" </dev/null >/dev/null 2>&1 &
+		(trap '' HUP && exec /bin/sh "$1/run") </dev/null >/dev/null 2>&1 &
 	fi
 }
 

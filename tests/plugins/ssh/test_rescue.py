@@ -361,15 +361,15 @@ def test_without_a_timer_that_runs_nothing_is_switched(local_box, mint, root_onl
     deploy(settings, old)
     target, new = SshTarget(settings), mint()
     staged = target.stage(new)
-    local_box.machine.shell = masked("mount --bind /bin/true /usr/bin/setsid; mount --bind /bin/true /usr/bin/nohup")
+    local_box.machine.shell = masked("mount --bind /bin/true /usr/bin/setsid")
     with pytest.raises(TargetRefused, match="could not be started; nothing was switched"):
         target.activate(staged, new)
     assert installed(settings) == old.fingerprint
     assert [one for one in leftovers(local_box.tls) if "rescue" in one] == []
 
 
-def test_without_setsid_the_timer_is_started_by_nohup(local_box, mint, root_only):
-    local_box.machine.shell = masked("mount --bind /dev/null /usr/bin/setsid")
+def test_without_setsid_and_nohup_the_timer_is_started_by_the_shell_alone(local_box, mint, root_only):
+    local_box.machine.shell = masked("mount --bind /dev/null /usr/bin/setsid; mount --bind /dev/null /usr/bin/nohup")
     settings, new = local_box.files(rescue_after=Duration(seconds=1)), mint()
     switched(settings, new)
     wait_until(lambda: list(local_box.tls.iterdir()) == [], "the rescue")

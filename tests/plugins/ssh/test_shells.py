@@ -1,0 +1,149 @@
+"""The steps and the timer on machines with another /bin/sh, with other tools, and with things in odd places."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from certpush import CertificateRequest
+from certpush.kit.settings import Duration
+from certpush.model import parse_name
+from certpush.testing.lab.process import wait_until
+from certpush_ssh.shell import script_of
+from certpush_ssh.target import SshTarget
+from plugins.ssh.test_rescue import confirmed, deploy, installed, leftovers, masked, processes, rolled_back, switched
+
+LAYOUTS = pytest.mark.parametrize("layout", ["files", "managed"])
+# `/bin/sh` of Debian; of Red Hat, Arch and macOS; of Alpine and OpenWrt; of Android and MirBSD.
+SHELLS = ("dash", "bash", "busybox", "mksh")
+
+
+@pytest.fixture
+def root_only(not_run) -> None:
+    if os.geteuid() != 0:
+        not_run("only root can mount")
+
+
+@pytest.fixture(params=SHELLS)
+def other_shell(request, local_box, not_run, root_only):
+    """A machine whose /bin/sh is another program, for the timer too."""
+    shell = shutil.which(request.param)
+    if shell is None:
+        not_run(f"{request.param} is missing (apt-get install {request.param})")
+    local_box.machine.shell = masked(f"mount --bind {shell} {Path('/bin/sh').resolve()}")
+    return local_box
+
+
+@pytest.fixture
+def only_busybox(local_box, not_run, root_only, open_directory):
+    """A machine that has busybox and nothing else: no setsid of util-linux, no ps that takes -p, no GNU anything."""
+    busybox = shutil.which("busybox")
+    if busybox is None:
+        not_run("busybox is missing (apt-get install busybox)")
+    programs, nothing = open_directory / "programs", open_directory / "nothing"
+    nothing.mkdir()
+    programs.mkdir()
+    shutil.copy(busybox, programs / "busybox")
+    hide = "".join(f"mount --bind {nothing} {one}; " for one in ("/usr/sbin", "/usr/local/bin", "/usr/local/sbin") if Path(one).is_dir())
+    local_box.machine.shell = masked(f"{busybox} --install -s {programs}; {hide}{busybox} mount --bind {programs} /usr/bin")
+    return local_box
+
+
+def the_whole_story(box, mint, layout: str) -> None:
+    old, new, newest = mint(), mint(), mint()
+    settings = getattr(box, layout)(check=("true",), reload=("true",), rescue_after=Duration(seconds=120))
+    soon = getattr(box, layout)(check=("true",), reload=("true",), rescue_after=Duration(seconds=4))
+    deploy(settings, old)
+    before, staged = switched(settings, new)
+    assert installed(settings) == new.fingerprint
+    assert rolled_back(settings, before, staged).fingerprint == old.fingerprint
+    assert installed(settings) == old.fingerprint
+    assert processes(box.tls) == []
+    switched(soon, new)
+    wait_until(lambda: installed(settings) == old.fingerprint, "the rescue", 20)
+    wait_until(lambda: processes(box.tls) == [], "the timer's end")
+    _, staged = switched(settings, newest)
+    confirmed(settings, staged)
+    with contextlib.closing(SshTarget(settings)) as target:
+        target.tidy({newest.fingerprint})
+    assert installed(settings) == newest.fingerprint
+    assert processes(box.tls) == []
+    assert leftovers(box.tls) == []
+
+
+@LAYOUTS
+def test_the_whole_story_with_another_shell(other_shell, mint, layout):
+    the_whole_story(other_shell, mint, layout)
+
+
+@LAYOUTS
+def test_the_whole_story_where_busybox_is_all_there_is(only_busybox, mint, layout):
+    the_whole_story(only_busybox, mint, layout)
+
+
+def test_where_busybox_is_all_there_is_nothing_is_said_to_be_missing(only_busybox):
+    with contextlib.closing(SshTarget(only_busybox.files())) as target:
+        found = target.preflight(CertificateRequest((parse_name("svc.example.com"),)))
+    assert "tool-missing" not in {one.code for one in found}
+
+
+# --- the timer in odd circumstances -------------------------------------------------------------------
+
+
+def faketime_library() -> Path | None:
+    return next(iter(sorted(Path("/usr/lib").glob("**/faketime/libfaketime.so.1"))), None)
+
+
+@pytest.mark.parametrize("jump", ["+400d", "-400d"])
+def test_a_clock_that_jumps_neither_fires_the_timer_nor_holds_it_up(local_box, mint, not_run, jump):
+    library = faketime_library()
+    if library is None:
+        not_run("faketime is missing (apt-get install faketime)")
+    clock = local_box.tls.parent / "clock"
+    clock.write_text("+0\n")
+    local_box.machine.environment = {
+        "PATH": "/usr/bin:/bin", "LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
+    }  # fmt: skip
+    old, new = mint(), mint()
+    deploy(local_box.files(), old)
+    switched(local_box.files(rescue_after=Duration(seconds=8)), new)
+    clock.write_text(f"{jump}\n")
+    jumped = time.monotonic()
+    wait_until(lambda: installed(local_box.files()) == old.fingerprint, "the rescue", 40)
+    assert time.monotonic() - jumped > 3, "the jump fired it"
+
+
+@pytest.mark.parametrize("place", ["tls", "/tmp"])
+def test_a_mount_on_which_nothing_may_be_executed_is_no_hindrance(local_box, mint, mounted, place):
+    path = local_box.tls if place == "tls" else local_box.tls.parent / "tmp"
+    path.mkdir(exist_ok=True)
+    mounted("-t", "tmpfs", "-o", "noexec,mode=755", "none", path)
+    if place == "/tmp":
+        local_box.machine.environment = {"PATH": "/usr/bin:/bin", "TMPDIR": str(path)}
+    settings, old = local_box.files(rescue_after=Duration(seconds=2)), mint()
+    deploy(local_box.files(), old)
+    switched(settings, mint())
+    wait_until(lambda: installed(settings) == old.fingerprint, "the rescue", 20)
+    wait_until(lambda: processes(local_box.tls) == [], "the timer's end")
+
+
+@pytest.mark.live("sshd")
+def test_without_setsid_and_nohup_the_timer_outlives_the_login(root_box, mint, monkeypatch):
+    """What a real sshd leaves of it once the connection is gone."""
+    hide = "mount --bind /dev/null /usr/bin/setsid; mount --bind /dev/null /usr/bin/nohup"
+
+    def elsewhere(lines: list[str], tag: str) -> str:
+        return f"exec unshare --mount /bin/sh -c '{hide}; exec /bin/sh -s' <<'ELSEWHERE'\n{script_of(lines, tag)}\nELSEWHERE\n"
+
+    old = mint()
+    deploy(root_box.files(), old)
+    monkeypatch.setattr("certpush_ssh.shell.script_of", elsewhere)
+    settings = root_box.files(rescue_after=Duration(seconds=4))
+    switched(settings, mint())
+    wait_until(lambda: installed(settings) == old.fingerprint, "the rescue", 30)
+    wait_until(lambda: processes(root_box.tls) == [], "the timer's end")
