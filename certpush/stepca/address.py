@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from certpush.errors import ConfigError
 from certpush.model import parse_name
 
-_FORM = "write https://HOST:PORT"
+_FORM = "write https://HOST:PORT, and an IPv6 address in brackets"
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 

@@ -86,7 +86,8 @@ def credential_for(at: Situation) -> Credential:
         return _handed_out_key(at, settings.password)
     raise ConfigError(
         f"{at.whose}: nothing to prove oneself with",
-        hint='add password = "file:/path" of the provisioner, or x5c_certificate and x5c_key, provisioner_key, or token',
+        hint='add password = "file:/path" of the provisioner (`certpush issue` takes --password-file too),'
+        " or x5c_certificate and x5c_key, provisioner_key, or token",
     )
 
 

@@ -106,6 +106,12 @@ _CONTENT = (
         r"the CA's policy does not allow the name \2",
         'take the name out, or allow it in ca.json: "authority": {"policy": {"x509": {"allow": ...}}}',
     ),
+    _rule(
+        403,
+        r'(DNS name|IP address|Email address|URI) "(.+?)" is (?:not permitted by any constraint|excluded by constraint)',
+        r"the CA's own certificates do not let it sign for \2 (name constraints)",
+        "take the name out, or ask a CA whose root and intermediate allow it",
+    ),
 )
 
 # --- signing ----------------------------------------------------------------------------------
@@ -119,7 +125,7 @@ _SIGNING = (
     ),
     _rule(400, r"missing csr", "the CA found no signing request in what was sent", _REPORT),
     _rule(400, r"missing ott\.", "the CA found no token in what was sent", _REPORT),
-    _rule(400, r"invalid csr", "the signature of the signing request is wrong", _REPORT),
+    _rule(400, r"invalid (csr|certificate request)", "the signature of the signing request is wrong", _REPORT),
     _rule(
         400,
         r"error decoding json",
@@ -129,9 +135,9 @@ _SIGNING = (
     _rule(400, r"key of type '(.*)' is not supported", r"the CA does not sign keys of the type \1", 'write key = "ec-p256"'),
     _rule(
         0,
-        r"error applying certificate template|error (creating|renewing) certificate",
+        r"error applying certificate template|error (creating|renewing|validating|signing) certificate",
         "the CA failed to make the certificate",
-        f"a template in its configuration may be wrong; {_LOG}",
+        f"a template or a webhook in its configuration may be why; {_LOG}",
     ),
     _rule(400, r"limit '(.*)' is not an integer", r"the CA does not take \1 as a number of provisioners", _REPORT),
 )
@@ -247,7 +253,7 @@ _OTHERS = (
         500,
         r"encountered an Internal Server Error",
         "the CA failed",
-        f"{_LOG}; a name with letters that are not ASCII does this, and so does trouble with the CA's database",
+        f"{_LOG}; a name with letters that are not ASCII does this, a wrong template, and trouble with the CA's database",
         retryable=True,
     ),
 )

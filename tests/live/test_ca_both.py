@@ -170,6 +170,19 @@ def test_a_wrong_password_is_found_out_without_asking(ca):
         obtain(issuer)
 
 
+@pytest.mark.parametrize("rounds", [100_000, 600_000, 1_000_000])
+def test_a_key_sealed_with_as_many_rounds_as_step_takes_opens(start_ca, rounds):
+    with open_issuer(settings(start_ca(admin=JwkProvisioner.make(p2c=rounds)))) as issuer:
+        assert obtain(issuer).names == NAMES[:1]
+
+
+def test_a_key_that_would_take_more_rounds_is_refused_with_the_way_to_another(start_ca):
+    ca = start_ca(admin=JwkProvisioner.make(p2c=1_000_001))
+    with open_issuer(settings(ca)) as issuer, pytest.raises(IssuerRefused, match="1000001 rounds of PBKDF2; at most 1,000,000") as refused:
+        obtain(issuer)
+    assert "step ca provisioner update" in refused.value.hint
+
+
 def test_another_provisioner_is_hinted(ca):
     with open_issuer(settings(ca, provisioner=ca.provisioner.upper())) as issuer, pytest.raises(IssuerRefused) as refused:
         obtain(issuer)

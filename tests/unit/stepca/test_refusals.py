@@ -136,6 +136,12 @@ KNOWN = [
     ("sign", 403, FORBIDDEN + 'ip name "10.0.0.1" not allowed', "policy does not allow the name 10.0.0.1", "policy", False),
     ("sign", 403, FORBIDDEN + 'cn name "web" not allowed', "policy does not allow the name web", "policy", False),
     ("sign", 403, FORBIDDEN + 'uri name "urn:x" not allowed', "policy does not allow the name urn:x", "policy", False),
+    ("sign", 403, 'DNS name "a.example.com" is not permitted by any constraint', "not let it sign for a.example.com", "a CA whose", False),
+    ("sign", 403, 'IP address "10.0.0.1" is not permitted by any constraint', "not let it sign for 10.0.0.1", "a CA whose", False),
+    ("sign", 403, 'DNS name "x.evil.lan" is excluded by constraint "evil.lan"', "not let it sign for x.evil.lan", "a CA whose", False),
+    ("sign", 403, FORBIDDEN + "error validating certificate request.", "failed to make the certificate", "webhook", False),
+    ("sign", 403, FORBIDDEN + "error creating certificate.", "failed to make the certificate", "webhook", False),
+    ("sign", 400, CANNOT + "invalid certificate request.", "signature of the signing request", "report it", False),
     (
         "0" * 64,
         404,
