@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -59,11 +61,28 @@ def test_its_command_prints_its_receipts(site):
     receipts = re.findall(r"\$ certpush (deploy .*?)\n(.*?)(?=\n\$|```)", README, re.DOTALL)
     assert len(receipts) >= 3
     for number, (words, shown) in enumerate(receipts):
-        if "error:" in shown:
-            site.break_reload(1)
-        done = site.certpush(*words.split()[:1], *words.split()[1:])
-        assert alike(done.stdout) == alike(shown[: shown.find("error:")] if "error:" in shown else shown), number
-        assert ("error: wiki: " in done.stderr) == ("error:" in shown)
+        table, error, why = shown.partition("error:")
+        if error:
+            let_nginx_refuse(site, why)
+        done = site.certpush(*words.split())
+        assert alike(done.stdout) == alike(table), number
+        assert done.stderr.partition("error:")[2].rstrip() == as_printed(site, why), number
+        assert done.returncode == (1 if error else 0)
+
+
+def let_nginx_refuse(site, why: str) -> None:
+    """Have an `nginx -t` that says what the README's says."""
+    said = why.partition("(exit status 1): ")[2].partition("  hint:")[0]
+    program = site.directory / "nginx"
+    program.write_text("#!/bin/sh\n" + "".join(f"echo {shlex.quote(line.strip())}\n" for line in said.splitlines()) + "exit 1\n")
+    program.chmod(stat.S_IRWXU)
+    site.check = f'check = ["{program}", "-t"]'
+
+
+def as_printed(site, why: str) -> str:
+    """The README's error with the names of this site."""
+    where = f"{site.sshd.host}:{site.sshd.port}: " if site.sshd else ""
+    return why.replace("wiki.local.lan:22: ", where).replace("failed: nginx -t", f"failed: {site.directory}/nginx -t")
 
 
 def alike(text: str) -> list[list[str]]:
