@@ -74,6 +74,9 @@ class Progress:
         from rich.console import Console as Screen
         from rich.live import Live
 
+        with self._lock:  # what was watched before is over
+            self._doing.clear()
+            self._ended.clear()
         screen = Screen(file=cast("IO[str]", _Unfailing(self._console.err)), color_system="auto" if self._console.colour_errors else None)
         self._targets = targets
         with Live(get_renderable=self._lines, console=screen, transient=True, refresh_per_second=8), self._above(screen):

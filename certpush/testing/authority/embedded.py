@@ -21,9 +21,9 @@ from certpush.testing.authority.leaf import Profile, sign_leaf
 from certpush.testing.authority.pki import Pki
 from certpush.testing.authority.provisioners import Claims, JwkProvisioner, Provisioner
 from certpush.testing.authority.routes import Request, Response, answer, signed
+from certpush.testing.authority.served import ServedCa
 from certpush.testing.authority.state import CaState
 from certpush.testing.listener import Listener
-from certpush.testing.own_directory import OwnDirectory
 
 _NO_CHECK_TIME = 0x200000  # OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which ssl does not name
 
@@ -37,7 +37,7 @@ class Exchange:
     broken: Answer | None = None
 
 
-class EmbeddedCa:
+class EmbeddedCa(ServedCa):
     """A running CA on loopback; use it in ``with``, or call ``start`` and ``close``.
 
     It has what ``RealCa`` has, and more: ``exchanges`` are the requests so far, ``inject``
@@ -59,6 +59,7 @@ class EmbeddedCa:
         database: bool = True,
         allowed_dns: Sequence[str] | None = None,
     ) -> None:
+        super().__init__("embedded-ca")
         self.authority = authority or Authority("Lab", clock=clock)
         self.admin = admin or JwkProvisioner.make()
         self.exchanges: list[Exchange] = []
@@ -74,8 +75,6 @@ class EmbeddedCa:
             database=database,
             allowed_dns=allowed_dns,
         )
-        self._own = OwnDirectory("certpush-embedded-ca-")
-        self.directory = self._own.path
         self._context, self._due = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), real_clock()
         self._listener = Listener(lambda connection: serve_connection(connection, self._secured(), self._answer, self.authority.clock))
 
@@ -90,26 +89,6 @@ class EmbeddedCa:
     def pki(self) -> Pki:
         """Root and intermediate."""
         return self.state.pki
-
-    @property
-    def fingerprint(self) -> str:
-        """The root's SHA-256, lower-case hex."""
-        return self.pki.fingerprint
-
-    @property
-    def root_pem(self) -> bytes:
-        """The root, PEM."""
-        return self.pki.root_pem
-
-    @property
-    def provisioner(self) -> str:
-        """The JWK provisioner's name."""
-        return self.admin.name
-
-    @property
-    def password(self) -> str:
-        """The JWK provisioner's password."""
-        return self.admin.password
 
     @property
     def running(self) -> bool:
@@ -145,11 +124,6 @@ class EmbeddedCa:
         """Answer no more; url, keys and what was signed stay."""
         self._listener.stop()
 
-    def restart(self) -> None:
-        """End it and start it again at the same address; tokens from before are refused from now on."""
-        self.stop()
-        self.start()
-
     def update(
         self,
         *,
@@ -171,21 +145,6 @@ class EmbeddedCa:
         self.state.further_roots = (self.pki.root,) if keep_root and self.pki.root != pki.root else ()
         self.state.pki = pki
         self.restart()
-
-    def close(self) -> None:
-        """End it and remove its directory."""
-        self.stop()
-        self._own.remove()
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.close()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     # --- inside ----------------------------------------------------------------------------
 

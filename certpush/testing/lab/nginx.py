@@ -9,7 +9,7 @@ from typing import Self
 
 from certpush.testing.lab.process import LabError, NotPossibleHere, ServerProcess, answers, free_port
 from certpush.testing.lab.tools import find_nginx
-from certpush.testing.own_directory import OwnDirectory
+from certpush.testing.server import HousedServer
 
 _TEMPORARY = {  # each module wants a directory, and Debian's default belongs to root
     "client_body": None,
@@ -20,14 +20,13 @@ _TEMPORARY = {  # each module wants a directory, and Debian's default belongs to
 }
 
 
-class Nginx:
+class Nginx(HousedServer):
     """A running nginx; use it in ``with``, or call ``start`` and ``close``. The certificate files must exist by then."""
 
     host = "127.0.0.1"
 
     def __init__(self, certificate: Path, key: Path) -> None:
-        self._own = OwnDirectory("certpush-nginx-")
-        self.directory = self._own.path
+        super().__init__("nginx")
         self.log_path = self.directory / "error.log"
         self.port = 0
         self._files = (certificate, key)
@@ -79,21 +78,6 @@ class Nginx:
         if self._process:
             self._process.stop()
             self._process = None
-
-    def close(self) -> None:
-        """End it and remove its directory."""
-        self.stop()
-        self._own.remove()
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.close()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _command(self) -> list[str]:
         binary = find_nginx()

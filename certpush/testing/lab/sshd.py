@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from certpush.testing.lab.account import Account, in_namespace
 from certpush.testing.lab.process import NotPossibleHere, ServerProcess, answers, free_port
 from certpush.testing.lab.tools import find_sshd
-from certpush.testing.own_directory import OwnDirectory
+from certpush.testing.server import HousedServer
 
 HostKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 
@@ -38,7 +38,7 @@ exec "$@"
 """
 
 
-class Sshd:
+class Sshd(HousedServer):
     """A running sshd; use it in ``with``, or call ``start`` and ``close``.
 
     Started by root, root may log in with ``client_key_path``; with ``user`` an unprivileged
@@ -59,8 +59,7 @@ class Sshd:
         options: Sequence[str] = (),
         host_keys: Sequence[str] = ("ed25519", "ecdsa"),
     ) -> None:
-        self._own = OwnDirectory("certpush-sshd-")
-        self.directory = self._own.path
+        super().__init__("sshd")
         self.log_path = self.directory / "sshd.log"
         self.client_key_path = self.directory / "client_ed25519"
         self.port = 0
@@ -159,21 +158,6 @@ class Sshd:
         for kind in self._host_key_types:
             _write_private(self._host_key_path(kind), _openssh(_new_key(kind)))
             self._host_key_path(kind).with_suffix(".pub").write_bytes(_public_line(self._host_key_path(kind)))
-
-    def close(self) -> None:
-        """End it and remove its directory."""
-        self.stop()
-        self._own.remove()
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.close()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     # --- inside ----------------------------------------------------------------------------
 

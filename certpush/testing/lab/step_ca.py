@@ -15,8 +15,8 @@ from typing import Self
 from certpush.model import JsonValue, to_pem
 from certpush.testing.authority.pki import Pki
 from certpush.testing.authority.provisioners import Claims, JwkProvisioner, Provisioner
+from certpush.testing.authority.served import ServedCa
 from certpush.testing.lab.process import LabError, NotPossibleHere, ServerProcess, find_program, free_port
-from certpush.testing.own_directory import OwnDirectory
 
 GO_PACKAGE = "github.com/smallstep/certificates/cmd/step-ca@v0.30.2"
 _ATTEMPTS = 3  # somebody else may take the free port before step-ca does
@@ -50,7 +50,7 @@ def _in_gopath() -> Path | None:
     return find_program("step-ca", *places)
 
 
-class RealCa:
+class RealCa(ServedCa):
     """A running step-ca; use it in ``with``, or call ``start`` and ``close``.
 
     ``claims`` are the authority's; those of a provisioner are given with ``admin``.
@@ -71,10 +71,9 @@ class RealCa:
         authority: Mapping[str, JsonValue] | None = None,
         extra: Mapping[str, JsonValue] | None = None,
     ) -> None:
-        self._own = OwnDirectory("certpush-step-ca-")
-        self.directory = self._own.path
+        super().__init__("step-ca")
         self.log_path = self.directory / "step-ca.log"
-        self.pki = pki or Pki.make("Lab")
+        self._pki = pki or Pki.make("Lab")
         self.admin = admin or JwkProvisioner.make()
         self._claims = claims
         self._provisioners = [dict(one) if isinstance(one, Mapping) else one.configuration() for one in provisioners]
@@ -95,24 +94,9 @@ class RealCa:
         return f"https://127.0.0.1:{self._port}"
 
     @property
-    def fingerprint(self) -> str:
-        """The root's SHA-256, lower-case hex."""
-        return self.pki.fingerprint
-
-    @property
-    def root_pem(self) -> bytes:
-        """The root, PEM."""
-        return self.pki.root_pem
-
-    @property
-    def provisioner(self) -> str:
-        """The JWK provisioner's name."""
-        return self.admin.name
-
-    @property
-    def password(self) -> str:
-        """The JWK provisioner's password."""
-        return self.admin.password
+    def pki(self) -> Pki:
+        """Root and intermediate."""
+        return self._pki
 
     @property
     def running(self) -> bool:
@@ -149,11 +133,6 @@ class RealCa:
             self._process.stop()
             self._process = None
 
-    def restart(self) -> None:
-        """End it and start it again at the same address; tokens from before are refused from now on."""
-        self.stop()
-        self.start()
-
     def update(
         self,
         *,
@@ -167,21 +146,6 @@ class RealCa:
         if admin_claims is not None:
             self.admin = replace(self.admin, claims=admin_claims)
         self.restart()
-
-    def close(self) -> None:
-        """End it and remove its directory."""
-        self.stop()
-        self._own.remove()
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.close()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     # --- inside ----------------------------------------------------------------------------
 

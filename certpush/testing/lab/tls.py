@@ -13,6 +13,7 @@ from typing import Self
 
 from certpush.testing.lab.process import LabError
 from certpush.testing.listener import Listener
+from certpush.testing.server import Server
 
 _PATIENCE_SECONDS = 5.0
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\nConnection: close\r\n\r\nlab\n"
@@ -47,7 +48,7 @@ class TlsFaults:
     stalls: bool = False
 
 
-class TlsServer:
+class TlsServer(Server):
     """Serves a certificate from two files on a loopback port; reads them anew when told to."""
 
     host = "127.0.0.1"
@@ -123,16 +124,6 @@ class TlsServer:
         """End it for good."""
         self._endpoint.stop()
         self._control.stop()
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.close()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _command(self, word: str) -> list[str]:
         return [sys.executable, "-I", "-S", "-c", _SEND, str(self._control.port), word]

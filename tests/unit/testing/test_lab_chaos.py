@@ -59,7 +59,7 @@ def test_without_chaos_everything_passes(shouter):
 def test_a_cut_upwards_lets_exactly_so_many_bytes_pass(shouter, after):
     with through(shouter, Chaos(cut_after_up=after)) as proxy:
         assert ask(proxy) == b""
-    shouter.listener.stop()
+    wait_until(lambda: shouter.got, "the server heard of it", 10)
     assert shouter.got == [REQUEST[:after]]
 
 
