@@ -5,20 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cryptography import x509
-
-from certpush.cli.certificate_file import read_certificate_file
-from certpush.cli.certificate_view import Line, certificate_document, certificate_lines, chain_documents, chain_line
-from certpush.cli.console import Console
-from certpush.cli.served_chain import served_chain
-from certpush.cli.verdict import Verdict, judge
 from certpush.errors import ConfigError
-from certpush.kit.command import escaped
-from certpush.kit.settings import parse_endpoint, parse_host
-from certpush.kit.tls import utc_now
-from certpush.model import Endpoint
+
+if TYPE_CHECKING:  # help and completion need none of it
+    from cryptography import x509
+
+    from certpush.cli.console import Console
+    from certpush.cli.verdict import Verdict
+    from certpush.model import Endpoint
 
 _FILE_ENDINGS = (".pem", ".crt", ".cer", ".cert", ".der", ".key", ".p12", ".pfx")
 _COLOUR = {True: "green", False: "red", None: "yellow"}
@@ -32,6 +28,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Show it; the exit code says that it could be looked at, not that it is good."""
+    from certpush.cli.certificate_file import read_certificate_file
+    from certpush.cli.served_chain import served_chain
+    from certpush.cli.verdict import judge
+    from certpush.kit.tls import utc_now
+
     endpoint = None if _is_file(arguments.what) else _endpoint(arguments.what, arguments.server_name)
     if endpoint is None:
         if arguments.server_name:
@@ -58,6 +59,10 @@ def _is_file(what: str) -> bool:
 
 
 def _endpoint(what: str, server_name: str | None) -> Endpoint:
+    from certpush.kit.command import escaped
+    from certpush.kit.settings import parse_endpoint, parse_host
+    from certpush.model import Endpoint
+
     try:
         at = parse_endpoint(f"[{what}]" if what.count(":") > 1 and "[" not in what else what, 443)
     except ConfigError as error:
@@ -66,6 +71,10 @@ def _endpoint(what: str, server_name: str | None) -> Endpoint:
 
 
 def _show(console: Console, certificates: tuple[x509.Certificate, ...], key: str, verdict: Verdict) -> None:
+    from certpush.cli.certificate_view import Line, certificate_lines, chain_line
+    from certpush.kit.command import escaped
+    from certpush.kit.tls import utc_now
+
     now = utc_now()
     leaf, *above = certificates
     lines = [*certificate_lines(leaf, now), *([Line("private key", key)] if key else [])]
@@ -79,6 +88,9 @@ def _show(console: Console, certificates: tuple[x509.Certificate, ...], key: str
 
 
 def _document(certificates: tuple[x509.Certificate, ...], key: str, verdict: Verdict) -> dict[str, Any]:
+    from certpush.cli.certificate_view import certificate_document, chain_documents
+    from certpush.kit.tls import utc_now
+
     now = utc_now()
     return {
         "certificate": certificate_document(certificates[0], now),

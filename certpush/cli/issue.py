@@ -5,19 +5,19 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from certpush.cli.certificate_view import certificate_document, certificate_lines, chain_documents
-from certpush.cli.console import Console
-from certpush.cli.pair_files import CERTIFICATE_MODE, KEY_MODE, PairFiles
-from certpush.cli.which_ca import add_ca_options, ca_name, configuration_for
+from certpush.cli.ca_options import add_ca_options
 from certpush.errors import ConfigError
-from certpush.fleet.fleet import Fleet
-from certpush.kit.command import escaped
-from certpush.kit.settings import Duration
-from certpush.kit.tls import utc_now
-from certpush.model import CertificateBundle, CertificateRequest, KeySpec, Name, parse_name
+
+if TYPE_CHECKING:  # help and completion need none of it
+    from certpush.cli.console import Console
+    from certpush.cli.pair_files import PairFiles
+    from certpush.model import CertificateBundle, Name
 
 _FILE_ENDINGS = (".crt", ".key", ".pem", ".cer")
+KEYS = ("ec-p256", "ec-p384", "ec-p521", "rsa-2048", "rsa-3072", "rsa-4096", "ed25519")
+"""The words of model.KeySpec, which would bring cryptography with it; a test keeps the two alike."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="+", metavar="NAME", help="host names and IP addresses; all are SANs, the first is the CN too")
     parser.add_argument("--san", action="append", default=[], metavar="NAME", help="a further name (the same as one more NAME)")
     parser.add_argument("--lifetime", metavar="TIME", help="24h, 30d, 395d; the CA's default when left out")
-    parser.add_argument("--key", choices=[str(one) for one in KeySpec], default=str(KeySpec.EC_P256), help="the kind of key (ec-p256)")
+    parser.add_argument("--key", choices=KEYS, default=KEYS[0], help="the kind of key (ec-p256)")
     parser.add_argument("--cert", metavar="FILE", help="where certificate and chain go (NAME.crt)")
     parser.add_argument("--key-file", metavar="FILE", help="where the private key goes (NAME.key)")
     parser.add_argument("--force", action="store_true", help="replace files that are there")
@@ -36,6 +36,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Check the files, ask the CA, write; the CA is not asked for what could not be written."""
+    from certpush.cli.pair_files import PairFiles
+    from certpush.cli.which_ca import ca_name, configuration_for
+    from certpush.fleet.fleet import Fleet
+    from certpush.kit.settings import Duration
+    from certpush.model import CertificateRequest, KeySpec
+
     names = _names([*arguments.names, *arguments.san])
     lifetime = Duration.parse(arguments.lifetime) if arguments.lifetime is not None else None
     request = CertificateRequest(names, KeySpec(arguments.key), lifetime)
@@ -50,6 +56,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _names(texts: Sequence[str]) -> tuple[Name, ...]:
+    from certpush.kit.command import escaped
+    from certpush.model import parse_name
+
     for text in texts[1:]:
         # `step ca certificate NAME CRT KEY` is in people's fingers, and wiki.crt would pass for a host name.
         if text.lower().endswith(_FILE_ENDINGS):
@@ -60,6 +69,11 @@ def _names(texts: Sequence[str]) -> tuple[Name, ...]:
 
 
 def _show(console: Console, bundle: CertificateBundle, files: PairFiles) -> None:
+    from certpush.cli.certificate_view import certificate_document, certificate_lines, chain_documents
+    from certpush.cli.pair_files import CERTIFICATE_MODE, KEY_MODE
+    from certpush.kit.command import escaped
+    from certpush.kit.tls import utc_now
+
     now = utc_now()
     console.result(f"{escaped(str(files.certificate))}  certificate and chain ({CERTIFICATE_MODE:04o})")
     console.result(f"{escaped(str(files.key))}  private key ({KEY_MODE:04o})")

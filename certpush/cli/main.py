@@ -60,7 +60,7 @@ def main() -> NoReturn:
     """Run the command line and exit."""
     # What is imported stays to the end. Looking through it for garbage, again and again and once more at
     # exit, would cost as much CPU time as two starts of Python.
-    gc.set_threshold(20_000)
+    gc.set_threshold(100_000, 2)
     try:
         code = run(sys.argv[1:])
     except KeyboardInterrupt:

@@ -8,12 +8,12 @@ from datetime import datetime
 
 from cryptography import x509
 
-from certpush.cli.which_ca import open_public, public_settings
+from certpush.cli.which_ca import is_recognised, open_public, public_settings, recognised
 from certpush.config import Configuration, load, locate
 from certpush.errors import BundleInvalid, CertpushError
 from certpush.kit.tls import issuer_of, subject_of
 from certpush.model import Endpoint, certificate_names, fingerprint, issued_by, name_covers
-from certpush.stepca.allowance import allowing
+from certpush.stepca.bootstrap import read_root_file, user_path
 from certpush.stepca.settings import CaSettings
 
 _PATIENCE_SECONDS = 5.0
@@ -51,14 +51,19 @@ def judge(
 
 def _roots(configuration: Configuration, environ: Mapping[str, str]) -> Iterator[x509.Certificate]:
     for name in configuration.ca_tables:
-        settings = public_settings(configuration, name)
-        with open_public(settings, environ) as issuer, allowing(seconds=_PATIENCE_SECONDS):
-            if _is_known(issuer.settings):
-                yield from issuer.connect().roots
+        settings = recognised(public_settings(configuration, name), environ)
+        if settings.root is not None and settings.url is not None:
+            yield from read_root_file(user_path(settings.root), settings.fingerprint)
+        elif is_recognised(settings):
+            yield from _fetched(settings, environ)
 
 
-def _is_known(settings: CaSettings) -> bool:
-    return settings.url is not None and (settings.root is not None or settings.fingerprint is not None)
+def _fetched(settings: CaSettings, environ: Mapping[str, str]) -> Sequence[x509.Certificate]:
+    """The root by its fingerprint, from the CA: only here is one asked."""
+    from certpush.stepca.allowance import allowing
+
+    with open_public(settings, environ) as issuer, allowing(seconds=_PATIENCE_SECONDS):
+        return issuer.connect().roots
 
 
 def _judged(

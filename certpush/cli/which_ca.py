@@ -7,20 +7,30 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from certpush.cli.ca_options import add_ca_options
 from certpush.config import DEFAULT_CA, Configuration, load, locate
 from certpush.kit.settings import convert
 from certpush.kit.tls import utc_now
 from certpush.model import Secret
-from certpush.stepca.allowance import allowing
-from certpush.stepca.client import StepCa
-from certpush.stepca.contact import explaining_distrust
-from certpush.stepca.issuer import OPERATION_SECONDS, StepCaIssuer, open_issuer
+from certpush.stepca.bootstrap import completed
 from certpush.stepca.settings import CaSettings
 
-__all__ = ["add_ca_options", "ca_name", "configuration_for", "open_public", "public_settings", "talking"]
+if TYPE_CHECKING:  # where no CA is asked, none of it is needed, and it brings requests
+    from certpush.stepca.client import StepCa
+    from certpush.stepca.issuer import StepCaIssuer
+
+__all__ = [
+    "add_ca_options",
+    "ca_name",
+    "configuration_for",
+    "is_recognised",
+    "open_public",
+    "public_settings",
+    "recognised",
+    "talking",
+]
 
 _PUBLIC_KEYS = ("url", "fingerprint", "root", "provisioner")
 _WAYS = ("password", "x5c_certificate", "x5c_key", "provisioner_key", "token")
@@ -96,8 +106,19 @@ def _table(configuration: Configuration, name: str) -> dict[str, Any]:
 
 def open_public(settings: CaSettings, environ: Mapping[str, str]) -> StepCaIssuer:
     """A CA to look at; what the settings leave out comes from an existing ``step ca bootstrap``."""
-    complete = settings.url is not None and (settings.root is not None or settings.fingerprint is not None)
-    return open_issuer(settings, environ=None if complete else environ)
+    from certpush.stepca.issuer import open_issuer
+
+    return open_issuer(recognised(settings, environ))
+
+
+def recognised(settings: CaSettings, environ: Mapping[str, str]) -> CaSettings:
+    """What a CA is recognised by; what the settings leave out of that comes from an existing ``step ca bootstrap``."""
+    return settings if is_recognised(settings) else completed(settings, environ)
+
+
+def is_recognised(settings: CaSettings) -> bool:
+    """Whether the settings say where the CA is, and which root it has."""
+    return settings.url is not None and (settings.root is not None or settings.fingerprint is not None)
 
 
 @contextmanager
@@ -110,6 +131,10 @@ def talking(arguments: argparse.Namespace) -> Iterator[StepCa]:
         TrustError: it is not that CA.
 
     """
+    from certpush.stepca.allowance import allowing
+    from certpush.stepca.contact import explaining_distrust
+    from certpush.stepca.issuer import OPERATION_SECONDS
+
     configuration = configuration_for(arguments, os.environ)
     with open_public(public_settings(configuration, arguments.ca), os.environ) as issuer, allowing(seconds=OPERATION_SECONDS):
         ca = issuer.connect()

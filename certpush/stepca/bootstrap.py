@@ -154,6 +154,18 @@ def with_defaults(settings: CaSettings, defaults: StepDefaults | None) -> CaSett
     return cast("CaSettings", msgspec.structs.replace(cast("Any", settings), **more))
 
 
+def completed(settings: CaSettings, environ: Mapping[str, str]) -> CaSettings:
+    """Fill what the settings leave out from the ``step ca bootstrap`` of this environment's user, where there is one.
+
+    Raises:
+        ConfigError: what step left there cannot be read.
+
+    """
+    if is_complete(settings):
+        return settings
+    return with_defaults(settings, read_steppath(environ, Path(environ.get("HOME") or Path.home())))
+
+
 def is_complete(settings: CaSettings) -> bool:
     """Whether nothing is left out that ``with_defaults`` could fill."""
     known = settings.root is not None or settings.fingerprint is not None

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Self
 
 from cryptography import x509
@@ -18,7 +17,7 @@ from certpush.issuer import Issued
 from certpush.model import CertificateBundle, CertificateRequest, Finding
 from certpush.stepca.address import CaAddress, normalised_fingerprint
 from certpush.stepca.allowance import allowing
-from certpush.stepca.bootstrap import is_complete, read_root_file, read_steppath, user_path, with_defaults
+from certpush.stepca.bootstrap import completed, read_root_file, user_path
 from certpush.stepca.client import StepCa, utc_now
 from certpush.stepca.contact import explaining_distrust, fetch_root
 from certpush.stepca.patience import persistently
@@ -48,10 +47,7 @@ def open_issuer(
         ConfigError: what step left there cannot be read.
 
     """
-    if environ is not None and not is_complete(settings):
-        home = Path(environ.get("HOME") or Path.home())
-        settings = with_defaults(settings, read_steppath(environ, home))
-    return StepCaIssuer(settings, clock=clock, sleep=sleep)
+    return StepCaIssuer(settings if environ is None else completed(settings, environ), clock=clock, sleep=sleep)
 
 
 class StepCaIssuer:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from certpush.cli import issue, pair_files
 from certpush.errors import IssuerUnreachable
 from certpush.fleet.fleet import Fleet
-from certpush.model import CertificateBundle, describe_public_key, read_certificates
+from certpush.model import CertificateBundle, KeySpec, describe_public_key, read_certificates
 
 
 @pytest.fixture
@@ -336,7 +336,12 @@ def test_options_change_single_keys_of_the_chosen_ca(certpush, two_cas, monkeypa
         seen.update(configuration.ca_tables)
         raise IssuerUnreachable("enough")
 
-    monkeypatch.setattr(issue, "Fleet", look)
+    monkeypatch.setattr("certpush.fleet.fleet.Fleet", look)
     certpush("issue", "a.example", "--ca", "work", "--password-file", "/p", "--provisioner", "me", "--fingerprint", "b" * 64)
     assert seen["work"] == {"url": "https://w", "fingerprint": "b" * 64, "provisioner": "me", "password": "file:/p"}
     assert seen["home"] == {"url": "https://h", "fingerprint": "a" * 64}
+
+
+def test_the_kinds_of_key_that_can_be_asked_for_are_the_model_s():
+    assert [str(one) for one in KeySpec] == list(issue.KEYS)
+    assert issue.KEYS[0] == KeySpec.EC_P256

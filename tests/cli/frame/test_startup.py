@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import stat
 import subprocess
 import sys
 from importlib import metadata
@@ -10,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.frame.conftest import environment
+from certpush.cli.main import COMMANDS
+from cli.frame.conftest import environment, file_target
 
 HEAVY = (
     "argcomplete",
@@ -41,7 +44,7 @@ finally:
 
 def imported_by(*command: str, home: Path) -> set[str]:
     done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False, env=environment(home))
-    return set(json.loads(done.stderr[done.stderr.index("[") :]))
+    return set(json.loads(done.stderr[done.stderr.rindex("[") :]))
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +69,7 @@ def test_help_and_version_import_nothing_of_certpush_but_the_table(with_nothing,
     [
         ("deplyo",),
         ("--nonsense",),
-        *(
-            (command, "--help")
-            for command in ("deploy", "status", "rollback", "history", "doctor", "trust", "revoke", "plugins", "completion")
-        ),
+        *((command, "--help") for command in COMMANDS),
         ("deploy", "--nonsense"),
         ("history", "--limit", "none"),
     ],
@@ -81,9 +81,43 @@ def test_the_help_of_a_command_and_a_mistyped_line_import_nothing_heavy(with_not
     assert not {one for one in seen if one.startswith("certpush.fleet")}
 
 
-@pytest.mark.parametrize("command", ["issue", "inspect"])
-def test_no_command_s_help_imports_a_plugin(with_nothing, tmp_path, command):
-    assert not imported(with_nothing, tmp_path, command, "--help") & {"certpush_file", "certpush_ssh", "paramiko"}
+@pytest.fixture
+def deployed(place, serve):
+    """A configuration with one target, in place and seen at its endpoint."""
+    server, reload = serve("wiki"), place.directory / "reload"
+    reload.write_text(f"#!/bin/sh\nexec {shlex.join(server.reload_command)}\n")
+    reload.chmod(stat.S_IRWXU)
+    place.targets = file_target(place.directory, "wiki", port=server.port, reload=[str(reload)])
+    done = place.run("deploy")
+    assert done.returncode == 0, done.stderr
+    return str(place.configuration)
+
+
+def test_a_look_at_one_endpoint_loads_neither_a_plugin_nor_what_talks_to_a_ca_or_to_other_machines(deployed, with_nothing, tmp_path):
+    seen = imported(with_nothing, tmp_path, "status", "--config", deployed)
+    assert {"certpush.fleet.status", "certpush.kit.tls"} <= seen
+    assert not seen & {"certpush_file", "certpush_ssh", "importlib.metadata", "paramiko", "pluggy", "requests", "rich", "urllib3"}
+    assert not {one for one in seen if one.startswith(("certpush.plugins", "certpush.rotation.run", "certpush.stepca.client"))}
+
+
+def test_a_deploy_with_nothing_due_loads_the_plugin_that_is_configured_and_nothing_that_talks_to_a_ca(deployed, with_nothing, tmp_path):
+    seen = imported(with_nothing, tmp_path, "deploy", "--config", deployed)
+    assert {"certpush.rotation.run", "certpush_file"} <= seen
+    assert not seen & {"certpush_ssh", "certpush.stepca.client", "paramiko", "requests", "rich", "urllib3"}
+
+
+@pytest.mark.parametrize("root_is_here", [False, True], ids=["no CA is known", "the root is a file"])
+def test_looking_into_a_file_loads_no_http_client_where_no_ca_is_asked(place, serve, with_nothing, tmp_path, root_is_here):
+    serve("wiki")
+    more = []
+    if root_is_here:
+        (tmp_path / "root.pem").write_bytes(place.ca.root_pem)
+        (tmp_path / "rooted.toml").write_text(f'[ca]\nurl = "{place.ca.url}"\nroot = "{tmp_path}/root.pem"\n')
+        more = ["--config", str(tmp_path / "rooted.toml")]
+    (tmp_path / "home").mkdir()
+    seen = imported(with_nothing, tmp_path / "home", "inspect", str(place.directory / "wiki.crt"), *more)
+    assert "certpush.cli.verdict" in seen
+    assert not seen & {"certpush.stepca.client", "paramiko", "pluggy", "requests", "urllib3"}
 
 
 def test_the_console_script_leads_to_the_same_door():

@@ -1,8 +1,7 @@
-"""certpush demo: the whole story on this machine, with real servers where they are installed."""
+"""What the demo tells, step by step, with the commands' own means; loaded when it is told."""
 
 from __future__ import annotations
 
-import argparse
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,17 +25,8 @@ if TYPE_CHECKING:
 _SHOWN = ("targets", "deployments")  # what a command would put into its own document
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """The options of this command."""
-    parser.epilog = (
-        "Takes about ten seconds, on loopback alone, and needs nothing: what is not installed here\n"
-        "(step-ca, nginx, sshd) is stood in for. Ctrl-C ends it; nothing stays behind."
-    )
-
-
-def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Tell the story; 0 when every part of it went as it must."""
-    del arguments
+def tell(console: Console) -> int:
+    """Start the lab, tell the story in it, and clear it away; 0 when every part of it went as it must."""
     from certpush.testing.lab.homelab import homelab
 
     with stoppable(console) as stop:
