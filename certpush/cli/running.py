@@ -102,12 +102,15 @@ def show(text: str, code: int, words: Sequence[str], *, command: str = "") -> in
 
 def interrupted(words: Sequence[str]) -> int:
     """Say that Ctrl-C came before the command began; gives the exit code."""
-    return _end(Interrupted("interrupted", hint="nothing was begun"), words)
+    from certpush.cli.main import COMMANDS, split
+
+    command, _ = split(words)
+    return _end(Interrupted("interrupted", hint="nothing was begun"), words, command=command if command and command in COMMANDS else "")
 
 
-def _end(error: CertpushError, words: Sequence[str]) -> int:
+def _end(error: CertpushError, words: Sequence[str], *, command: str = "") -> int:
     _prepare_streams()
-    console = Console.plain(json=_wants_json(words))
+    console = Console.plain(json=_wants_json(words), command=command)
     console.error(error)
     return console.finish(code_of(error))
 

@@ -31,9 +31,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     with Fleet.load(arguments.config) as fleet:
         shown = fleet.identities(arguments.target)
         spec = fleet.configuration.targets[arguments.target]
-        console.document["identities"] = [_document(one) for one in shown]
-        console.document["pinned"] = None
         before = fleet.pinned(spec.name)
+        console.document["identities"] = [_document(one, before.get(one.setting)) for one in shown]
+        console.document["pinned"] = None
         for one in shown:
             _show(console, one, before.get(one.setting))
         chosen = _matching(shown, arguments.fingerprint, spec) if arguments.fingerprint else _compared(console, shown, spec)
@@ -115,5 +115,11 @@ def _pin(console: Console, fleet: Fleet, spec: TargetSpec, identity: Identity) -
     console.line(f"{spec.name} is talked to only while it shows this. Next: certpush deploy {spec.name} --plan")
 
 
-def _document(identity: Identity) -> dict[str, Any]:
-    return {"setting": identity.setting, "value": identity.value, "shown": list(identity.shown), "compare": identity.compare}
+def _document(identity: Identity, before: str | None) -> dict[str, Any]:
+    return {
+        "setting": identity.setting,
+        "value": identity.value,
+        "pinned_before": before,
+        "shown": list(identity.shown),
+        "compare": identity.compare,
+    }

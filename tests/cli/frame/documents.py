@@ -120,7 +120,8 @@ key_file = "/etc/nginx/tls/wiki.key"
 verify = "files"
 """):
             nobody = self.place.document("trust", "wiki", code=2)
-            return [nobody, self.place.document("trust", "wiki", "--fingerprint", nobody["identities"][0]["value"])]
+            pin = ["trust", "wiki", "--fingerprint", nobody["identities"][0]["value"]]
+            return [nobody, self.place.document(*pin), self.place.document(*pin)]
 
     def issue(self) -> Documents:
         files = ["--cert", f"{self.directory}/nas.crt", "--key-file", f"{self.directory}/nas.key"]

@@ -213,7 +213,8 @@ def test_ctrl_c_before_the_command_began_is_told_like_any_other(place, words):
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     if words:
-        assert json.loads(done.stdout)["error"]["type"] == "Interrupted"
+        document = json.loads(done.stdout)
+        assert (document["command"], document["error"]["type"]) == ("status", "Interrupted")
     else:
         assert TWO_LINES.fullmatch(done.stderr)
 

@@ -92,7 +92,9 @@ def test_a_script_pins_what_it_expects(certpush, wiki):
     assert ended.code == 0
     assert ended.document["pinned"] == {"setting": "host_key", "value": wiki.sshd.host_key_fingerprint}
     assert certpush("deploy", "wiki").code == 0
-    assert certpush("trust", "wiki", "--fingerprint", wiki.sshd.host_key_fingerprint).code == 0
+    again = certpush("trust", "wiki", "--fingerprint", wiki.sshd.host_key_fingerprint, "--output=json")
+    assert again.code == 0
+    assert again.document["identities"][0]["pinned_before"] == wiki.sshd.host_key_fingerprint
 
 
 @pytest.mark.parametrize(
