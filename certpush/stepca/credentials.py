@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from certpush.errors import BundleInvalid, ConfigError, IssuerRefused
-from certpush.model import CertificateBundle, Name, Secret
+from certpush.model import CertificateBundle, Name, Secret, issued_by, read_certificates
 from certpush.references import read_private_file
 from certpush.stepca.bootstrap import user_path
 from certpush.stepca.jose import ProvisionerKey, read_private_jwk
@@ -178,7 +179,26 @@ def _x5c(at: Situation, certificate: Path, key: Path) -> TokenMint:
             f"{at.whose}: x5c_certificate {certificate} expired on {bundle.not_after:%Y-%m-%d %H:%M} UTC",
             hint="renew it in time; certpush can keep it fresh like any other certificate",
         )
-    return TokenMint(provisioner.name, bundle.key.reveal_key(), at.clock, chain=(bundle.leaf, *bundle.chain))
+    chain = (bundle.leaf, *bundle.chain)
+    if not _leads_to(chain, _roots_of(provisioner)):
+        raise IssuerRefused(
+            f"{at.whose}: x5c_certificate {certificate} does not lead to a root of the provisioner {provisioner.name!r}",
+            hint="the file holds the certificate and then every intermediate above it; was it signed by the CA meant here?",
+        )
+    return TokenMint(provisioner.name, bundle.key.reveal_key(), at.clock, chain=chain)
+
+
+def _roots_of(provisioner: Provisioner) -> tuple[x509.Certificate, ...]:
+    """The roots that an X5C provisioner accepts; none where the CA does not say."""
+    try:
+        return read_certificates(base64.b64decode(provisioner.roots))
+    except (ValueError, BundleInvalid):
+        return ()
+
+
+def _leads_to(chain: Sequence[x509.Certificate], roots: Sequence[x509.Certificate]) -> bool:
+    """Whether the CA can follow the chain; where the roots are not known, it may."""
+    return not roots or any(one == root or issued_by(one, root) for one in chain for root in roots)
 
 
 def read_x5c(certificate: Path, key: Path) -> CertificateBundle:
@@ -193,7 +213,8 @@ def read_x5c(certificate: Path, key: Path) -> CertificateBundle:
     except OSError as error:
         raise ConfigError(f"x5c_certificate {certificate} cannot be read: {error.strerror}", hint="check the path") from None
     except BundleInvalid as error:
-        raise ConfigError(f"x5c_certificate {certificate} with x5c_key {key}: {error.message}", hint=error.hint) from None
+        hint = error.hint or "x5c_certificate holds the certificate first and then its chain, and x5c_key its private key"
+        raise ConfigError(f"x5c_certificate {certificate} with x5c_key {key}: {error.message}", hint=hint) from None
     if not _is_for_clients(bundle.leaf):
         raise ConfigError(
             f"x5c_certificate {certificate} is not for client authentication",

@@ -15,7 +15,7 @@ from certpush.stepca.refusal import CaRefusal
 from certpush.stepca.tokens import TOKEN_LIFETIME
 
 _LEEWAY = timedelta(seconds=60)  # step-ca's, for the times in a token
-_JUST_NOW = timedelta(minutes=2)
+_LONGEST_WAY = timedelta(seconds=30)  # from the making of a token to the refusal: an exchange takes no longer
 _BACKDATE = timedelta(minutes=1)  # of the certificate that step-ca makes for itself at its start
 
 
@@ -113,14 +113,21 @@ def _restart(seen: Evidence) -> Suspicion | None:
     """step-ca refuses tokens from before its start; at its start it makes itself a new certificate."""
     changed = None not in (seen.certificate_before, seen.certificate_after) and seen.certificate_before != seen.certificate_after
     started = _start(seen.certificate_after)
-    if not changed and (started is None or not timedelta(0) <= seen.ca_now - started <= _JUST_NOW):
+    if not changed and not _may_be_older(seen, started):
         return None
-    when = f" about {format_moment(started)}" if started else ""
-    return Suspicion(
-        f"the CA was (re)started{when}, and refuses tokens from before",
-        f"run again; tokens live {int(TOKEN_LIFETIME.total_seconds()) // 60} minutes and are made anew each time",
-        passing=True,
-    )
+    what = f"the CA was (re)started{f' about {format_moment(started)}' if started else ''}, and refuses tokens from before"
+    if seen.ready_token:
+        return Suspicion(what, "get a token that was made after that")
+    minutes = int(TOKEN_LIFETIME.total_seconds()) // 60
+    return Suspicion(what, f"run again; tokens live {minutes} minutes and are made anew each time", passing=True)
+
+
+def _may_be_older(seen: Evidence, started: datetime | None) -> bool:
+    """Whether the token may say that it was made before the CA's start: by our clock, which may be behind."""
+    if started is None or seen.ca_now < started:
+        return False
+    longest = TOKEN_LIFETIME if seen.ready_token else _LONGEST_WAY
+    return seen.ca_now - (seen.skew or timedelta(0)) - started <= longest
 
 
 def _start(certificate: bytes | None) -> datetime | None:

@@ -81,12 +81,13 @@ class Claims(msgspec.Struct, frozen=True):
 
 
 class Provisioner(msgspec.Struct, frozen=True, rename="camel"):
-    """A provisioner as the CA lists it."""
+    """A provisioner as the CA lists it; ``roots`` are those of an X5C provisioner, PEM in base64."""
 
     type: str
     name: str
     key: PublicKey | None = None
     encrypted_key: str = ""
+    roots: str = ""
     claims: Claims | None = None
     state: str = ""
     state_reason: str = ""

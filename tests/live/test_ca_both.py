@@ -21,7 +21,7 @@ from certpush.stepca.refusal import CaRefusal
 from certpush.stepca.settings import CaSettings
 from certpush.stepca.tokens import TokenMint
 from certpush.stepca.transport_errors import OwnCertificateRefused
-from certpush.testing.authority import Authority, JwkProvisioner, X5cProvisioner
+from certpush.testing.authority import Authority, JwkProvisioner, Pki, X5cProvisioner
 from certpush.testing.lab.process import wait_until
 from unit.stepca.requests_made import signing_request
 
@@ -432,8 +432,20 @@ def test_an_x5c_certificate_stands_for_us(start_ca, x5c_files, spec):
         assert {one.severity for one in issuer.check(None)} <= {Severity.OK, Severity.INFO}
 
 
-def test_an_x5c_certificate_of_somebody_else_is_refused_and_diagnosed(start_ca, x5c_files):
-    ca = start_ca(provisioners=[X5cProvisioner("my x5c", (Authority("Signers").root,))])
-    foreign = x5c_files(Authority("Foreign").issue("signer.example.com"))
-    with open_issuer(settings(ca, **foreign)) as issuer, pytest.raises(CaRefusal, match="did not accept our token"):
-        obtain(issuer)
+def test_an_x5c_certificate_of_somebody_else_or_without_its_chain_is_refused_before_it_is_shown(start_ca, x5c_files):
+    signers = Authority("Signers")
+    ca = start_ca(provisioners=[X5cProvisioner("my x5c", (signers.root,))])
+    for bundle in (Authority("Foreign").issue("signer.example.com"), signers.issue("signer.example.com", intermediate=False)):
+        with open_issuer(settings(ca, **x5c_files(bundle))) as issuer, pytest.raises(IssuerRefused, match="does not lead to a root"):
+            obtain(issuer)
+
+
+def test_an_x5c_certificate_of_the_ca_itself_stands_for_us_and_is_renewed_like_any_other(start_real_ca, x5c_files):
+    pki = Pki.make("Own")
+    ca = start_real_ca(pki=pki, provisioners=[X5cProvisioner("my x5c", (pki.root,))])
+    with open_issuer(settings(ca)) as issuer:
+        first = obtain(issuer, asking(lifetime=timedelta(hours=6)))
+        issued = issuer.renew(first)
+    renewed = CertificateBundle(issued.leaf, issued.chain, issued.roots, first.key)
+    with open_issuer(settings(ca, **x5c_files(renewed))) as issuer:
+        assert obtain(issuer).names == NAMES[:1]

@@ -20,6 +20,7 @@ def server_certificate(age):
     return leaf.public_bytes(Encoding.DER)
 
 
+RECENT = server_certificate(timedelta(seconds=80))
 OLD, NEW = server_certificate(timedelta(hours=5)), server_certificate(timedelta(seconds=20))
 ALL_WELL = Evidence(
     address=CaAddress("ca.lan", 9000),
@@ -62,6 +63,11 @@ def test_where_all_looks_right_the_log_is_what_is_left():
         ({"certificate_after": NEW}, r"was \(re\)started about 2026-11-24T08:59:40Z", True),
         ({"certificate_before": NEW, "certificate_after": NEW}, r"was \(re\)started about 2026-11-24T08:59:40Z", True),
         ({"certificate_before": NEW, "certificate_after": b"unreadable"}, r"was \(re\)started, and refuses", True),
+        (
+            {"certificate_before": RECENT, "certificate_after": RECENT, "skew": timedelta(seconds=55)},
+            r"started about 2026-11-24T08:58:40Z",
+            True,
+        ),
     ],
 )
 def test_each_suspicion_is_said(changes, said, passing):
@@ -85,10 +91,20 @@ def test_each_suspicion_is_said(changes, said, passing):
         {"certificate_after": None},
         {"certificate_before": None, "certificate_after": None},
         {"ca_now": NOW - timedelta(days=1)},
+        # Our token was made after the CA was seen, and so after its start, however recent that was.
+        {"certificate_before": RECENT, "certificate_after": RECENT},
     ],
 )
 def test_what_proves_nothing_is_not_said(changes):
     assert suspect(replace(ALL_WELL, **changes)) == ()
+
+
+def test_a_ready_token_from_before_a_start_is_not_sent_again():
+    error = judged(replace(ALL_WELL, ready_token=True, certificate_before=RECENT, certificate_after=RECENT))
+    assert "was (re)started about 2026-11-24T08:58:40Z" in error.message
+    assert "get a token that was made after that" in error.hint
+    assert "run again" not in error.hint
+    assert not error.retryable
 
 
 def test_several_suspicions_stand_in_order_and_one_that_stays_is_not_retried():

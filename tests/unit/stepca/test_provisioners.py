@@ -233,6 +233,21 @@ def test_an_expired_x5c_certificate_is_said_before_anything_is_sent(write):
         credential([X5C], **x5c_files(write, SIGNERS.expired("signer.lan")))
 
 
+def test_an_x5c_certificate_that_leads_to_none_of_the_provisioner_s_roots_is_said_before_anything_is_sent(write):
+    for bundle in (Authority("Foreign").issue("signer.lan"), SIGNERS.issue("signer.lan", intermediate=False)):
+        with pytest.raises(IssuerRefused, match="does not lead to a root of the provisioner 'x5c'") as refused:
+            credential([X5C], **x5c_files(write, bundle))
+        assert "every intermediate above it" in refused.value.hint
+
+
+@pytest.mark.parametrize("roots", [{}, {"roots": "???"}, {"roots": "bm8gY2VydGlmaWNhdGU="}])
+def test_where_the_roots_are_not_told_the_ca_finds_out(write, roots):
+    assert (
+        credential([{"type": "X5C", "name": "x5c", **roots}], **x5c_files(write, Authority("Foreign").issue("signer.lan"))).provisioner
+        == "x5c"
+    )
+
+
 def test_an_x5c_pair_that_does_not_belong_together_is_refused(write):
     with pytest.raises(ConfigError, match="does not belong"):
         credential([X5C], **x5c_files(write, SIGNERS.issue("a.lan"), SIGNERS.issue("b.lan").key))
@@ -267,7 +282,8 @@ def test_a_certificate_for_any_purpose_is_taken_and_one_without_key_usage_is_not
         return CertificateBundle(builder.sign(key, hashes.SHA256()), (), (), PrivateKey(key))
 
     usage = SIGNERS.issue().leaf.extensions.get_extension_for_class(x509.KeyUsage).value
-    assert credential([X5C], **x5c_files(write, minted(usage))).provisioner == "x5c"
+    own = minted(usage)
+    assert credential([X5cProvisioner("x5c", (own.leaf,))], **x5c_files(write, own)).provisioner == "x5c"
     with pytest.raises(ConfigError, match="not for client authentication"):
         credential([X5C], **x5c_files(write, minted()))
 
