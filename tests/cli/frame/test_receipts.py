@@ -1,4 +1,4 @@
-"""Moments and judgements as a machine gets them."""
+"""Moments, judgements and warnings as a machine gets them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from certpush.cli.console import Console
+from certpush.cli.progress import Progress
 from certpush.cli.receipts import moment, served_document
-from certpush.model import Endpoint, Served
+from certpush.model import Endpoint, Event, Served
 
 NOON = datetime(2026, 11, 24, 12, 0, 7, 999_999, UTC)
 
@@ -30,3 +32,11 @@ def test_a_moment_is_one_that_jq_reads(when, text):
 def test_a_chain_that_was_held_up_to_no_root_is_neither_right_nor_wrong(judged, good, said):
     served = Served(Endpoint("wiki.example", 443), "f" * 64, NOON, chain_ok=good, judged=judged)
     assert served_document(served)["chain_ok"] is said
+
+
+def test_what_went_wrong_beside_the_result_stands_in_the_document_and_nothing_else_of_what_happens():
+    console = Console(json=True)
+    progress = Progress(console)
+    for phase in ("stage", "warning", "rollback", "done"):
+        progress.observe(Event(phase, "wiki", NOON, f"{phase}: one\ntwo"))
+    assert console.document == {"warnings": ["wiki: warning: one\ntwo"]}
