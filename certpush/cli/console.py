@@ -30,6 +30,8 @@ class Console:
     """Apart from ``colour``: either stream may be a file while the other is a terminal."""
     live: bool = False
     """Whether a person watches: then lines may move."""
+    room: int | None = None
+    """How wide a line may be, where stdout is a terminal."""
     quiet: bool = False
     verbosity: int = 0
     document: dict[str, Any] = field(default_factory=dict)
@@ -56,6 +58,7 @@ class Console:
             colour=colours and sys.stdout.isatty() and not json,
             colour_errors=colours and sys.stderr.isatty() and not json,
             live=moving and sys.stderr.isatty() and not json and not arguments.quiet,
+            room=_terminal_width() if sys.stdout.isatty() else None,
             quiet=arguments.quiet,
             verbosity=arguments.verbose,
         )
@@ -81,15 +84,15 @@ class Console:
             self.document.setdefault("warnings", []).append(text)
         self.note(indented(text))
 
-    def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Columns of equal width; colours do not count."""
+    def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]], *, wrap: Sequence[str] = ()) -> None:
+        """Columns of equal width; on a terminal the last one is wrapped to its width, and those named if need be."""
         if self.json or (self.quiet and not rows):
             return
+        from certpush.cli.columns import columns
+
         cells = ([cell.replace("\n", " ") for cell in row] for row in rows)
         shown = [[self.paint(heading, "dim") for heading in headings], *cells]
-        widths = [max(_width(row[column]) for row in shown) for column in range(len(headings))]
-        padded = ((cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)) for row in shown)
-        self._write("\n".join("  ".join(row).rstrip() for row in padded))
+        self._write(columns(shown, self.room, [headings.index(heading) for heading in wrap]))
 
     def error(self, error: CertpushError, *, where: str = "", trace: bool = False) -> None:
         """What happened (on ``where``, a target's name, unless the message begins with it), and what to do next."""
@@ -141,6 +144,12 @@ class Console:
                 print(text, file=self.err, flush=True)
 
 
+def _terminal_width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().columns
+
+
 def forget_output(stream: TextIO) -> None:
     """Lead a stream that nobody reads to nowhere, so that Python does not complain about it at exit."""
     with contextlib.suppress(OSError, ValueError):  # a stream in memory has no number
@@ -180,12 +189,3 @@ def indented(text: str, by: int = 4) -> str:
 
 def _escape(letter: str) -> str:
     return letter.encode("unicode_escape").decode("ascii")
-
-
-def _width(text: str) -> int:
-    import re
-    import unicodedata
-
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
-    marks = ("Mn", "Me")  # they stand on the letter before
-    return sum(0 if unicodedata.category(letter) in marks else 2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in plain)

@@ -59,11 +59,12 @@ def _show_kind(console: Console, kind: TargetKind[Any]) -> None:
     for label, text in _facts(kind):
         console.line(f"  {label:<10}  {safe(text)}")
     console.line()
-    console.table(("key", "type", "default", "for"), [_row(one, console) for one in fields])
+    console.table(("key", "type", "default", "for"), [_row(one, console) for one in fields], wrap=("type",))
     console.document["kind"] = {
         "kind": kind.name,
         "summary": kind.summary,
         **{label.replace(" ", "_"): text for label, text in _facts(kind)},
+        "key_types": sorted(str(one) for one in kind.accepted_keys),
         "keys": [{"key": one.key, "type": one.type, "default": one.default, "for": one.text, "required": one.required} for one in fields],
     }
 

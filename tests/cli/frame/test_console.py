@@ -113,6 +113,71 @@ def test_a_table_has_no_blanks_at_its_ends():
     assert console.out.getvalue() == "a  b\nx\n   long\n"
 
 
+LONG = [["umask", "text", "the rights that a new file has, unless it holds a key, which nobody else may ever read"]]
+
+
+def test_on_a_terminal_a_long_last_column_is_wrapped_between_words():
+    console = made(room=50)
+    console.table(("key", "type", "for"), LONG)
+    assert console.out.getvalue().splitlines() == [
+        "key    type  for",
+        "umask  text  the rights that a new file has,",
+        "             unless it holds a key, which nobody",
+        "             else may ever read",
+    ]
+
+
+def test_elsewhere_a_row_is_one_line():
+    console = made()
+    console.table(("key", "type", "for"), LONG)
+    assert len(console.out.getvalue().splitlines()) == 2
+
+
+@pytest.mark.parametrize("room", [0, 1, 13, 32])
+def test_where_there_is_no_room_for_words_the_terminal_breaks_the_line(room):
+    console = made(room=room)
+    console.table(("key", "type", "for"), LONG)
+    assert len(console.out.getvalue().splitlines()) == 2
+
+
+def test_another_column_is_wrapped_where_that_of_the_last_is_not_enough():
+    console = made(room=44)
+    console.table(("key", "type", "for"), [["order", '"leaf-chain-key" | "key-leaf-chain"', "what stands where"]], wrap=("type",))
+    assert console.out.getvalue().splitlines() == [
+        "key    type                for",
+        'order  "leaf-chain-key" |  what stands where',
+        '       "key-leaf-chain"',
+    ]
+
+
+def test_what_cannot_be_broken_stays_whole():
+    console = made(room=40)
+    console.table(("a", "b"), [["x", f"see {'/very' * 20}/long and more"]])
+    assert console.out.getvalue().splitlines() == ["a  b", "x  see", f"   {'/very' * 20}/long", "   and more"]
+
+
+def test_a_colour_ends_with_its_line_and_goes_on_in_the_next():
+    console = made(room=32, colour=True)
+    console.table(("a", "b"), [["x", console.paint("one two three four five six seven", "red") + " plain"]])
+    _, first, second = console.out.getvalue().splitlines()
+    assert first.endswith("\x1b[31mone two three four five six\x1b[0m")
+    assert second == "   \x1b[31mseven\x1b[0m plain"
+
+
+@given(st.lists(st.text(alphabet="ab \u6771\u0301", max_size=60), min_size=1, max_size=4), st.integers(0, 80))
+def test_wrapping_loses_no_word_and_keeps_to_the_width_where_words_do(texts, room):
+    console = made(room=room)
+    console.table(("a", "b"), [["x", text] for text in texts])
+    _, *lines = console.out.getvalue().splitlines()
+    assert " ".join(" ".join(lines).split()) == " ".join(" ".join(f"x {text}" for text in texts).split())
+
+
+@pytest.mark.parametrize(("out", "room"), [(True, 70), (False, None)])
+def test_the_width_is_the_terminal_s(monkeypatch, out, room):
+    monkeypatch.setenv("COLUMNS", "70")
+    assert from_arguments(monkeypatch, out=out, err=False).room == room
+
+
 def arguments(**changes) -> argparse.Namespace:
     return argparse.Namespace(**{"output": "text", "no_color": False, "quiet": False, "verbose": 0, **changes})
 
