@@ -28,6 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "what", metavar="TARGET|SERIAL", help="a target or certificate, or a serial number: decimal, or hexadecimal with 0x"
     )
     parser.add_argument("--reason", choices=tuple(REASONS), default="superseded", metavar="REASON", help=_reasons())
+    parser.add_argument("--ca", metavar="NAME", help="whose serial number it is: the [ca.NAME], where there are several")
     parser.add_argument("--yes", action="store_true", help="do not ask before a serial number is revoked")
     parser.epilog = (
         "A name revokes what its newer certificates superseded, never what is in use. The revocation is passive: the CA renews\n"
@@ -43,7 +44,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         known = (*fleet.configuration.targets, *fleet.configuration.certificates)
         if arguments.what not in known:
             _make_sure(arguments.what, console, sure=arguments.yes)
-        serials = fleet.revoke(arguments.what, reason=arguments.reason, reason_code=REASONS[arguments.reason])
+        serials = fleet.revoke(arguments.what, ca=arguments.ca, reason=arguments.reason, reason_code=REASONS[arguments.reason])
     for serial in serials:
         console.result(f"revoked  {serial}  (0x{serial:x})")
     if not serials:

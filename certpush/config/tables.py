@@ -44,8 +44,10 @@ class TargetKeys(CertificateKeys):
         msgspec.field(default_factory=list)
     )
     verify: Annotated[Literal["handshake", "files"], Doc("files: nothing serves it, look at what is installed")] = "handshake"
-    trust: Annotated[str, Doc('whom to trust when talking to the appliance: "ca", a PEM path, or "sha256:..."')] = "ca"
-    window: Annotated[str | None, Doc("when it may be rotated unattended: Sat 02:00-05:00")] = None
+    trust: Annotated[
+        str, Doc('whom to trust when talking to an appliance by TLS: "ca", a PEM path, or "sha256:..."; no effect on file and ssh')
+    ] = "ca"
+    window: Annotated[str | None, Doc("when it may be rotated unattended: Sat 02:00-05:00; no effect yet")] = None
     pinned_by: Annotated[list[str], Doc("who pins this certificate and must be told; named in the plan")] = msgspec.field(
         default_factory=list
     )
@@ -71,9 +73,13 @@ class FleetKeys(Settings):
     """``[fleet]``: many targets at once."""
 
     workers: Annotated[int, msgspec.Meta(ge=1, le=1024), Doc("how many targets at once")] | None = None
-    canary: Annotated[int, msgspec.Meta(ge=0), Doc("how many targets go first, alone")] = 0
+    canary: Annotated[
+        int,
+        msgspec.Meta(ge=0),
+        Doc("how many targets go first, as they stand here; when one of them fails, no other is begun (0: all together)"),
+    ] = 0
     stop_after: Annotated[int, msgspec.Meta(ge=0), Doc("after how many failures no further target is begun (0: go on)")] = 0
-    ca_rate: Annotated[float, msgspec.Meta(ge=0), Doc("certificates asked of the CA in a second at most (0: no limit)")] = 0.0
+    ca_rate: Annotated[float, msgspec.Meta(ge=0), Doc("certificates asked of one CA in a second at most (0: no limit)")] = 0.0
 
 
 class StateKeys(Settings):

@@ -11,8 +11,9 @@ from typing import Any
 
 from certpush.config import DEFAULT_CA, Configuration, TargetSpec
 from certpush.errors import CertpushError
-from certpush.fleet.fitting import key_fits, names_fit
-from certpush.kit.settings import SecretReader, convert
+from certpush.fleet.fitting import key_fits, names_fit, timer_fits
+from certpush.fleet.opening import keys_of, read_settings
+from certpush.kit.settings import SecretReader
 from certpush.model import Finding, Severity
 from certpush.plugins import PluginLoader
 from certpush.stepca.bootstrap import read_root_file, user_path
@@ -20,7 +21,6 @@ from certpush.stepca.issuer import open_issuer
 from certpush.target import Target, TargetKind
 
 Found = tuple[str, Finding]
-_WITHOUT_EFFECT = "is read, and has no effect yet"
 
 
 def check_configuration(
@@ -75,11 +75,13 @@ def _ca(configuration: Configuration, name: str, read_secret: SecretReader, envi
 
 def _target(spec: TargetSpec, loader: PluginLoader, read_secret: SecretReader) -> Iterator[Finding]:
     kind = loader.load_kind(spec.kind)
-    convert(spec.table, kind.settings, path=spec.path, read_secret=read_secret)
+    read_settings(spec, kind, read_secret)
     names = ", ".join(str(name) for name in spec.certificate.request.names)
     yield Finding(Severity.OK, "table", f"{spec.kind}: {names}{'' if spec.enabled else ' (not enabled)'}")
     yield key_fits(spec, kind)
+    yield from timer_fits(spec, kind)
     yield from names_fit(spec.certificate.request.names, spec.endpoints)
+    yield from _without_effect(spec, kind)
     if spec.verify != "files" and not spec.endpoints and not _knows_where(kind):
         yield Finding(
             Severity.ERROR,
@@ -87,8 +89,16 @@ def _target(spec: TargetSpec, loader: PluginLoader, read_secret: SecretReader) -
             "nothing says where the certificate is served",
             'add endpoints = ["host:port"]; or verify = "files" where nothing serves it',
         )
+
+
+def _without_effect(spec: TargetSpec, kind: TargetKind[Any]) -> Iterator[Finding]:
+    """Keys that are read, and that nothing heeds: who wrote them should not rely on them."""
     if spec.window is not None:
-        yield Finding(Severity.WARNING, "window", f"window {_WITHOUT_EFFECT}", "rotate by hand at that time, or leave it out")
+        yield Finding(
+            Severity.WARNING, "window", "window is read, and has no effect yet", "let the timer run at that time only, and leave it out"
+        )
+    if spec.trust != "ca" and "trust" not in keys_of(kind):
+        yield Finding(Severity.WARNING, "trust", f"trust has no effect: the kind {kind.name} talks to no appliance by TLS", "leave it out")
 
 
 def _knows_where(kind: TargetKind[Any]) -> bool:
@@ -110,12 +120,5 @@ def _left_over(configuration: Configuration) -> Iterator[Found]:
                 f"certificate.{name}",
                 Finding(Severity.WARNING, "unused", "no target uses it", f'certificate = "{name}" in a target does'),
             )
-    for key, value in (
-        ("canary", configuration.fleet.canary),
-        ("stop_after", configuration.fleet.stop_after),
-        ("ca_rate", configuration.fleet.ca_rate),
-    ):
-        if value:
-            yield "fleet", Finding(Severity.WARNING, key, f"{key} {_WITHOUT_EFFECT}", "leave it out")
     if not configuration.targets:
         yield "targets", Finding(Severity.INFO, "targets", "there is no target yet; add a [target.NAME] table")

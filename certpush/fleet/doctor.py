@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from certpush.config import DEFAULT_CA, TargetSpec
-from certpush.errors import CertpushError
-from certpush.fleet.fitting import key_fits, names_fit
+from certpush.errors import CertpushError, StateError
+from certpush.fleet.fitting import key_fits, names_fit, timer_fits
 from certpush.fleet.opening import Opener, Wishes
 from certpush.fleet.workers import Slots, all_of
 from certpush.kit.dns import unknown_names
-from certpush.model import Action, CertificateRequest, DnsName, Finding, Severity
+from certpush.model import Action, CertificateRequest, DnsName, Endpoint, Finding, Severity
 from certpush.rotation.inspect import inspect
 from certpush.rotation.rotation import Rotation, as_ours
 from certpush.rotation.run import close_quietly, plan_for
+from certpush.state.directory import open_state_directory
 
 DNS_SECONDS = 3.0
 """How long the names of one certificate are asked for; a dead name server must not hold up all else."""
@@ -51,6 +54,31 @@ def examine_cas(asked: Mapping[str, CertificateRequest | None], issuer: Callable
         except CertpushError as error:
             found = (_error("ca-settings", error),)
         yield from ((where, finding) for finding in found)
+
+
+def examine_state(directory: Path, open_it: Callable[[], object]) -> Iterator[tuple[str, Finding]]:
+    """Check where certpush remembers; makes nothing where nothing is yet."""
+    try:
+        there = _state_is_there(directory)
+        if there:
+            open_it()
+        yield "state", Finding(Severity.OK, "state", f"{directory} can be {'used' if there else 'made'}")
+    except CertpushError as error:
+        yield "state", _error("state", error)
+
+
+def _state_is_there(directory: Path) -> bool:
+    if os.path.lexists(directory):
+        open_state_directory(directory)
+        return True
+    above = next(one for one in directory.absolute().parents if os.path.lexists(one))
+    why = f"no right to write to {above}" if above.is_dir() else f"{above} is no directory"
+    if above.is_dir() and os.access(above, os.W_OK | os.X_OK):
+        return False
+    raise StateError(
+        f"the state directory {directory} cannot be made: {why}",
+        hint="name another one as [state] directory, or run as a user who may",
+    )
 
 
 def examine_targets(specs: Sequence[TargetSpec], opener: Opener, slots: Slots) -> Iterator[tuple[str, Finding]]:
@@ -87,6 +115,7 @@ def _examine(spec: TargetSpec, opener: Opener) -> Iterator[Finding]:
         return
     yield Finding(Severity.OK, "settings", f"the plugin {kind.name} is there and takes the settings")
     yield key_fits(spec, kind)
+    yield from timer_fits(spec, kind)
     yield from _known_names(spec.certificate.request)
     for name, settings in members:
         try:
@@ -97,7 +126,9 @@ def _examine(spec: TargetSpec, opener: Opener) -> Iterator[Finding]:
         try:
             yield from _unfinished(rotation)
             yield from names_fit(rotation.spec.request.names, rotation.endpoints)
-            yield from _device(rotation)
+            lost = unknown_names([one.host for one in rotation.endpoints], seconds=DNS_SECONDS)
+            yield from _lost_endpoints(rotation.endpoints, lost)
+            yield from _device(rotation, lost)
         finally:
             close_quietly(rotation)
 
@@ -116,6 +147,17 @@ def _known_names(request: CertificateRequest) -> Iterator[Finding]:
         yield Finding(Severity.OK, "dns", f"its names resolve: {', '.join(names)}" if len(names) > 1 else f"{names[0]} resolves")
 
 
+def _lost_endpoints(endpoints: Sequence[Endpoint], lost: Mapping[str, str]) -> Iterator[Finding]:
+    for one in endpoints:
+        if one.host in lost:
+            yield Finding(
+                Severity.ERROR,
+                "dns",
+                f"{one}: {one.host} does not resolve here ({lost[one.host]}), so nobody could see what is served there",
+                f'add it to the DNS that this machine asks, or write the endpoint with an address: "ADDRESS:{one.port}#{one.name}"',
+            )
+
+
 def _unfinished(rotation: Rotation) -> Iterator[Finding]:
     for one in rotation.journal.unfinished(rotation.name):
         yield Finding(
@@ -126,12 +168,13 @@ def _unfinished(rotation: Rotation) -> Iterator[Finding]:
         )
 
 
-def _device(rotation: Rotation) -> Iterator[Finding]:
+def _device(rotation: Rotation, lost: Collection[str]) -> Iterator[Finding]:
     try:
         view = inspect(rotation)
         yield Finding(Severity.OK, "target", "the target answers and can be asked")
-        for message in view.silent.values():
-            yield Finding(Severity.WARNING, "endpoint", message, "fine before the first certificate; else check the service")
+        for endpoint, message in view.silent.items():
+            if endpoint.host not in lost:
+                yield Finding(Severity.WARNING, "endpoint", message, "fine before the first certificate; else check the service")
         for one in view.served.values():
             yield Finding(
                 Severity.OK, "endpoint", f"{one.endpoint} serves {one.subject or 'a certificate'} until {one.not_after:%Y-%m-%d %H:%M} UTC"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 from certpush.config import TargetSpec
+from certpush.kit.settings import format_duration
 from certpush.model import Endpoint, Finding, Name, Severity, name_covers
 from certpush.target import TargetKind
+
+_TIME_TO_SEE = timedelta(seconds=5)  # a reload that takes longer is rare, and one that takes 2 s is not
 
 
 def key_fits(spec: TargetSpec, kind: TargetKind[Any]) -> Finding:
@@ -31,3 +35,15 @@ def names_fit(names: Sequence[Name], endpoints: Iterable[Endpoint]) -> Iterator[
                 f"the certificate would not cover {endpoint.name}, where it is served",
                 f'add "{endpoint.name}" to names, or write the endpoint as "{endpoint}#NAME"',
             )
+
+
+def timer_fits(spec: TargetSpec, kind: TargetKind[Any]) -> Iterator[Finding]:
+    """Whether the device's own timer leaves time to see the new certificate; see ``rotation.verify``."""
+    needed = 4 * _TIME_TO_SEE + 2 * kind.settle
+    if kind.self_rescue and spec.rescue_after < needed:
+        yield Finding(
+            Severity.WARNING,
+            "rescue",
+            f"rescue_after = {format_duration(spec.rescue_after)} may put the old certificate back before the new one could be seen",
+            f'write rescue_after = "{format_duration(needed)}" or more',
+        )

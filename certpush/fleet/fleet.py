@@ -10,11 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from certpush.config import DEFAULT_CA, Configuration, TargetSpec, from_tables, load, locate
-from certpush.errors import CertpushError, ConfigError, Interrupted
+from certpush.config import DEFAULT_CA, Configuration, FleetKeys, TargetSpec, from_tables, load, locate
+from certpush.errors import CertpushError, ConfigError
 from certpush.fleet.held import Held
 from certpush.fleet.opening import Opener, Wishes
 from certpush.fleet.selecting import named, select
+from certpush.fleet.waves import in_waves, members_of
 from certpush.fleet.workers import all_of
 from certpush.kit.tls import utc_now
 from certpush.model import (
@@ -27,6 +28,7 @@ from certpush.model import (
     Identity,
     Outcome,
     Receipt,
+    Severity,
     TargetStatus,
 )
 
@@ -125,7 +127,7 @@ class Fleet:
         from certpush.rotation.run import foresee
 
         self._refuse_previous_for_many(words, previous)
-        return self._each(words, foresee, self._held.looking(), Wishes(force=force, adopt=adopt, previous=previous))
+        return self._each(words, foresee, self._held.looking(), Wishes(force=force, adopt=adopt, previous=previous), FleetKeys())
 
     def deploy(
         self,
@@ -150,21 +152,17 @@ class Fleet:
 
         self._refuse_previous_for_many(words, previous)
         wishes = Wishes(force=force, adopt=adopt, previous=previous, stop=stop or threading.Event())
-        return self._each(words, rotate, self._held.changing(), wishes)
+        return self._each(words, rotate, self._held.changing(), wishes, self.configuration.fleet)
 
     def _refuse_previous_for_many(self, words: Sequence[str], previous: CertificateBundle | None) -> None:
         if previous is not None and len(self.select(words)) != 1:
             raise ConfigError("a previous pair belongs to one target", hint="name the one target that uses it")
 
-    def _each(self, words: Sequence[str], deed: Callable[[Rotation], Receipt], opener: Opener, wishes: Wishes) -> Iterator[Receipt]:
-        specs = self.select(words)
-
-        def receipts() -> Iterator[Receipt]:
-            jobs = (partial(_members, spec, opener, deed, wishes) for spec in specs)
-            for several in all_of(jobs, self._held.slots, wishes.stop):
-                yield from several
-
-        return receipts()
+    def _each(
+        self, words: Sequence[str], deed: Callable[[Rotation], Receipt], opener: Opener, wishes: Wishes, limits: FleetKeys
+    ) -> Iterator[Receipt]:
+        job = partial(members_of, opener=opener, deed=deed, wishes=wishes)
+        return in_waves(self.select(words), job, limits, self._held.slots, wishes.stop)
 
     def rollback(self, name: str) -> Receipt:
         """Go back to the certificate before the last one, and verify it."""
@@ -198,13 +196,16 @@ class Fleet:
         return self._held.looking().journal.history(name, limit)
 
     def doctor(self, words: Sequence[str] = ()) -> Iterator[tuple[str, Finding]]:
-        """Every check of each CA and each target involved: where (``ca`` or ``target.NAME``), and what was found."""
-        from certpush.fleet.doctor import examine_cas, examine_targets, longest_requests
+        """Every check of each CA and each target involved: where (``ca``, ``state`` or ``target.NAME``), and what was found."""
+        from certpush.fleet.doctor import examine_cas, examine_state, examine_targets, longest_requests
 
         specs = self.select(words)
         every_ca = dict.fromkeys(self.configuration.ca_tables) if not words else {}
         yield from examine_cas({**every_ca, **longest_requests(specs)}, self.issuer)
-        yield from examine_targets(specs, self._held.looking(), self._held.slots)
+        state = tuple(examine_state(self.configuration.state_directory, self._held.looking))
+        yield from state
+        usable = all(found.severity is not Severity.ERROR for _, found in state)
+        yield from examine_targets(specs, self._held.looking() if usable else self._held.forgetful(), self._held.slots)
 
     def check_configuration(self) -> Iterator[tuple[str, Finding]]:
         """Every table, read as a run would read it: where, and what was found. Asks nobody anything, and takes no secret."""
@@ -259,33 +260,28 @@ class Fleet:
 
         return obtain(CertificateSpec(name="-", request=request, ca=ca or DEFAULT_CA), self.issuer(ca), self._clock())
 
-    def revoke(self, name_or_serial: str, *, reason: str = "superseded", reason_code: int = 4) -> tuple[int, ...]:
+    def revoke(self, name_or_serial: str, *, ca: str | None = None, reason: str = "superseded", reason_code: int = 4) -> tuple[int, ...]:
         """Revoke one serial number (decimal or 0x...), or what a certificate's or target's newer ones superseded.
 
         Gives the serial numbers that were revoked. A certificate that a target still uses is
-        not, and one that was revoked before is passed over where a name was given.
+        not, and one that was revoked before is passed over where a name was given. ``ca`` says
+        whose the serial number is, where there are several CAs.
 
         Raises:
-            ConfigError: it is neither.
+            ConfigError: it is neither, or could be of several CAs.
             IssuerError: the CA said no.
 
         """
-        from certpush.fleet.revoking import revoke_all, serial_number, superseded
+        from certpush.fleet.revoking import certificate_called, revoke_all, serial_number, superseded, the_ca_of_serials
 
-        certificate = self._certificate(name_or_serial)
+        certificate = certificate_called(name_or_serial, self.configuration)
         if certificate is None:
-            serial = serial_number(name_or_serial)
-            self.issuer().revoke(serial, reason=reason, reason_code=reason_code)
+            serial = serial_number(name_or_serial, (*self.configuration.targets, *self.configuration.certificates))
+            self.issuer(the_ca_of_serials(ca, self.configuration)).revoke(serial, reason=reason, reason_code=reason_code)
             return (serial,)
         opener = self._held.looking()
         old = superseded(certificate, opener.escrow, opener.journal)
         return revoke_all(old, self.issuer(certificate.ca), reason=reason, reason_code=reason_code) if old else ()
-
-    def _certificate(self, name: str) -> CertificateSpec | None:
-        if name in self.configuration.certificates:
-            return self.configuration.certificates[name]
-        spec = self.configuration.targets.get(name)
-        return spec.certificate if spec else None
 
     # --- the end ---
 
@@ -298,20 +294,3 @@ class Fleet:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _members(spec: TargetSpec, opener: Opener, deed: Callable[[Rotation], Receipt], wishes: Wishes) -> list[Receipt]:
-    """One target's members in their order; the first that fails stops the rest."""
-    from certpush.rotation.run import receipt_for
-
-    receipts: list[Receipt] = []
-    try:
-        if wishes.stop.is_set():
-            raise Interrupted(f"{spec.name}: stopped before it was begun", hint="run it again when you like")
-        for name, settings in opener.members(spec):
-            receipts.append(deed(opener.rotation(spec, name, settings, wishes)))
-            if receipts[-1].outcome not in (Outcome.ROTATED, Outcome.UNCHANGED):
-                break
-    except CertpushError as error:
-        receipts.append(receipt_for(spec.name, error))
-    return receipts

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from certpush.config import DEFAULT_CA, Configuration
+from certpush.fleet.pace import Pace
 from certpush.fleet.workers import Slots
 from certpush.model import Event
 from certpush.references import References
@@ -42,13 +43,24 @@ class Held:
         self._loader: PluginLoader | None = None
         self._tell: Callable[[Event], None] | None = None
         self._issuers: dict[str, StepCaIssuer] = {}
+        self._paces: dict[str, Pace] = {}
         self._journal: Journal | None = None
         self._changing: Opener | None = None
 
     def looking(self) -> Opener:
         """For what changes nothing: where there is no memory yet, none is made."""
-        if self._changing is not None or (self._configuration.state_directory / _JOURNAL).exists():
+        if self._changing is not None or self._remembers():
             return self.changing()
+        return self.forgetful()
+
+    def _remembers(self) -> bool:
+        try:
+            return (self._configuration.state_directory / _JOURNAL).exists()
+        except PermissionError:
+            return True  # it is somebody else's; opening it says so
+
+    def forgetful(self) -> Opener:
+        """For looks that need no memory, as where it is damaged."""
         from certpush.state.journal import Journal
 
         return self._opener(Journal(None))
@@ -115,7 +127,13 @@ class Held:
             clock=self._clock,
             pause=self.slots.pause,
             observe=observe,
+            turn=self._turn,
         )
+
+    def _turn(self, ca: str, stop: threading.Event) -> None:
+        with self._lock:
+            pace = self._paces.setdefault(ca, Pace(self._configuration.fleet.ca_rate, self.slots.pause))
+        pace.turn(stop)
 
     def _observers(self) -> Callable[[Event], None]:
         """What tells an event to every observer; made once."""

@@ -6,17 +6,18 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from certpush.config import TargetSpec
 from certpush.errors import CertpushError, ConfigError, TargetBug
 from certpush.kit.settings import SecretReader, Settings, convert, fields_of
 from certpush.kit.tls import look
-from certpush.model import CertificateBundle, Endpoint, Event
+from certpush.model import CertificateBundle, CertificateRequest, Endpoint, Event
 
 if TYPE_CHECKING:  # who only looks at an endpoint opens no target, and has nothing to rotate
-    from certpush.issuer import Issuer
+    from certpush.issuer import Issued, Issuer
     from certpush.rotation.rotation import Look, Rotation
     from certpush.state.escrow import Escrow
     from certpush.state.journal import Journal
@@ -49,6 +50,8 @@ class Opener:
     clock: Callable[[], datetime]
     pause: Callable[[float], None]
     observe: Callable[[Event], None]
+    turn: Callable[[str, threading.Event], None]
+    """Waits until the CA of this name may be asked for another certificate."""
     look: Look = look
 
     def kind(self, spec: TargetSpec) -> TargetKind[Any]:
@@ -67,11 +70,7 @@ class Opener:
             ConfigError: with the path of what is wrong.
 
         """
-        known = {item.encode_name for item in fields_of(kind.settings)}
-        pins = {setting: value for setting, value in self.journal.pins(spec.name).items() if setting in known}
-        table = {**pins, **spec.table}
-        settings: Settings = convert(table, kind.settings, path=spec.path, read_secret=self.read_secret)
-        return _with_core_keys(settings, {"rescue_after": spec.rescue_after} if "rescue_after" in known else {})
+        return read_settings(spec, kind, self.read_secret, self.journal.pins(spec.name))
 
     def members(self, spec: TargetSpec) -> tuple[tuple[str, Settings], ...]:
         """The names and settings of the target's members in the order they are rotated; mostly the target itself."""
@@ -104,7 +103,7 @@ class Opener:
             kind=kind,
             target=target,
             spec=spec.certificate,
-            issuer=_LazyIssuer(self.issuer, spec.certificate.ca),
+            issuer=_LazyIssuer(self.issuer, spec.certificate.ca, partial(self.turn, spec.certificate.ca, wishes.stop)),
             journal=self.journal,
             escrow=self.escrow,
             locks=self.locks,
@@ -142,6 +141,28 @@ class Opener:
         return found
 
 
+def read_settings(spec: TargetSpec, kind: TargetKind[Any], read_secret: SecretReader, pins: Mapping[str, str] | None = None) -> Settings:
+    """The kind's settings for this target: ``pins``, then its table, and core keys that the kind also wants.
+
+    Raises:
+        ConfigError: with the path of what is wrong.
+
+    """
+    known = keys_of(kind)
+    table = {**{setting: value for setting, value in (pins or {}).items() if setting in known}, **spec.table}
+    settings: Settings = convert(table, kind.settings, path=spec.path, read_secret=read_secret)
+    core = {"rescue_after": spec.rescue_after, "trust": spec.trust}
+    try:
+        return _with_core_keys(settings, {key: value for key, value in core.items() if key in known})
+    except ConfigError as error:
+        raise ConfigError(f"{spec.path}: {error.message}", hint=error.hint) from None
+
+
+def keys_of(kind: TargetKind[Any]) -> frozenset[str]:
+    """The keys that the kind's settings have."""
+    return frozenset(item.encode_name for item in fields_of(kind.settings))
+
+
 @contextmanager
 def _asking(kind: TargetKind[Any], name: str, phase: str) -> Iterator[None]:
     """Whatever escapes the plugin becomes an error that names it; ours pass."""
@@ -165,7 +186,7 @@ def _open(kind: TargetKind[Any], settings: Settings, name: str) -> Target:
     return target
 
 
-def _with_core_keys(settings: Settings, keys: Mapping[str, timedelta]) -> Settings:
+def _with_core_keys(settings: Settings, keys: Mapping[str, object]) -> Settings:
     import msgspec
 
     replaced: Settings = msgspec.structs.replace(settings, **keys)  # type: ignore[type-var] # a Struct, to msgspec
@@ -173,11 +194,16 @@ def _with_core_keys(settings: Settings, keys: Mapping[str, timedelta]) -> Settin
 
 
 class _LazyIssuer:
-    """The CA is looked up when a certificate is needed, so that pushing one we hold needs no CA."""
+    """The CA is looked up when a certificate is needed, so that pushing one we hold needs no CA; ``turn`` waits for its turn."""
 
-    def __init__(self, find: Callable[[str], Issuer], name: str) -> None:
+    def __init__(self, find: Callable[[str], Issuer], name: str, turn: Callable[[], None]) -> None:
         self._find = find
         self._name = name
+        self._turn = turn
+
+    def sign(self, request: CertificateRequest, csr: bytes) -> Issued:
+        self._turn()
+        return self._find(self._name).sign(request, csr)
 
     def __getattr__(self, verb: str) -> Any:
         return getattr(self._find(self._name), verb)

@@ -10,7 +10,7 @@ from cryptography import x509
 from certpush.errors import CertpushError, ClockSkew, ConfigError, IssuerUnreachable, TrustError
 from certpush.kit.settings import format_duration
 from certpush.model import CertificateRequest, Finding, Severity, fingerprint
-from certpush.stepca.advice import allow_longer, allow_shorter, own_limits
+from certpush.stepca.advice import STOCK_LEAST, STOCK_MOST, allow_longer, allow_shorter, own_limits
 from certpush.stepca.client import StepCa
 from certpush.stepca.contact import MOST_SKEW, explaining_distrust, refuse_skew
 from certpush.stepca.credentials import Situation, credential_for
@@ -160,13 +160,21 @@ def _lifetime(provisioner: Provisioner, request: CertificateRequest | None) -> I
     elif most:
         yield Finding(Severity.OK, "ca-lifetime", f"the provisioner {provisioner.name!r} allows up to {format_duration(most)}")
     else:
-        yield Finding(
-            Severity.INFO,
-            "ca-lifetime",
-            f"the provisioner {provisioner.name!r} sets no limit of its own;"
-            " the CA's own is not visible from outside (step-ca's default: 24h)",
-            allow_longer(asked, provisioner.name) if asked and asked > timedelta(hours=24) else "",
-        )
+        yield _unseen_limit(provisioner.name, asked, certain=bool(asked and limits.allow(asked)))
+
+
+def _unseen_limit(provisioner: str, asked: timedelta | None, *, certain: bool) -> Finding:
+    """Where the provisioner has no limit the CA's own counts, and nobody outside sees it; beyond step-ca's default it is worth a word."""
+    unseen = f"the provisioner {provisioner!r} sets no limit of its own; the CA's own is not visible from outside"
+    if asked is None or certain or STOCK_LEAST <= asked <= STOCK_MOST:
+        return Finding(Severity.INFO, "ca-lifetime", f"{unseen} (step-ca's default: 24h)")
+    change = allow_longer(asked, provisioner) if asked > STOCK_MOST else allow_shorter(asked, provisioner)
+    return Finding(
+        Severity.WARNING,
+        "ca-lifetime",
+        f"{format_duration(asked)} is asked for; {unseen}, and step-ca's default is {format_duration(STOCK_LEAST)} to 24h",
+        f"nothing to do where the CA allows it already; else {change}",
+    )
 
 
 # --- the CA's own certificates ----------------------------------------------------------------

@@ -99,10 +99,13 @@ def test_a_mistake_is_found_with_its_place_and_its_fix(check, old, new, says, hi
     ("more", "says"),
     [
         ('[certificate.wild]\nnames = ["*.lan"]\n', "no target uses it"),
-        ("[fleet]\ncanary = 1\n", "canary is read, and has no effect yet"),
         (
             '[target.more]\nkind = "file"\nnames = ["a.lan"]\ndirectory = "/x"\nverify = "files"\nwindow = "Sat 02:00-05:00"\n',
-            "window is read",
+            "window is read, and has no effect yet",
+        ),
+        (
+            '[target.more]\nkind = "file"\nnames = ["a.lan"]\ndirectory = "/x"\nverify = "files"\ntrust = "sha256:00"\n',
+            "trust has no effect: the kind file talks to no appliance",
         ),
     ],
 )
@@ -111,6 +114,27 @@ def test_what_does_nothing_is_said_and_is_no_error(certpush, write, more, says):
     assert done.code == 0
     assert says in done.out
     assert "1 warning; " in done.out
+
+
+@pytest.mark.parametrize("line", ["canary = 1", "stop_after = 3", "ca_rate = 2.5"])
+def test_what_the_fleet_heeds_is_no_warning(certpush, write, line):
+    done = certpush("config", "check", "--config", write(f"{GOOD}\n[fleet]\n{line}\n"))
+    assert done.code == 0
+    assert "warning" not in done.out
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "says", "hint"),
+    [
+        ('rescue_after = "2h"', 2, "target.wiki: rescue_after is not between 1s and 1h", '"180s"'),
+        ('rescue_after = "2s"', 0, "rescue_after = 2s may put the old certificate back", 'rescue_after = "20s" or more'),
+    ],
+)
+def test_a_timer_that_cannot_work_is_found(check, line, code, says, hint):
+    done = check('host = "wiki.lan"', f'host = "wiki.lan"\n{line}')
+    assert done.code == code
+    assert says in done.out
+    assert hint in done.out
 
 
 def test_every_mistake_is_found_at_once(certpush, write):

