@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 from certpush.kit.settings import format_duration
+from certpush.stepca import wire
 from certpush.stepca.advice import allow_longer, allow_shorter
 from certpush.stepca.durations import parse_go_duration, parse_go_time
 from certpush.stepca.refusal import GENERIC_401, Asked, CaRefusal, Explain, Explained, Rule
@@ -279,5 +280,7 @@ def _refusal(told: Explained, status: int, text: str, request_id: str, asked: As
 
 
 def _unknown(status: int, text: str) -> Explained:
+    if text.startswith("<"):
+        return Explained(f"{status} and a web page came, which step-ca does not answer", wire.IS_IT_STEP, retryable=status >= 500)
     said = f": {text}" if text else ""
     return Explained(f"the CA answered {status}{said}", "look for the request-id in the CA's log", retryable=status >= 500)

@@ -44,6 +44,7 @@ def naming(request_id: str) -> Iterator[None]:
         raise
 
 
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
 _NOT_YET_VALID, _EXPIRED, _HOST_MISMATCH, _IP_MISMATCH = 9, 10, 62, 64  # X509_V_ERR_* of OpenSSL
 
 
@@ -55,6 +56,8 @@ def translate(asked: str, error: BaseException) -> CertpushError:
             return _not_trusted(asked, cause)
         if isinstance(cause, ssl.SSLError) and "ALERT" in (cause.reason or ""):
             return _alerted(asked, cause.reason)
+        if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
+            return IssuerUnreachable(f"{asked}: what answers there does not speak TLS", hint="is it the port of step-ca, by https?")
     if any(isinstance(cause, NewConnectionError | socket.gaierror) for cause in causes):
         return IssuerUnreachable(f"{asked}: {_reason(causes)}", hint="is the CA running, and are host and port right?")
     return AnswerLost(f"{asked}: no complete answer ({_reason(causes)})", hint="try again; a look at the CA's log may help")
@@ -114,6 +117,8 @@ def _reason(causes: tuple[BaseException, ...]) -> str:
     for cause in causes:
         if isinstance(cause, TimeoutError):
             return "no answer in time"
+        if isinstance(cause, ssl.SSLEOFError):
+            return "the connection was closed"
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror.lower()
     return type(causes[-1]).__name__

@@ -15,7 +15,7 @@ from certpush.model import read_certificates
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 _MAX_CHAIN = 10
-_IS_IT_STEP = "does something else answer at this address, such as a proxy or a login page?"
+IS_IT_STEP = "does something else answer at this address, such as a proxy or a login page?"
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -117,7 +117,7 @@ def decode(body: bytes, into: type[T], asked: str) -> T:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise IssuerRefused(
             f"{asked}: the answer is not what step-ca sends ({str(error)[:120]})",
-            hint=_IS_IT_STEP,
+            hint=IS_IT_STEP,
         ) from None
 
 
@@ -156,10 +156,10 @@ def read_chain(answer: SignAnswer, asked: str) -> tuple[x509.Certificate, tuple[
     """
     texts = answer.cert_chain or [answer.crt, answer.ca]
     if len(texts) > _MAX_CHAIN:
-        raise BundleInvalid(f"{asked}: the CA sent a chain of {len(texts)} certificates", hint=_IS_IT_STEP)
+        raise BundleInvalid(f"{asked}: the CA sent a chain of {len(texts)} certificates", hint=IS_IT_STEP)
     leaf, *above = (read_one(text, asked) for text in texts)
     if leaf != read_one(answer.crt, asked):
-        raise BundleInvalid(f"{asked}: the CA's answer names two different certificates as the new one", hint=_IS_IT_STEP)
+        raise BundleInvalid(f"{asked}: the CA's answer names two different certificates as the new one", hint=IS_IT_STEP)
     return leaf, tuple(above)
 
 
@@ -174,5 +174,5 @@ def read_one(text: str, asked: str) -> x509.Certificate:
         (certificate,) = read_certificates(text.encode("ascii"))
     except (ValueError, BundleInvalid) as error:
         reason = error.message if isinstance(error, BundleInvalid) else "not exactly one certificate"
-        raise BundleInvalid(f"{asked}: a certificate in the CA's answer cannot be read ({reason})", hint=_IS_IT_STEP) from None
+        raise BundleInvalid(f"{asked}: a certificate in the CA's answer cannot be read ({reason})", hint=IS_IT_STEP) from None
     return certificate

@@ -29,6 +29,7 @@ from certpush.stepca.settings import CaSettings
 from certpush.stepca.transport_errors import AnswerLost, OutsideValidity, OwnCertificateRefused, WrongName
 from certpush.testing.authority.in_memory import Authority
 from certpush.testing.authority.provisioners import JwkProvisioner
+from certpush.testing.listener import Listener
 from unit.stepca.requests_made import signing_request
 from unit.stepca.scripted import Reply, ScriptedCa, refusal
 
@@ -127,6 +128,31 @@ def test_a_server_that_has_the_right_root_but_not_its_certificate_is_refused(ca)
     with opened(ca, fingerprint=real.fingerprint) as issuer, pytest.raises(RootMismatch, match="does not lead"):
         issuer.sign(REQUEST, CSR)
     assert {one.method for one in ca.seen} == {"GET"}
+
+
+@pytest.mark.parametrize(("body", "said"), [(b"<html>404 Not Found</html>", "a web page came"), (b"404 page not found\n", "no such route")])
+def test_a_server_that_is_no_step_ca_is_told_as_such(ca, body, said):
+    ca.routes[f"GET /root/{ca.authority.fingerprint}"] = Reply(404, body)
+    with opened(ca) as issuer, pytest.raises(IssuerRefused, match=said):
+        issuer.connect()
+
+
+@pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"])
+def test_a_port_without_tls_is_told_at_once(greeting):
+    def greet(connection):
+        with connection:
+            connection.sendall(greeting)
+            connection.recv(4096)
+
+    other = Listener(greet).start()
+    settings = CaSettings(url=f"https://127.0.0.1:{other.port}", fingerprint="0" * 64, password=Secret("x"))
+    try:
+        with open_issuer(settings) as issuer, pytest.raises(IssuerUnreachable, match="does not speak TLS") as failed:
+            issuer.sign(REQUEST, CSR)
+    finally:
+        other.stop()
+    assert "port" in failed.value.hint
+    assert other.accepted == 1
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"ca": "x"}', b'{"ca": 7}'])

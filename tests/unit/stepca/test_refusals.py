@@ -258,6 +258,15 @@ def test_a_refusal_that_nobody_has_seen_yet_is_given_as_it_came():
     assert told("sign", 599, "").retryable
 
 
+@pytest.mark.parametrize("status", [401, 403, 404, 413, 500])
+def test_a_web_page_is_nothing_that_step_ca_answers(status):
+    refusal = told("sign", status, "<html><head><title>Log in</title></head></html>")
+    assert f"{status} and a web page came" in refusal.message
+    assert "Log in" not in refusal.message
+    assert "login page" in refusal.hint
+    assert refusal.retryable is (status >= 500)
+
+
 def test_the_one_text_for_every_failed_authentication_is_known_as_such():
     assert told("sign", 401, f"{UNAUTHORIZED}. {LOGS}").says_nothing
     assert not told("renew", 401, f"{UNAUTHORIZED}: certificate expired on 2026-11-24 08:37:53 +0000 UTC").says_nothing

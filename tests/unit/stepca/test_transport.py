@@ -368,7 +368,7 @@ def test_an_answer_that_breaks_off_is_lost(ca, reply):
         exchange(ca)
 
 
-def test_plain_http_on_the_port_is_an_answer_lost_or_no_tls():
+def test_plain_http_on_the_port_is_told_and_nothing_counts_as_sent():
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def answer():
@@ -380,8 +380,12 @@ def test_plain_http_on_the_port_is_an_answer_lost_or_no_tls():
         thread = threading.Thread(target=answer)
         thread.start()
         address = CaAddress("127.0.0.1", server.getsockname()[1])
-        with closing(Transport(address, PinnedContext.trusting(Authority().root_pem))) as transport, pytest.raises(AnswerLost):
+        with (
+            closing(Transport(address, PinnedContext.trusting(Authority().root_pem))) as transport,
+            pytest.raises(IssuerUnreachable, match="does not speak TLS") as failed,
+        ):
             transport.exchange("GET", "/health")
+        assert not isinstance(failed.value, AnswerLost)
         thread.join()
 
 
