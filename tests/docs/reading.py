@@ -11,12 +11,21 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     page
-    for pattern in ("*.md", "docs/*.md", "docs/decisions/*.md", "plugins/*/README.md")
+    for pattern in (
+        "*.md",
+        "docs/*.md",
+        "docs/decisions/*.md",
+        "plugins/*/README.md",
+        "changelog/*.md",
+        "benchmarks/*.md",
+        "fixtures/*/*.md",
+    )
     for page in ROOT.glob(pattern)
     if page.name != "CHANGELOG.md"
 )
 _BLOCK = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE)
 _INLINE = re.compile(r"`([^`\n]+)`")
+_OWN_FILE = re.compile(r"(?:\.ci|benchmarks|certpush|changelog|docs|fixtures|plugins|tests)/[\w./-]*\w/?")
 _ENDS_A_COMMAND = {";", "|", "||", "&&", "&", ">", ">>", "<", "(", ")"}
 
 
@@ -55,6 +64,28 @@ def commands(page: Path) -> Iterator[Command]:
     for text in _INLINE.findall(_BLOCK.sub("", page.read_text())):
         if text.startswith("certpush "):
             yield from (Command(name, words, typed=False) for words in _calls(text))
+
+
+def shell_commands(page: Path) -> list[str]:
+    """Every command that a page has at a prompt, whole: continued lines and loops belong to it, what is printed does not."""
+    found: list[str] = []
+    open_ended = False
+    for line in (line for block in blocks(page, "console") for line in block.splitlines()):
+        prompt = line.startswith(("$ ", "# "))
+        if not prompt and not open_ended:
+            continue
+        if prompt:
+            found.append(line[2:])
+        else:
+            found[-1] += f"\n{line}"
+        open_ended = line.endswith("\\") or (" do\n" in f"{found[-1]}\n" and line.strip() != "done")
+    return found
+
+
+def named_files(page: Path) -> list[str]:
+    """Files and folders of the project that a page names in a sentence or a table."""
+    texts = (text for text in _INLINE.findall(_BLOCK.sub("", page.read_text())))
+    return [text for text in texts if _OWN_FILE.fullmatch(text)]
 
 
 def _calls(line: str) -> Iterator[tuple[str, ...]]:
