@@ -36,7 +36,7 @@ _MAX_CN = 64  # X.520; the CA takes longer ones, others do not
 _MAX_CHAIN = 8
 # Verifying waits that long for a certificate to begin (TargetKind.deadline is 30 s); a later one would be served, and rolled back.
 _FUTURE_SLACK = timedelta(seconds=20)
-_LIFETIME_SLACK = timedelta(minutes=10)  # the CA dates back by a minute or more, as configured there
+_LONGER, _SHORTER = timedelta(minutes=10), timedelta(minutes=1)  # the CA dates back by a minute or more, as configured there
 _SOME_CA = "the CA's answer is refused"
 
 
@@ -130,7 +130,7 @@ def _check_dates(leaf: x509.Certificate, request: CertificateRequest, now: datet
         )
     if request.lifetime is not None:
         lives = leaf.not_valid_after_utc - leaf.not_valid_before_utc
-        if abs(lives - request.lifetime) > _LIFETIME_SLACK + request.lifetime / 100:
+        if not request.lifetime * 0.99 - _SHORTER <= lives <= request.lifetime * 1.01 + _LONGER:
             raise _refused(f"it lives {lives}, and {request.lifetime} was asked for", hint="look at the provisioner's template and claims")
 
 

@@ -94,6 +94,14 @@ def test_without_a_wanted_lifetime_any_will_do():
     checked(answer(ends=NOW + 90 * DAY), request_for(lifetime=None))
 
 
+def test_ten_minutes_are_not_nine_seconds():
+    ten_minutes = request_for(lifetime=10 * MINUTE)
+    checked(answer(ends=NOW + 10 * MINUTE), ten_minutes)
+    checked(answer(starts=NOW, ends=NOW + 10 * MINUTE), ten_minutes)
+    with pytest.raises(BundleInvalid, match="it lives 0:01:09"):
+        checked(answer(ends=NOW + 9 * SECOND), ten_minutes)
+
+
 def test_while_a_ca_changes_its_root_the_other_root_matters_to_nobody():
     ending = make_ca("Old Root", ends=NOW + HOUR)
     issued = replace(answer(), roots=(ending.certificate, ROOT.certificate))
@@ -218,6 +226,7 @@ WRONG = {
     "begins too late to be seen": (answer(starts=NOW + 21 * SECOND), "it is not valid before"),
     "lives longer": (answer(ends=NOW + 30 * DAY), "it lives 30 days, 0:01:00, and 1 day, 0:00:00 was asked for"),
     "lives shorter": (answer(ends=NOW + HOUR), "it lives 1:01:00"),
+    "lives for a moment": (answer(ends=NOW + 30 * SECOND), "it lives 0:01:30, and 1 day, 0:00:00 was asked for"),
     "is a CA": (answer(is_ca=True), "it is a CA certificate"),
     "for clients only": (answer(uses=(ExtendedKeyUsageOID.CLIENT_AUTH,)), "not made for servers (no serverAuth)"),
     "for nothing in particular": (answer(uses=None), "not made for servers (no serverAuth)"),
@@ -392,9 +401,9 @@ def test_a_certificate_is_taken_exactly_while_it_is_valid(starts, ends):
 
 @settings(max_examples=60, deadline=None)
 @given(hours=st.integers(1, 24 * 400), off=st.integers(-30, 30))
-def test_a_lifetime_is_taken_within_ten_minutes_and_a_hundredth(hours, off):
+def test_a_lifetime_is_taken_when_a_minute_shorter_or_ten_longer_and_within_a_hundredth(hours, off):
     wanted, lives = hours * HOUR, hours * HOUR + off * MINUTE
-    within = abs(off) * MINUTE <= 10 * MINUTE + wanted / 100
+    within = -MINUTE - wanted / 100 <= off * MINUTE <= 10 * MINUTE + wanted / 100
     if lives > MINUTE:
         issued = answer(ends=NOW - MINUTE + lives)
         assert accepted(issued, request_for(lifetime=wanted)) is within

@@ -417,6 +417,12 @@ def test_an_error_without_a_reason_is_named_by_its_type():
     assert "ConnectionError" in translate("POST x", again).message
 
 
+def test_a_connection_that_ends_in_the_handshake_is_told_in_words():
+    lost = translate("POST x", ConnectionError(ssl.SSLEOFError(8, "EOF occurred in violation of protocol (_ssl.c:1006)")))
+    assert isinstance(lost, AnswerLost)
+    assert lost.message == "POST x: no complete answer (the connection was closed)"
+
+
 def test_plain_http_has_no_way_out():
     session = transport._CaSession(PinnedContext.trusting_nobody())
     with session, pytest.raises(Exception, match="No connection adapters"):
