@@ -54,9 +54,10 @@ def translate(asked: str, error: BaseException) -> CertpushError:
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _not_trusted(asked, cause)
-        if isinstance(cause, ssl.SSLError) and "ALERT" in (cause.reason or ""):
-            return _alerted(asked, cause.reason)
-        if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
+        reason = getattr(cause, "reason", None) if isinstance(cause, ssl.SSLError) else None  # Python's own ones have none
+        if reason and "ALERT" in reason:
+            return _alerted(asked, reason)
+        if reason in _NO_TLS:
             return IssuerUnreachable(f"{asked}: what answers there does not speak TLS", hint="is it the port of step-ca, by https?")
     if any(isinstance(cause, NewConnectionError | socket.gaierror) for cause in causes):
         return IssuerUnreachable(f"{asked}: {_reason(causes)}", hint="is the CA running, and are host and port right?")
