@@ -20,7 +20,7 @@ MEANINGS: dict[int, str] = {
     IDENTITY: "identity refused: SSH host key, TLS pin or CA root does not match; nothing secret was sent",
     SAFETY: "refused by a safety rule: foreign certificate, no way back, clock skew, drift, damaged state",
     LOCKED: "another run holds the lock",
-    DANGER: "only from `check`: a certificate is inside its danger window",
+    DANGER: "kept for a command `check`, which is not there yet: a certificate is inside its danger window",
 }
 
 CODES: tuple[tuple[type[errors.CertpushError], int], ...] = (
