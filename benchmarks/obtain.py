@@ -1,4 +1,4 @@
-"""Getting a certificate: cold, as one process each, and warm, in a process that goes on."""
+"""Getting and renewing a certificate: cold, as one process each, and warm, in a process that goes on."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from tools import missing
 
 GROUP = "obtain a certificate (P-256)"
 STEP = "step ca certificate"
-COLD, WARM = "certpush issue, cold", "Fleet.issue, warm, each of 200"
+RENEW = "step ca renew"
+COLD, WARM, RENEWED = "certpush issue, cold", "Fleet.issue, warm, each of 200", "StepCaIssuer.renew, cold"
 _TIMES = 200
 
 
 def measure(bench: Bench) -> Iterator[Row]:
-    """Cold and warm, against one process of the step command each."""
+    """Cold, warm and renewed, against one process of the step command each."""
     absent = missing(bench.tools, "step", "step-ca")
     if absent:
         yield Row(group=GROUP, what=COLD, against=STEP, goal=2, p2c=P2C, not_run=absent)
         yield Row(group=GROUP, what=WARM, against=STEP, goal=0.02, p2c=P2C, not_run=absent)
+        yield Row(group=GROUP, what=RENEWED, against=RENEW, goal=6, not_run=absent)
         return
     with step_ca(bench.directory) as ca:
         config, step = str(_configuration(bench.directory, ca)), step_command(bench, ca)
@@ -33,6 +35,9 @@ def measure(bench: Bench) -> Iterator[Row]:
         )
         note = "the key is opened before the first; from then on each is a key, a request, a token and an answer"
         yield compare(bench.runner, warm, step, bench.count(5), group=GROUP, goal=0.02, p2c=P2C, note=note)
+        renewals = _renewal(config), _step_renewal(bench, ca)
+        note = "both show the certificate in TLS; no password, so no key is opened"
+        yield compare(bench.runner, *renewals, bench.count(11), group=GROUP, goal=6, note=note)
 
 
 def step_command(bench: Bench, ca: RealCa) -> Command:
@@ -40,6 +45,16 @@ def step_command(bench: Bench, ca: RealCa) -> Command:
     argv = [str(bench.tools["step"]), "ca", "certificate", "site.example", "step.crt", "step.key", "--force"]
     argv += ["--ca-url", ca.url, "--root", "root.crt", "--provisioner", ca.provisioner, "--provisioner-password-file", "password"]
     return Command(name=STEP, argv=argv, expects="step.crt")
+
+
+def _renewal(config: str) -> Command:
+    files = ["site.example.crt", "site.example.key"]  # what `certpush issue` left
+    return Command(name=RENEWED, argv=[PYTHON, str(Path(__file__).with_name("cold_renew.py")), config, *files], expects="renewed until")
+
+
+def _step_renewal(bench: Bench, ca: RealCa) -> Command:
+    argv = [str(bench.tools["step"]), "ca", "renew", "step.crt", "step.key", "--force", "--ca-url", ca.url, "--root", "root.crt"]
+    return Command(name=RENEW, argv=argv, expects="saved in step.crt")
 
 
 def _configuration(directory: Path, ca: RealCa) -> Path:

@@ -100,11 +100,11 @@ def _cells(row: Row) -> tuple[str, ...]:
         row.against,
         _ms(row.pairs, "ours", "cpu"),
         _ms(row.pairs, "theirs", "cpu"),
-        _times(cpu["ratio"]),
-        f"[{_times(cpu['lowest'])}-{_times(cpu['highest'])}]",
+        times(cpu["ratio"]),
+        f"[{times(cpu['lowest'])}-{times(cpu['highest'])}]",
         _ms(row.pairs, "ours", "wall"),
         _ms(row.pairs, "theirs", "wall"),
-        _times(wall["ratio"]),
+        times(wall["ratio"]),
         f"{median_of(row.pairs.ours, 'peak'):.0f}",
         p2c,
         str(len(row.pairs.ours)),
@@ -118,5 +118,6 @@ def _ms(pairs: Pairs, side: str, what: str) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:.0f}"
 
 
-def _times(ratio: float) -> str:
+def times(ratio: float) -> str:
+    """A ratio with as many digits as it deserves."""
     return f"{ratio:.3f}" if ratio < 0.1 else f"{ratio:.2f}"

@@ -16,6 +16,7 @@ import startup
 import tools
 from pairs import Broken, Runner
 from parts import Bench
+from picture import picture
 from rows import Row, table
 
 BENCHMARKS = {"startup": startup, "obtain": obtain, "ssh": over_ssh}
@@ -39,6 +40,8 @@ def main() -> int:
     document = {"machine": facts, "rows": [row.document() for row in rows], "broken": broken}
     if arguments.write:
         arguments.write.write_text(json.dumps(document, indent=2) + "\n")
+    if arguments.picture:
+        arguments.picture.write_text(picture(rows, f"CPU time of whole processes, as a multiple ({facts['date'][:10]})"))
     print(json.dumps(document, indent=2) if arguments.output == "json" else _text(facts, rows))
     return 1 if broken else 0
 
@@ -71,6 +74,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks/run.py", description=__doc__)
     parser.add_argument("--output", choices=("text", "json"), default="text", help="how the results are printed")
     parser.add_argument("--write", type=Path, metavar="FILE", help="keep them as JSON in this file, too")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the ratios into this file, as SVG")
     parser.add_argument("--only", nargs="+", choices=list(BENCHMARKS), metavar="NAME", help=f"some of: {', '.join(BENCHMARKS)}")
     parser.add_argument("--pairs", type=int, metavar="N", help="runs of each; the default differs by what they cost")
     return parser.parse_args()

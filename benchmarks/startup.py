@@ -18,7 +18,8 @@ def measure(bench: Bench) -> Iterator[Row]:
     python, count = bench.python(), bench.count(15)
     yield compare(bench.runner, certpush("--help", expects="Usage: certpush"), python, count, group=GROUP, goal=5)
     yield compare(bench.runner, certpush("--version", expects="certpush "), python, count, group=GROUP, goal=5)
-    yield compare(bench.runner, _completion(bench), python, count, group=GROUP)
+    yield compare(bench.runner, _completion(bench, "certpush sta", expects="status"), python, count, group=GROUP)
+    yield compare(bench.runner, _completion(bench, "certpush issue --", expects="--san"), python, count, group=GROUP)
     absent = missing(bench.tools, "step-ca", "nginx")
     if absent:
         for what, goal in (("certpush status, one endpoint", 8), ("certpush deploy, nothing due", None)):
@@ -27,10 +28,9 @@ def measure(bench: Bench) -> Iterator[Row]:
     yield from _one_endpoint(bench)
 
 
-def _completion(bench: Bench) -> Command:
-    line = "certpush sta"
+def _completion(bench: Bench, line: str, *, expects: str) -> Command:
     asked = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE_STDOUT_FILENAME": str(bench.runner.log)}
-    return certpush(name="certpush sta<Tab>", env=asked, expects="status")
+    return certpush(name=f"{line}<Tab>", env=asked, expects=expects)
 
 
 def _one_endpoint(bench: Bench) -> Iterator[Row]:

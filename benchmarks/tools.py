@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -41,7 +42,10 @@ def _built(package: str) -> Path | None:
         print(f"building {name} {version} (once, into {kept})", file=sys.stderr)
         with tempfile.TemporaryDirectory(prefix="certpush-bench-") as scratch:
             _build(package, Path(scratch), name, kept)
-    return kept if kept.exists() else None
+    if kept.exists():
+        return kept
+    print(f"{name} could not be built, so what needs it is not run; by hand: go install {package}, then move it there", file=sys.stderr)
+    return None
 
 
 def _build(package: str, scratch: Path, name: str, kept: Path) -> None:
@@ -49,7 +53,8 @@ def _build(package: str, scratch: Path, name: str, kept: Path) -> None:
     if go is None:
         return
     environment = {**os.environ, "CGO_ENABLED": "0", "GOBIN": str(scratch / "bin")}
-    subprocess.run([go, "install", package], env=environment, timeout=_BUILD_SECONDS, check=False)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        subprocess.run([go, "install", package], env=environment, timeout=_BUILD_SECONDS, check=False)
     if (scratch / "bin" / name).exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
         whole = kept.with_name(f"{kept.name}.{os.getpid()}")
