@@ -1,0 +1,104 @@
+"""What the benchmarks say is what was measured: ratios pair by pair, verdicts, and no figure for a process that did something else."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from xml.etree import ElementTree as ET
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
+NAMES = ("pairs", "rows", "picture", "tools")
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    """The benchmarks' modules, which import each other by their plain names; gone from the interpreter afterwards."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    found = SimpleNamespace(**{name: __import__(name) for name in NAMES})
+    yield found
+    for name in NAMES:
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def runner(bench, tmp_path):
+    with bench.pairs.Runner(tmp_path) as runner:
+        yield runner
+
+
+def python(bench, code: str, **more):
+    return bench.pairs.Command(name="it", argv=[sys.executable, "-I", "-S", "-c", code], **more)
+
+
+def row(bench, ours: list[float], theirs: list[float], **more):
+    sides = (tuple(bench.pairs.Cost(cpu, 2 * cpu, 12.0) for cpu in side) for side in (ours, theirs))
+    return bench.rows.Row(group="g", what="ours", against="theirs", pairs=bench.pairs.Pairs(*sides), **more)
+
+
+def test_a_ratio_is_the_median_of_the_pairs_and_not_of_the_sides(bench):
+    # The second pair ran while the machine was busy with something else: both took ten times as long.
+    assert row(bench, [0.02, 0.20, 0.06], [0.01, 0.10, 0.01]).ratio == pytest.approx(2)
+
+
+@pytest.mark.parametrize(("goal", "verdict"), [(None, "no goal"), (2.0, "met"), (1.9, "NOT MET")])
+def test_a_goal_is_the_most_that_ours_may_cost(bench, goal, verdict):
+    assert row(bench, [0.02] * 3, [0.01] * 3, goal=goal).verdict == verdict
+
+
+def test_what_was_not_run_has_no_figure_and_says_why(bench):
+    absent = bench.rows.Row(group="g", what="ours", against="theirs", goal=2, not_run="nginx not here")
+    assert absent.verdict == "not run"
+    assert absent.document()["not_run"] == "nginx not here"
+    assert "not run: nginx not here" in bench.rows.table([absent])
+    assert bench.tools.missing({"nginx": None, "ssh": Path("/bin/ssh")}, "nginx", "ssh") == "nginx not here"
+
+
+def test_the_table_and_the_document_tell_the_same(bench):
+    one = row(bench, [0.04, 0.03], [0.01, 0.01], goal=2, p2c=600_000)
+    assert one.document()["cpu"] == {"ratio": pytest.approx(3.5), "lowest": pytest.approx(3), "highest": pytest.approx(4)}
+    table = bench.rows.table([one])
+    assert all(word in table for word in ("3.50", "[3.00-4.00]", "600,000", "<= 2x", "NOT MET"))
+
+
+def test_the_picture_is_xml_and_shows_each_row_that_was_run(bench):
+    rows = [
+        row(bench, [0.01], [1.0], goal=0.02),
+        bench.rows.Row(group="g", what="absent", against="x", not_run="why"),
+        row(bench, [3.0], [1.0]),
+    ]
+    drawn = ET.fromstring(bench.picture.picture(rows, "a < b"))
+    said = ["".join(one.itertext()) for one in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"a < b", "0.010x", "3.00x"} <= set(said)
+    assert said.count("against theirs") == 2
+    assert "absent" not in said
+
+
+def test_two_processes_are_run_in_turn_and_the_first_pair_does_not_count(bench, runner, tmp_path):
+    def one(name: str):
+        return python(bench, f"open({str(tmp_path / 'order')!r}, 'a').write({name!r})")
+
+    pairs = runner.alternate(one("A"), one("B"), 2)
+    assert (tmp_path / "order").read_text() == "ABABAB"
+    assert len(pairs.ours) == len(pairs.theirs) == 2
+    assert all(cost.cpu > 0 and cost.wall > 0 and cost.peak > 1 for cost in (*pairs.ours, *pairs.theirs))
+
+
+@pytest.mark.parametrize(
+    ("code", "expects"), [("print('other')", "wanted"), ("import sys; print('wanted'); sys.exit(3)", "wanted")], ids=["says else", "fails"]
+)
+def test_a_process_that_did_something_else_has_no_figure(bench, runner, code, expects):
+    with pytest.raises(bench.pairs.Broken, match="it: exit"):
+        runner.run(python(bench, code, expects=expects))
+
+
+def test_a_process_may_measure_a_part_of_itself(bench, runner):
+    cost = runner.run(python(bench, """print('{"cpu": 0.5, "wall": 0.25}')""", tells=True))
+    assert (cost.cpu, cost.wall) == (0.5, 0.25)
+
+
+def test_nothing_of_the_caller_s_environment_reaches_what_is_measured(bench, runner, monkeypatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    runner.run(python(bench, "import os; print(sorted(os.environ))", expects="['HOME', 'LANG', 'PATH']"))
