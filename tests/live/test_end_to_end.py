@@ -15,8 +15,6 @@ from certpush.model import Action, Outcome
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
 
-PHASES = ["inspect", "plan", "preflight", "obtain", "stage", "activate", "verify", "confirm", "done"]
-
 KILLED_AT = """
 import os, signal, sys
 from certpush import Fleet
@@ -71,22 +69,6 @@ def test_a_failing_reload_is_rolled_back_and_the_old_certificate_is_seen(site):
     again = site.deploy()
     assert again.outcome is Outcome.ROTATED
     assert again.plan.action is Action.PUSH
-
-
-@pytest.mark.parametrize("phase", PHASES)
-def test_a_run_killed_in_a_phase_is_made_good_by_a_plain_run(site, phase):
-    first = site.deploy()
-    site.rescue_after = "30s"
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED_AT, str(site.configuration), phase], check=False, capture_output=True, timeout=60, env={**os.environ}
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
-    assert site.seen_by_clients == ""
-    receipt = site.deploy()
-    assert receipt.outcome in (Outcome.ROTATED, Outcome.UNCHANGED), receipt.error
-    assert site.seen_by_clients == ""
-    assert (site.served != first.now) == (phase not in ("inspect", "plan", "preflight", "obtain"))
-    assert site.deploy().plan.action is Action.NOTHING
 
 
 @pytest.mark.parametrize("site", ["ssh"], indirect=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -127,10 +128,15 @@ class LocalMachine:
 
     def run(self, script: str, *, within: timedelta, sudo: bool = False) -> Answer:
         self.scripts.append(script)
-        ended = subprocess.run(
-            self.shell, input=script.encode(), capture_output=True, timeout=within.total_seconds(), env=dict(self.environment), check=False
-        )
-        return Answer(ended.returncode, ended.stdout, ended.stderr)
+        # Into files: what the script leaves running may hold a pipe open, and the exit status is what counts.
+        with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+            ended = subprocess.run(
+                self.shell, input=script.encode(), stdout=output, stderr=errors,
+                timeout=within.total_seconds(), env=dict(self.environment), check=False,
+            )  # fmt: skip
+            output.seek(0)
+            errors.seek(0)
+            return Answer(ended.returncode, output.read(), errors.read())
 
     def upload(self, folder: str, files: Mapping[str, bytes], *, within: timedelta) -> str:
         self.discard(folder, within=within)

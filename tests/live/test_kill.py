@@ -1,0 +1,112 @@
+"""Promise 3: kill -9 anywhere, and a plain run converges. On a real step-ca, nginx and sshd, before every write to the journal and every step there."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from certpush.kit.placement import Placement
+from certpush.model import Action, Outcome
+from certpush_file.settings import FileSettings
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
+
+# Whatever a run leaves behind, here or there, it leaves by one of these.
+KILLED_BEFORE = """
+import os, signal, sys
+from certpush import Fleet
+from certpush.kit import command
+from certpush.kit.files import Directory
+from certpush.kit.ssh.connection import SshConnection
+from certpush.state.escrow import Escrow
+from certpush.state.journal import Journal
+
+at, count = sys.argv[2], 0
+
+def counted(owner, name):
+    real = getattr(owner, name)
+    def call(*args, **more):
+        global count
+        count += 1
+        phase = f" {args[1].phase}" if owner is Journal and name != "adopt" else ""
+        deed = f"{owner.__name__}.{name}{phase}"
+        if at in (str(count), deed):
+            print(deed, flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*args, **more)
+    setattr(owner, name, call)
+
+for owner, names in (
+    (Journal, ("begin", "enter", "adopt")),
+    (Escrow, ("store", "make_current", "prune")),
+    (SshConnection, ("upload", "run")),
+    (Directory, ("rename",)),
+    (command, ("run",)),
+):
+    for name in names:
+        counted(owner, name)
+
+with Fleet.load(sys.argv[1]) as fleet:
+    for receipt in fleet.deploy(["wiki"], force=sys.argv[3] == "force"):
+        assert receipt.error is None, receipt.error
+"""
+
+
+def killed_before(site, deed: int | str, *, force: bool = False) -> str | None:
+    """Run, and die before this deed, by its name or number; its name, or None when the run came to its end."""
+    command = [sys.executable, "-c", KILLED_BEFORE, str(site.configuration), str(deed), "force" if force else "plain"]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=90, env={**os.environ})
+    assert ended.returncode in (0, -signal.SIGKILL), ended.stderr
+    return ended.stdout.strip() if ended.returncode else None
+
+
+def leftovers(site) -> list[str]:
+    """What is beside the certificate that should not be there after a good run; kept copies may."""
+    there = [path.name for path in (site.directory / ".certpush").glob("*")]
+    homes = [site.sshd.home, Path("/tmp")] if site.sshd else []
+    slot = Placement(FileSettings(fullchain=f"{site.directory}/wiki.crt", key_file=f"{site.directory}/wiki.key")).slot
+    uploads = [str(path) for home in homes for path in home.glob(f".certpush-{slot}")]
+    return [one for one in there if not one.endswith(".old")] + uploads
+
+
+def a_plain_run_converges(site, point: str) -> None:
+    assert site.seen_by_clients == "", f"{point}: what is served is broken"
+    receipt = site.deploy()
+    assert receipt.outcome in (Outcome.ROTATED, Outcome.UNCHANGED), (point, receipt.error)
+    assert site.served == receipt.now, point
+    assert site.seen_by_clients == "", point
+    assert site.deploy().plan.action is Action.NOTHING, point
+    assert leftovers(site) == [], point
+
+
+def test_killed_before_every_write_and_every_step_a_plain_run_converges(site):
+    assert site.deploy().outcome is Outcome.ROTATED
+    points = []
+    while point := killed_before(site, len(points) + 1, force=True):
+        points.append(point)
+        a_plain_run_converges(site, f"{len(points)} {point}")
+    a_plain_run_converges(site, "the end")
+    wanted = {f"Journal.enter {phase}" for phase in ("staged", "activating", "activated", "verified", "confirmed")}
+    assert wanted | {"Journal.begin intent", "Escrow.store", "Escrow.prune"} <= set(points)
+    assert ("SshConnection.upload" if site.sshd else "Directory.rename") in points
+
+
+# With the new certificate in place, before that is written down; and confirmed there, before it is in the journal.
+@pytest.mark.parametrize("first", ["Journal.enter activated", "Journal.enter confirmed"])
+def test_killed_again_while_it_settles_the_next_run_converges(site, first):
+    assert site.deploy().outcome is Outcome.ROTATED
+    points: list[str] = []
+    while True:
+        assert killed_before(site, first, force=True) == first
+        assert site.seen_by_clients == ""
+        second = killed_before(site, len(points) + 1)
+        a_plain_run_converges(site, f"{first}, then {second}")
+        if second is None:
+            break
+        points.append(second)
+    assert "Journal.enter confirmed" in points
