@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     with Fleet.load(arguments.config) as fleet:
         records = fleet.history(arguments.target, limit=arguments.limit)
-        if not records and arguments.target:
+        if not records and arguments.target is not None:
             _known(fleet, arguments.target)
     show_history(console, records)
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from certpush.config import TargetSpec
     from certpush.fleet.fleet import Fleet
     from certpush.model import Identity
+
+_MD5 = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){15}")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +39,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.document["pinned"] = None
         for one in shown:
             _show(console, one, before.get(one.setting))
-        chosen = _matching(shown, arguments.fingerprint, spec) if arguments.fingerprint else _compared(console, shown, spec)
+        chosen = _matching(shown, arguments.fingerprint, spec) if arguments.fingerprint is not None else _compared(console, shown, spec)
         _pin(console, fleet, spec, chosen)
     return 0
 
@@ -56,9 +59,10 @@ def _matching(shown: Sequence[Identity], fingerprint: str, spec: TargetSpec) -> 
     """The identity that a script expects."""
     from certpush.errors import PinMismatch
 
+    _refuse_other_kinds(fingerprint)
     wanted = _plain(fingerprint)
     for one in shown:
-        if wanted and wanted == _plain(one.value):
+        if wanted == _plain(one.value):
             _refuse_configured(spec, [one])
             return one
     raise PinMismatch(
@@ -73,7 +77,18 @@ def _plain(fingerprint: str) -> str:
     digits = text.lower().removeprefix("sha256:").replace(":", "")
     if len(digits) == 64 and not set(digits) - set("0123456789abcdef"):
         return digits
-    return text.rstrip("=")
+    # A whole line of `ssh-keygen -lf` has the length before it, and a comment behind.
+    return next((word for word in text.split() if word.startswith("SHA256:")), text).rstrip("=")
+
+
+def _refuse_other_kinds(fingerprint: str) -> None:
+    """What can match nothing is a slip of whoever wrote it, and no sign of somebody in between."""
+    from certpush.errors import ConfigError
+
+    if not fingerprint.strip():
+        raise ConfigError("--fingerprint is empty", hint="a variable of the script, perhaps, that has nothing in it")
+    if fingerprint.strip().upper().startswith("MD5:") or _MD5.fullmatch(fingerprint.strip()):
+        raise ConfigError(f"{fingerprint[:120]!a} is an MD5 fingerprint, which proves nothing", hint="ssh-keygen -E sha256 -lf FILE")
 
 
 def _compared(console: Console, shown: Sequence[Identity], spec: TargetSpec) -> Identity:

@@ -143,7 +143,7 @@ class Journal:
 
     def history(self, target: str | None = None, limit: int = 50) -> tuple[Deployment, ...]:
         """Deployments, newest first."""
-        where, values = ("target = ?", (target,)) if target else ("1", ())
+        where, values = ("target = ?", (target,)) if target is not None else ("1", ())
         return self._deployments(f"{where} ORDER BY seq DESC LIMIT ?", (*values, limit))
 
     def steps(self, deployment: str) -> tuple[tuple[str, datetime, str], ...]:

@@ -152,9 +152,10 @@ def test_nothing_yet_is_said_in_words(certpush, yard):
 
 
 def test_a_mistyped_target_is_no_target_without_history(certpush, busy):
-    ended = certpush("history", "wikki")
-    assert ended.code == 2
-    assert "'wikki'" in ended.err
+    for word in ("wikki", ""):
+        ended = certpush("history", word)
+        assert ended.code == 2
+        assert f"'{word}'" in ended.err
 
 
 def test_a_target_that_is_gone_from_the_configuration_keeps_its_history(certpush, busy):

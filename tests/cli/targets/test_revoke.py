@@ -85,6 +85,30 @@ def test_what_is_neither_target_nor_serial_number_is_refused(certpush, thrice, t
     assert "certpush inspect" in ended.err
 
 
+def test_a_mistyped_target_is_told_the_nearest_one(certpush, thrice):
+    assert "did you mean 'wiki'?" in certpush("revoke", "wikki").err
+    assert "did you mean" not in certpush("revoke", "something-else").err
+
+
+def test_of_several_cas_a_serial_number_says_which(certpush, yard, start_embedded_ca):
+    other = start_embedded_ca()
+    (yard.directory / "other").touch(mode=0o600)
+    (yard.directory / "other").write_text(other.password)
+    yard.tables["ca.home"] = yard.tables.pop("ca")
+    yard.tables["ca.work"] = (
+        f'url = "{other.url}"\nfingerprint = "{other.fingerprint}"\nprovisioner = "admin"\npassword = "file:{yard.directory}/other"'
+    )
+    yard.write()
+    ended = certpush("revoke", "77")
+    assert ended.code == 2
+    assert "which CA's serial number is it?" in ended.err
+    assert "--ca: one of home, work" in ended.err
+    assert certpush("revoke", "77", "--ca", "work").code == 0
+    assert [one.request.target for one in other.exchanges if one.request.target.endswith("/revoke")]
+    assert not [one for one in yard.ca.exchanges if one.request.target.endswith("/revoke")]
+    assert "there is no CA 'wrok'" in certpush("revoke", "77", "--ca", "wrok").err
+
+
 def test_an_unknown_reason_is_refused_with_those_that_there_are(certpush, thrice):
     ended = certpush("revoke", "wiki", "--reason", "boredom")
     assert ended.code == 2

@@ -109,6 +109,28 @@ def test_a_script_that_expects_another_pins_nothing(certpush, wiki, change):
     assert logins(wiki) == 0
 
 
+def test_a_script_may_give_the_whole_line_that_ssh_keygen_prints(certpush, wiki):
+    line = f"256 {wiki.sshd.host_key_fingerprint} root@wiki (ED25519)\n"
+    assert certpush("trust", "wiki", "--fingerprint", line).code == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "says", "hint"),
+    [
+        ("", "--fingerprint is empty", "variable"),
+        (" \n", "--fingerprint is empty", "variable"),
+        ("MD5:" + ":".join(["0a"] * 16), "is an MD5 fingerprint", "ssh-keygen -E sha256"),
+        (":".join(["0a"] * 16), "is an MD5 fingerprint", "ssh-keygen -E sha256"),
+    ],
+)
+def test_what_can_match_nothing_is_a_slip_and_no_stranger(certpush, wiki, given, says, hint):
+    ended = certpush("trust", "wiki", f"--fingerprint={given}")
+    assert ended.code == 2
+    assert says in ended.err
+    assert hint in ended.err
+    assert "pinned: " not in ended.out
+
+
 @pytest.fixture
 def pinned(certpush, wiki):
     assert certpush("trust", "wiki", "--fingerprint", wiki.sshd.host_key_fingerprint).code == 0
