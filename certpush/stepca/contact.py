@@ -13,12 +13,13 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 
-from certpush.errors import CertpushError, ClockSkew, RootMismatch
+from certpush.errors import CertpushError, ClockSkew, IssuerRefused, RootMismatch
 from certpush.model import fingerprint, to_pem
 from certpush.stepca import wire
 from certpush.stepca.address import CaAddress
 from certpush.stepca.allowance import PinnedContext
 from certpush.stepca.answers import accepted
+from certpush.stepca.client import StepCa
 from certpush.stepca.durations import format_moment
 from certpush.stepca.refusal import Asked
 from certpush.stepca.tokens import Clock, own_names
@@ -54,7 +55,9 @@ def fetch_root(address: CaAddress, wanted: str, clock: Clock) -> x509.Certificat
     return root
 
 
-_COMPARE = "compare it with: step certificate fingerprint root_ca.crt, on the CA; is this the right CA?"
+ON_THE_CA = "step certificate fingerprint $(step path)/certs/root_ca.crt"
+IN_DOCKER = "docker exec CONTAINER step certificate fingerprint /home/step/certs/root_ca.crt"
+_COMPARE = f"compare it with: {ON_THE_CA}, on the CA; is this the right CA?"
 
 
 def shown_roots(address: CaAddress, clock: Clock) -> tuple[x509.Certificate, ...]:
@@ -67,8 +70,38 @@ def shown_roots(address: CaAddress, clock: Clock) -> tuple[x509.Certificate, ...
     """
     asked = Asked(f"GET {address}/roots")
     with closing(Transport(address, PinnedContext.trusting_nobody())) as transport:
-        body = accepted(transport.exchange("GET", "/roots"), asked, clock()).body
-    return tuple(wire.read_one(text, asked.what) for text in wire.decode(body, wire.CertificatesAnswer, asked.what).crts)
+        answer = accepted(transport.exchange("GET", "/roots"), asked, clock())
+    with naming(answer.request_id):
+        named = wire.decode(answer.body, wire.CertificatesAnswer, asked.what).crts
+        if not 0 < len(named) <= _MOST_ROOTS:
+            raise IssuerRefused(f"{address}: it names {len(named) or 'no'} roots", hint="is this a step-ca?")
+        return tuple(wire.read_one(text, asked.what) for text in named)
+
+
+_MOST_ROOTS = 20
+
+
+def root_in_use(address: CaAddress, clock: Clock) -> x509.Certificate:
+    """The root that the CA's own certificate leads to, for a person to compare; others may be announced while roots are rotated.
+
+    Raises:
+        RootMismatch: it leads to none of the roots that are named.
+        TrustError: its certificate is for other names, or out of its time.
+        IssuerError: nobody answers, or what answers is no step-ca.
+
+    """
+    *others, last = shown_roots(address, clock)
+    for root in others:
+        with contextlib.suppress(RootMismatch):
+            return _seen_with(root, address, clock)
+    return _seen_with(last, address, clock)
+
+
+def _seen_with(root: x509.Certificate, address: CaAddress, clock: Clock) -> x509.Certificate:
+    """The root again, once the CA's certificate was seen to lead to it."""
+    with closing(StepCa(str(address), (root,), clock=clock)) as ca, explaining_distrust(address, (root,), clock):
+        ca.health()
+    return root
 
 
 @contextlib.contextmanager

@@ -17,21 +17,16 @@ from certpush.cli.console import Console, safe
 from certpush.cli.exits import OK
 from certpush.cli.which_ca import open_public, public_settings
 from certpush.config import load, locate
-from certpush.errors import CertpushError, ConfigError, IssuerRefused, RootMismatch
+from certpush.errors import CertpushError, ConfigError, RootMismatch
 from certpush.kit.command import escaped
 from certpush.kit.tls import utc_now
 from certpush.model import fingerprint
 from certpush.stepca.address import CaAddress, normalised_fingerprint
 from certpush.stepca.allowance import allowing
 from certpush.stepca.client import StepCa
-from certpush.stepca.contact import explaining_distrust, fetch_root, shown_roots
+from certpush.stepca.contact import IN_DOCKER, ON_THE_CA, explaining_distrust, fetch_root, root_in_use
 from certpush.stepca.issuer import OPERATION_SECONDS
 from certpush.stepca.remembering import Remembered, StepPlace, remember
-
-_COMPARE = (
-    "step certificate fingerprint $(step path)/certs/root_ca.crt",
-    "docker exec CONTAINER step certificate fingerprint certs/root_ca.crt",
-)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -59,13 +54,11 @@ def _root(address: CaAddress, wanted: str | None, console: Console) -> x509.Cert
     # No time limit around a person: each request has its own.
     if wanted is not None:
         return fetch_root(address, normalised_fingerprint(wanted), utc_now)
-    claimed = shown_roots(address, utc_now)
-    console.document["claimed"] = [certificate_document(one, utc_now()) for one in claimed]
-    if not claimed:
-        raise IssuerRefused(f"{address} names no root", hint="is this a step-ca?")
-    for one in claimed:
-        _show_claim(console, address, one)
-    return _compared(console, address, claimed)
+    claimed = root_in_use(address, utc_now)
+    console.document["claimed"] = [certificate_document(claimed, utc_now())]
+    _show_claim(console, address, claimed)
+    _refuse_unless_compared(console, address, claimed)
+    return claimed
 
 
 def _show_claim(console: Console, address: CaAddress, root: x509.Certificate) -> None:
@@ -73,20 +66,18 @@ def _show_claim(console: Console, address: CaAddress, root: x509.Certificate) ->
     console.result(f"  {console.paint(fingerprint(root), 'bold')}")
     console.result(f"  {escaped(subject(root))}, {validity(root, utc_now())}")
     console.line("  compare it on the CA, never through this connection:")
-    for command in _COMPARE:
+    for command in (ON_THE_CA, IN_DOCKER):
         console.line(f"    {command}")
 
 
-def _compared(console: Console, address: CaAddress, claimed: Sequence[x509.Certificate]) -> x509.Certificate:
+def _refuse_unless_compared(console: Console, address: CaAddress, claimed: x509.Certificate) -> None:
     if not can_ask() or console.json:
         raise ConfigError(
             f"{address}: nobody is here to compare the fingerprint",
-            hint=f"certpush ca bootstrap {address} --fingerprint SHA256, with the value that the CA itself shows: {_COMPARE[0]}",
+            hint=f"certpush ca bootstrap {address} --fingerprint SHA256, with the value that the CA itself shows: {ON_THE_CA}",
         )
-    for one in claimed:
-        if agreed(console, f"Does the CA show {fingerprint(one)[:16]}..., the same to the last digit?"):
-            return one
-    raise RootMismatch(f"{address}: not trusted; nothing was written", hint="find out who answers there before you go on")
+    if not agreed(console, f"Does the CA show {fingerprint(claimed)[:16]}..., the same to the last digit?"):
+        raise RootMismatch(f"{address}: not trusted; nothing was written", hint="find out who answers there before you go on")
 
 
 def _all_roots(address: CaAddress, root: x509.Certificate) -> tuple[x509.Certificate, ...]:

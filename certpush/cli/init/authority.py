@@ -6,23 +6,16 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography import x509
-
 from certpush.cli.asking import Interview, Question
-from certpush.cli.console import safe
-from certpush.errors import CertpushError, IssuerRefused, RootMismatch
-from certpush.kit.tls import utc_now
+from certpush.errors import CertpushError, RootMismatch
+from certpush.kit.tls import subject_of, utc_now
 from certpush.model import fingerprint
 from certpush.stepca.address import CaAddress, normalised_fingerprint
 from certpush.stepca.allowance import allowing
-from certpush.stepca.client import StepCa
-from certpush.stepca.contact import explaining_distrust, shown_roots
+from certpush.stepca.contact import IN_DOCKER, ON_THE_CA, explaining_distrust, root_in_use, shown_roots
 from certpush.stepca.issuer import OPERATION_SECONDS, StepCaIssuer
 from certpush.stepca.settings import CaSettings
 from certpush.stepca.wire import Provisioner
-
-_ON_THE_CA = "step certificate fingerprint $(step path)/certs/root_ca.crt"
-_IN_DOCKER = "docker exec CONTAINER step certificate fingerprint /home/step/certs/root_ca.crt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +94,7 @@ def fingerprint_question(*, person: bool) -> Question[str]:
         return "" if person and not text else normalised_fingerprint(text)
 
     text = "Fingerprint of its root" + (" (empty: show me what the CA shows)" if person else "")
-    return Question("the fingerprint of the CA's root", "--fingerprint SHA256", read, text, hint=f"on the CA: {_ON_THE_CA}")
+    return Question("the fingerprint of the CA's root", "--fingerprint SHA256", read, text, hint=f"on the CA: {ON_THE_CA}")
 
 
 # --- no fingerprint is known ------------------------------------------------------------------
@@ -109,33 +102,17 @@ def fingerprint_question(*, person: bool) -> Question[str]:
 
 def _compared(interview: Interview, address: CaAddress) -> str:
     """The fingerprint that a person compared with the CA's own and found to be right."""
-    root = _root_in_use(address)
+    root = root_in_use(address, utc_now)
     interview.say()
     interview.say(f"  Whoever answers at {address} shows this root. It is NOT trusted yet:")
     interview.say(f"    {interview.strong(fingerprint(root))}")
-    interview.say(f"    {safe(root.subject.rfc4514_string())}, until {root.not_valid_after_utc:%Y-%m-%d}")
+    interview.say(f"    {subject_of(root)}, until {root.not_valid_after_utc:%Y-%m-%d}")
     interview.say("  Compare it, letter by letter, with what one of these prints:")
-    interview.say(f"    on the CA:         {_ON_THE_CA}")
-    interview.say(f"    the CA in Docker:  {_IN_DOCKER}")
+    interview.say(f"    on the CA:         {ON_THE_CA}")
+    interview.say(f"    the CA in Docker:  {IN_DOCKER}")
     if not interview.agrees("Is it the same there? Only the word yes trusts it"):
         raise RootMismatch(
             f"{address}: its root is not trusted; nothing secret was sent, and nothing was written",
             hint="when it is not the same, somebody else answers at this address",
         )
     return fingerprint(root)
-
-
-def _root_in_use(address: CaAddress) -> x509.Certificate:
-    """The root that the CA's own certificate leads to; others may be announced while roots are rotated."""
-    failure: CertpushError = IssuerRefused(f"{address}: it names no root", hint="is this a step-ca?")
-    for root in shown_roots(address, utc_now):
-        ca = StepCa(str(address), (root,))
-        try:
-            with explaining_distrust(address, (root,), utc_now):
-                ca.health()
-            return root
-        except RootMismatch as error:
-            failure = error
-        finally:
-            ca.close()
-    raise failure

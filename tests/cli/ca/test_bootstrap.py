@@ -262,6 +262,27 @@ def test_a_person_who_compared_it_says_yes(certpush, ca, home, person):
     assert read(home / ".step/config/defaults.json")["fingerprint"] == ca.fingerprint
 
 
+def test_of_a_ca_that_rotates_its_root_the_one_in_use_is_compared(certpush, start_embedded_ca, person, home):
+    ca = start_embedded_ca()
+    old = ca.fingerprint
+    ca.replace_pki(Pki.make("Next"), keep_root=True)
+    person("yes\n")
+    ended = certpush("ca", "bootstrap", ca.url)
+    assert ended.code == 0
+    assert ended.out.count("shows this root") == 1
+    assert ended.out.index(ca.fingerprint) < ended.out.index(old)
+    assert read(home / ".step/config/defaults.json")["fingerprint"] == ca.fingerprint
+
+
+def test_a_stranger_who_hands_out_another_ca_s_root_has_nothing_to_compare(certpush, scripted, embedded_ca, person, home):
+    scripted.routes["GET /roots"] = Reply(201, {"crts": [embedded_ca.root_pem.decode()]})
+    person("yes\n")
+    ended = certpush("ca", "bootstrap", scripted.url)
+    assert ended.code == 4
+    assert embedded_ca.fingerprint not in ended.out
+    assert everything(home) == {}
+
+
 @pytest.mark.parametrize("answer", ["no\n", "y\n", "\n", ""])
 def test_anything_else_is_a_no(certpush, embedded_ca, home, person, answer):
     person(answer)
@@ -273,7 +294,9 @@ def test_anything_else_is_a_no(certpush, embedded_ca, home, person, answer):
 
 def test_a_stranger_s_words_are_harmless_and_no_root_is_no_ca(certpush, scripted):
     scripted.routes["GET /roots"] = Reply(201, {"crts": []})
-    assert certpush("ca", "bootstrap", scripted.url).code == 1
+    assert "it names no roots" in certpush("ca", "bootstrap", scripted.url).err
+    scripted.routes["GET /roots"] = Reply(201, {"crts": ["x"] * 21})
+    assert "it names 21 roots" in certpush("ca", "bootstrap", scripted.url).err
     scripted.routes["GET /roots"] = Reply(200, b"<html>\x1b[2J")
     ended = certpush("ca", "bootstrap", scripted.url)
     assert ended.code == 1
