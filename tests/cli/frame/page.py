@@ -146,8 +146,9 @@ class Comparison:
 
 # --- examples ---------------------------------------------------------------------------------
 
-# What differs each time; in an example stands something of the same form. Longer forms come first.
+# What differs each time; in an example stands something of the same form. Folders first: a path may look like a key.
 _DIFFERS = (
+    (r"(?<![:/+\w])/(?:[\w.-]+/)+", "/"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "MOMENT"),
     (r"0x[0-9a-f]+", "HEX"),
     (r"\b[0-9a-f]{64}\b", "FINGERPRINT"),
@@ -155,7 +156,6 @@ _DIFFERS = (
     (r"\b[0-9a-f]{16}\b", "ID"),
     (r"(?<![\w+/-])[\w+/-]{43}(?![\w+/-])", "KEY"),
     (r"(?:127\.0\.0\.1|localhost|[a-z]+\.home\.example):\d+", "HOST:PORT"),
-    (r"(?<![:/\w])/(?:[\w.-]+/)+", "/"),
     (r"\b\d+[dhm](?:\d+[hms])?\b", "TIME"),
 )
 

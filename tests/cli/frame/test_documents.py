@@ -42,7 +42,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, embedded_ca) -> dict[str, Doc
 
 def of(made: dict[str, Documents], title: str) -> Documents:
     if not made[title]:
-        not_run("sshd is missing (openssh-server)")
+        not_run("an sshd of one's own cannot be started (openssh-server)")
     return made[title]
 
 
@@ -209,6 +209,9 @@ def test_what_was_not_seen_is_known() -> None:
         ([], [], True),
         ("at /etc/tls/a.crt", "at /tmp/x-1/a.crt", True),
         ("at /etc/tls/a.crt", "at /tmp/x-1/b.crt", False),
+        ("at /etc/tls/a.crt", "at /tmp/pytest-of-somebody/pytest-0/documents0/a.crt", True),
+        ("/a/step/root_ca.crt", "/tmp/a/b/documents0/step/certs/long/root_ca.crt", True),
+        ("key SHA256:Gu/L0707DC0bPp/MIGIYSk9uGwd3vx98RAQ03yzHs/o", "key SHA256:/u+/0707DC0bPp/MIGIYSk9uGwd3vx98RAQ03yzHs/o", True),
         ("wiki.home.example:443", "127.0.0.1:40123", True),
         ("https://ca.home.example:9000", "https://127.0.0.1:40123", True),
         ("2026-11-26T22:24:03Z", "2027-01-01T00:00:00Z", True),
