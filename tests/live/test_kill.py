@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,53 @@ def test_killed_again_while_it_settles_the_next_run_converges(site, first):
             break
         points.append(second)
     assert "Journal.enter confirmed" in points
+
+
+KILLED_BY_A_COMMAND = """
+import os, sys
+from pathlib import Path
+from certpush import Fleet
+
+Path(sys.argv[2]).write_text(str(os.getpid()))
+with Fleet.load(sys.argv[1]) as fleet:
+    print(*fleet.deploy(["wiki"], force=True))
+"""
+
+
+def deadly(site, name: str, deed: str, *, on_call: int) -> str:
+    """A command that ends certpush when it is called so often, goes on for a while, and then does its deed."""
+    script = site.directory / name
+    script.write_text(f"""\
+#!/bin/sh
+printf x >> {script}.calls
+if [ "$(wc -c < {script}.calls)" -eq {on_call} ]; then
+  kill -9 "$(cat {site.directory}/pid)"
+  sleep 2
+fi
+exec {deed}
+""")
+    script.chmod(0o700)
+    return f'{name} = ["{script}"]'
+
+
+@pytest.mark.parametrize(("name", "on_call"), [("check", 1), ("check", 2), ("reload", 1)])
+def test_killed_while_a_command_runs_that_goes_on_without_us_a_plain_run_converges(site, monkeypatch, name, on_call):
+    """The script there, or the command here, is still at work when the next run begins: `check` at staging and after the switch, `reload`."""
+    assert site.deploy().outcome is Outcome.ROTATED
+    usual = site._toml()
+    line = deadly(site, name, "true" if name == "check" else f"{site.directory}/reload.really", on_call=on_call)
+    if name == "reload":
+        (site.directory / "reload.really").write_bytes(b"#!/bin/sh\nexec " + " ".join(site.nginx.reload_command).encode())
+        (site.directory / "reload.really").chmod(0o700)
+        toml = usual
+    else:
+        toml = usual.replace("\nreload =", f"\n{line}\nreload =")
+    monkeypatch.setattr(site, "_toml", lambda: toml)
+    command = [sys.executable, "-c", KILLED_BY_A_COMMAND, str(site.configuration), str(site.directory / "pid")]
+    killed = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, env={**os.environ})
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    a_plain_run_converges(site, f"{name}, call {on_call}")
+    time.sleep(3)  # nothing can be waited for: what the orphan does at its end must not matter
+    assert site.served == site.deploy().now
+    assert site.seen_by_clients == ""
+    assert leftovers(site) == []
