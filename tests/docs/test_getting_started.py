@@ -43,7 +43,8 @@ def problem_of(command: Command) -> str:
     except SystemExit:
         return "" if "--help" in words else "it ends"
     except ConfigError as error:
-        only_mentioned = not command.typed and "are required" in error.message
+        # A sentence may name a command, or an option of it, without all that belongs to it.
+        only_mentioned = not command.typed and ("are required" in error.message or "expected one argument" in error.message)
         return "" if only_mentioned else error.message
     return ""
 
