@@ -127,7 +127,7 @@ def read_provisioners(page: ProvisionerPage) -> list[Provisioner]:
     for entry in page.provisioners or ():
         try:
             found.append(msgspec.json.decode(entry, type=Provisioner))
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             _log.warning("a provisioner in the CA's listing cannot be read: %s", error)
     return found
 
