@@ -117,7 +117,7 @@ class Console:
             import json
 
             head = {"certpush": __version__, "command": self.command, "exit": code}
-            self._write(json.dumps({**head, **self.document}, indent=2))
+            self._write(json.dumps({**head, **self.document}, indent=2, default=_named))
         if self.lost is None or isinstance(self.lost, BrokenPipeError):
             return code  # who closed the pipe has seen enough
         self._tell(f"{_painted('error:', 'red', wanted=self.colour_errors)} the output could not be written: {self.lost.strerror}")
@@ -170,6 +170,11 @@ def _places(error: BaseException) -> Iterator[str]:
     if error.__cause__ is not None:
         yield f"because of {type(error.__cause__).__name__}"
         yield from _places(error.__cause__)
+
+
+def _named(value: object) -> str:
+    """What a plugin may have put where text belongs: named, not shown, for it may be secret, and the document must come out."""
+    return f"({type(value).__name__})"
 
 
 def describe(error: CertpushError) -> dict[str, Any]:

@@ -256,6 +256,13 @@ def test_a_person_gets_a_warning_as_a_note_with_everything_escaped():
     assert (console.out.getvalue(), console.err.getvalue()) == ("", "wiki: leftovers\n    error: \\x1b[2J\n")
 
 
+def test_what_is_no_json_is_named_and_the_document_comes_out():
+    console = made(json=True, command="doctor")
+    console.document["findings"] = [{"message": b"canary"}]
+    assert console.finish(1) == 1
+    assert json.loads(console.out.getvalue())["findings"] == [{"message": "(bytes)"}]
+
+
 class Failing(io.StringIO):
     def __init__(self, error: Exception) -> None:
         super().__init__()
