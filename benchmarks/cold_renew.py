@@ -13,7 +13,7 @@ from certpush.rotation.obtain import check_issued
 
 
 def main(configuration: str, certificate: str, key: str) -> None:
-    gc.set_threshold(100_000, 2)  # as the command has it
+    gc.set_threshold(100_000, 2)  # this, and freeze at the end: as the command has it
     current = CertificateBundle.from_pem(Path(certificate).read_bytes(), Path(key).read_bytes())
     request = CertificateRequest(current.names, KeySpec(current.key.spec))
     with Fleet.load(configuration) as fleet:
@@ -24,3 +24,4 @@ def main(configuration: str, certificate: str, key: str) -> None:
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
+    gc.freeze()
