@@ -268,6 +268,19 @@ def test_tokens_from_before_a_restart_are_refused_and_new_ones_taken(start_ca, c
         assert obtain(issuer).names == NAMES[:1]
 
 
+def test_a_provisioner_that_is_replaced_between_two_requests_is_named_and_the_next_one_goes_by_the_new(start_ca):
+    ca = start_ca()
+    with open_issuer(settings(ca)) as issuer:
+        obtain(issuer)  # the CA was seen, and is not looked at again within ten seconds
+        ca.update(admin=JwkProvisioner.make(ca.provisioner, ca.password, p2c=1000))
+        with pytest.raises(CaRefusal, match="does not list the provisioner 'admin' with this key any more") as refused:
+            obtain(issuer)
+        assert refused.value.retryable
+        assert f"request-id={refused.value.request_id}" in refused.value.hint
+        assert refused.value.request_id in ca.log()
+        assert obtain(issuer).names == NAMES[:1]
+
+
 def test_a_provisioner_that_is_replaced_is_named_in_the_diagnosis(start_ca, tmp_path):
     ca = start_ca()
     stranger = JwkProvisioner.make(ca.provisioner, p2c=1000)
