@@ -12,6 +12,16 @@ from certpush._version import __version__
 
 if TYPE_CHECKING:
     from certpush.errors import CertpushError as CertpushError
+    from certpush.errors import ConfigError as ConfigError
+    from certpush.errors import Interrupted as Interrupted
+    from certpush.errors import IssuerError as IssuerError
+    from certpush.errors import PluginError as PluginError
+    from certpush.errors import SafetyRefusal as SafetyRefusal
+    from certpush.errors import StateError as StateError
+    from certpush.errors import Stranded as Stranded
+    from certpush.errors import TargetError as TargetError
+    from certpush.errors import TrustError as TrustError
+    from certpush.errors import VerificationFailed as VerificationFailed
     from certpush.fleet.fleet import Fleet as Fleet
     from certpush.hookspecs import hookimpl as hookimpl
     from certpush.issuer import Issued as Issued
@@ -19,8 +29,10 @@ if TYPE_CHECKING:
     from certpush.kit.settings import Doc as Doc
     from certpush.kit.settings import Duration as Duration
     from certpush.kit.settings import Settings as Settings
+    from certpush.model import Action as Action
     from certpush.model import CertificateBundle as CertificateBundle
     from certpush.model import CertificateRequest as CertificateRequest
+    from certpush.model import Deployment as Deployment
     from certpush.model import Endpoint as Endpoint
     from certpush.model import Event as Event
     from certpush.model import Expected as Expected
@@ -29,6 +41,7 @@ if TYPE_CHECKING:
     from certpush.model import Installed as Installed
     from certpush.model import KeySpec as KeySpec
     from certpush.model import Outcome as Outcome
+    from certpush.model import Phase as Phase
     from certpush.model import Plan as Plan
     from certpush.model import PrivateKey as PrivateKey
     from certpush.model import Receipt as Receipt
@@ -36,7 +49,10 @@ if TYPE_CHECKING:
     from certpush.model import Served as Served
     from certpush.model import Severity as Severity
     from certpush.model import Staged as Staged
+    from certpush.model import Standing as Standing
     from certpush.model import TargetStatus as TargetStatus
+    from certpush.model import WayBack as WayBack
+    from certpush.model import WayBackKind as WayBackKind
     from certpush.target import KeyOrigin as KeyOrigin
     from certpush.target import Member as Member
     from certpush.target import Reversible as Reversible
@@ -44,14 +60,28 @@ if TYPE_CHECKING:
     from certpush.target import TargetKind as TargetKind
 
 _HOMES = {
-    "certpush.errors": ("CertpushError",),
+    "certpush.errors": (
+        "CertpushError",
+        "ConfigError",
+        "Interrupted",
+        "IssuerError",
+        "PluginError",
+        "SafetyRefusal",
+        "StateError",
+        "Stranded",
+        "TargetError",
+        "TrustError",
+        "VerificationFailed",
+    ),
     "certpush.fleet.fleet": ("Fleet",),
     "certpush.hookspecs": ("hookimpl",),
     "certpush.issuer": ("Issued", "Issuer"),
     "certpush.kit.settings": ("Doc", "Duration", "Settings"),
     "certpush.model": (
+        "Action",
         "CertificateBundle",
         "CertificateRequest",
+        "Deployment",
         "Endpoint",
         "Event",
         "Expected",
@@ -60,6 +90,7 @@ _HOMES = {
         "Installed",
         "KeySpec",
         "Outcome",
+        "Phase",
         "Plan",
         "PrivateKey",
         "Receipt",
@@ -67,7 +98,10 @@ _HOMES = {
         "Served",
         "Severity",
         "Staged",
+        "Standing",
         "TargetStatus",
+        "WayBack",
+        "WayBackKind",
     ),
     "certpush.target": ("KeyOrigin", "Member", "Reversible", "Target", "TargetKind"),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, MutableMapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from certpush.config import DEFAULT_CA, Configuration, FleetKeys, TargetSpec, fr
 from certpush.errors import CertpushError, ConfigError
 from certpush.fleet.held import Held
 from certpush.fleet.opening import Opener, Wishes
+from certpush.fleet.receipts import Receipts
 from certpush.fleet.selecting import named, select
 from certpush.fleet.waves import in_waves, members_of
 from certpush.fleet.workers import all_of
@@ -137,8 +138,10 @@ class Fleet:
         adopt: bool = False,
         previous: CertificateBundle | None = None,
         stop: threading.Event | None = None,
-    ) -> Iterator[Receipt]:
-        """Rotate the targets, many at once; gives a receipt as each ends. Nothing happens unless it is iterated over.
+    ) -> Receipts:
+        """Rotate the targets, many at once; gives a receipt as each ends.
+
+        Nothing happens unless it is iterated over; ``close`` ends it early.
 
         ``previous`` is the pair that the (one) target uses now, handed over to make the way
         back exact. Once ``stop`` is set nothing new is switched, and what is being switched is
@@ -152,7 +155,7 @@ class Fleet:
 
         self._refuse_previous_for_many(words, previous)
         wishes = Wishes(force=force, adopt=adopt, previous=previous, stop=stop or threading.Event())
-        return self._each(words, rotate, self._held.changing(), wishes, self.configuration.fleet)
+        return Receipts(self._each(words, rotate, self._held.changing(), wishes, self.configuration.fleet))
 
     def _refuse_previous_for_many(self, words: Sequence[str], previous: CertificateBundle | None) -> None:
         if previous is not None and len(self.select(words)) != 1:
@@ -160,7 +163,7 @@ class Fleet:
 
     def _each(
         self, words: Sequence[str], deed: Callable[[Rotation], Receipt], opener: Opener, wishes: Wishes, limits: FleetKeys
-    ) -> Iterator[Receipt]:
+    ) -> Generator[Receipt, None, None]:
         job = partial(members_of, opener=opener, deed=deed, wishes=wishes)
         return in_waves(self.select(words), job, limits, self._held.slots, wishes.stop)
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from certpush.config import DEFAULT_CA, Configuration
+from certpush.errors import StateError
 from certpush.fleet.pace import Pace
 from certpush.fleet.workers import Slots
 from certpush.model import Event
@@ -46,6 +47,7 @@ class Held:
         self._paces: dict[str, Pace] = {}
         self._journal: Journal | None = None
         self._changing: Opener | None = None
+        self._closed = False
 
     def looking(self) -> Opener:
         """For what changes nothing: where there is no memory yet, none is made."""
@@ -99,12 +101,15 @@ class Held:
 
     def close(self) -> None:
         """Give back connections and the journal."""
+        self._closed = True
         for issuer in self._issuers.values():
             issuer.close()
         if self._journal is not None:
             self._journal.close()
 
     def _opener(self, journal: Journal) -> Opener:
+        if self._closed:
+            raise StateError("this fleet was closed already", hint="use a Fleet, and what it gives, inside of its `with`")
         from certpush.fleet.opening import Opener
         from certpush.state.escrow import Escrow
         from certpush.state.lock import Locks

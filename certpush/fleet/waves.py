@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,9 @@ Deed = Callable[[TargetSpec], list[Receipt]]
 GOOD = (Outcome.ROTATED, Outcome.UNCHANGED)
 
 
-def in_waves(specs: Sequence[TargetSpec], deed: Deed, keys: FleetKeys, slots: Slots, stop: threading.Event) -> Iterator[Receipt]:
+def in_waves(
+    specs: Sequence[TargetSpec], deed: Deed, keys: FleetKeys, slots: Slots, stop: threading.Event
+) -> Generator[Receipt, None, None]:
     """Do it to each target, many at once; ``keys`` says how many go first, and when it is enough.
 
     A target that is not begun any more gets a receipt that says so.

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 
 from certpush.errors import BundleInvalid, ConfigError
 from certpush.model.keys import KeySpec, PrivateKey
-from certpush.model.names import DnsName, IpName, Name
+from certpush.model.names import DnsName, IpName, Name, parse_name
 
 UNREADABLE = (ValueError, x509.InvalidVersion)
 """What loading a certificate raises; the second is no ValueError, and any byte from a stranger can cause it."""
@@ -33,6 +33,16 @@ class CertificateRequest:
     names: tuple[Name, ...]
     key: KeySpec = KeySpec.EC_P256
     lifetime: timedelta | None = None
+
+    @classmethod
+    def of(cls, *names: str, key: KeySpec = KeySpec.EC_P256, lifetime: timedelta | None = None) -> Self:
+        """The same from texts: ``CertificateRequest.of("wiki.lan", "192.0.2.7")``.
+
+        Raises:
+            ConfigError: a text is no name that a certificate can have, or stands there twice.
+
+        """
+        return cls(tuple(parse_name(one) for one in names), key, lifetime)
 
     def __post_init__(self) -> None:
         if not self.names:

@@ -243,6 +243,8 @@ class Journal:
                 raise self._damaged(error) from error
 
     def _damaged(self, why: object) -> StateError:
+        if isinstance(why, sqlite3.ProgrammingError):  # nobody's damage: a program went on with a fleet that it had closed
+            return StateError("the journal was closed already", hint="use a Fleet, and what it gives, inside of its `with`")
         if isinstance(why, sqlite3.OperationalError | OSError):
             return StateError(
                 f"the journal {self._path} cannot be opened: {why}",

@@ -132,3 +132,11 @@ def test_closing_twice_is_harmless(hold):
     held.issuer()
     held.close()
     held.close()
+
+
+def test_what_was_closed_is_opened_no_more(hold):
+    held = hold()
+    held.close()
+    for one in (held.looking, held.changing):
+        with pytest.raises(StateError, match="closed already"):
+            one()
