@@ -33,6 +33,7 @@ class Command(Protocol):
 def run_command(name: str, words: Sequence[str]) -> int:
     """Run a built-in command; gives its exit code."""
     _prepare_streams()
+    _leave_no_core()
     console = Console.plain(json=_wants_json(words), command=name)
     verbose = False
     try:
@@ -118,6 +119,14 @@ def _end(error: CertpushError, words: Sequence[str], *, command: str = "") -> in
 def _wants_json(words: Sequence[str]) -> bool:
     """Whether a machine listens; for errors that come before the words could be parsed."""
     return "--output=json" in words or ("--output", "json") in itertools.pairwise(words)
+
+
+def _leave_no_core() -> None:
+    """Have the system write no memory of ours to the disk when it ends us: there are keys in it."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
 
 
 def _prepare_streams() -> None:
