@@ -47,6 +47,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 def show_statuses(console: Console, statuses: Sequence[TargetStatus], now: datetime) -> None:
     """The table and the problems, and the same as a part of the document."""
     console.document["targets"] = [_document(one) for one in statuses]
+    if not statuses:
+        console.line("there is no target yet, or none that is enabled: add a [target.NAME] table; `certpush targets` lists the kinds")
+        return
     headings = ("target", "kind", "served", "left", "due in", "last", "standing")
     console.table(headings, [_row(console, one, now) for one in statuses])
     for one in statuses:

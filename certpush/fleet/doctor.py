@@ -83,6 +83,8 @@ def _state_is_there(directory: Path) -> bool:
 
 def examine_targets(specs: Sequence[TargetSpec], opener: Opener, slots: Slots) -> Iterator[tuple[str, Finding]]:
     """Check targets, many at once, and tell of them in their order."""
+    if not specs:
+        yield "targets", Finding(Severity.INFO, "targets", "there is no target yet, or none that is enabled; add a [target.NAME] table")
     waiting: dict[int, tuple[Finding, ...]] = {}
     jobs = (partial(_numbered, number, spec, opener) for number, spec in enumerate(specs))
     told = 0

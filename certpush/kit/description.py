@@ -55,6 +55,12 @@ def schema_of(settings: type[Settings]) -> dict[str, JsonValue]:
     return {**table, "required": required} if required else table
 
 
+def words_of(annotation: Any) -> tuple[str, ...]:
+    """The words that a key of this type may have; none where it may have any."""
+    plain, _ = _parts(annotation)
+    return _words(plain) or tuple(word for one in _choices(plain) for word in words_of(one))
+
+
 def _documented(one: msgspec.structs.FieldInfo) -> dict[str, JsonValue]:
     schema, text = _schema(one.type), _text(one.type)
     return {**schema, "description": text} if text else schema

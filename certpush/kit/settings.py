@@ -219,4 +219,13 @@ def _explained(error: msgspec.ValidationError, into: type[Settings], path: str) 
     missing = re.search(r"missing required field `([^`]*)`", text)
     if missing:
         return ConfigError(f"{where}: the key {missing[1]!r} is missing", hint=f"add {missing[1]} = ... to [{path}]")
-    return ConfigError(f"{where}: {text[0].lower()}{text[1:]}", hint=_REFERENCE)
+    allowed = _allowed(into, where.removeprefix(f"{path}.")) if text.startswith("Invalid enum value") else ""
+    return ConfigError(f"{where}: {text[0].lower()}{text[1:]}", hint=f"one of: {allowed}" if allowed else _REFERENCE)
+
+
+def _allowed(settings: type[Settings], key: str) -> str:
+    """The words that a key may have, where only some are allowed."""
+    from certpush.kit.description import words_of
+
+    annotation = next((field.type for field in fields_of(settings) if field.encode_name == key), None)
+    return ", ".join(words_of(annotation))

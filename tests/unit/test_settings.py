@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import PurePosixPath
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from certpush.errors import ConfigError, ContractViolation
 from certpush.kit.settings import Doc, Duration, Settings, convert, fields_of, format_duration, parse_endpoint, parse_host
-from certpush.model import Endpoint, Secret
+from certpush.model import Endpoint, KeySpec, Secret
 
 
 class Inner(Settings):
@@ -35,6 +35,19 @@ class Sample(Settings):
 
 def read(table, into=Sample, *, read_secret=Secret):
     return convert(table, into, path="target.box", read_secret=read_secret)
+
+
+class Choosing(Settings):
+    order: Literal["up", "down"] = "up"
+    key: Annotated[KeySpec | None, Doc("of two kinds")] = None
+
+
+@pytest.mark.parametrize(("table", "hint"), [({"order": "left"}, "one of: up, down"), ({"key": "dsa"}, "one of: ec-p256, ec-p384")])
+def test_a_word_that_is_not_allowed_is_answered_with_those_that_are(table, hint):
+    with pytest.raises(ConfigError) as refused:
+        read(table, Choosing)
+    assert "invalid enum value" in refused.value.message
+    assert refused.value.hint.startswith(hint)
 
 
 # --- lengths of time -------------------------------------------------------------------------

@@ -236,6 +236,13 @@ def test_a_timer_that_leaves_no_time_is_a_warning(certpush, behind_ssh):
     assert 'rescue_after = "20s"' in one["hint"]
 
 
+def test_where_there_is_no_target_yet_that_is_said_and_the_ca_is_checked(certpush, yard):
+    ended = certpush("doctor", "--output=json")
+    assert ended.code == 0
+    assert ("ok", "ca-health") in found(ended, "ca")
+    assert found(ended, "targets") == [("info", "targets")]
+
+
 # --- the state ------------------------------------------------------------------------------------
 
 

@@ -158,3 +158,11 @@ def test_targets_stand_in_the_order_of_the_configuration(certpush, yard):
         yard.serve(name)
     assert [line.split()[0] for line in certpush("status").out.splitlines()] == ["target", "zulu", "alpha", "mike"]
     assert [one["target"] for one in certpush("status", "mike", "zulu", "--output=json").document["targets"]] == ["zulu", "mike"]
+
+
+def test_where_there_is_no_target_yet_that_is_said(certpush, yard):
+    assert certpush("status").out.startswith("there is no target yet, or none that is enabled")
+    assert certpush("status", "--output=json").document["targets"] == []
+    yard.describe("mail", 'verify = "files"\nenabled = false')
+    assert certpush("status").out.startswith("there is no target yet, or none that is enabled")
+    assert certpush("status", "mail").out.splitlines()[1].endswith("new")
