@@ -36,7 +36,8 @@ _MAX_CN = 64  # X.520; the CA takes longer ones, others do not
 _MAX_CHAIN = 8
 # Verifying waits that long for a certificate to begin (TargetKind.deadline is 30 s); a later one would be served, and rolled back.
 _FUTURE_SLACK = timedelta(seconds=20)
-_LONGER, _SHORTER = timedelta(minutes=10), timedelta(minutes=1)  # the CA dates back by a minute or more, as configured there
+_LONGER = timedelta(minutes=10)  # the CA dates back by a minute or more, as configured there
+_SHORTER = timedelta(minutes=2)  # clocks differ, and the way takes time
 _SOME_CA = "the CA's answer is refused"
 
 
@@ -129,9 +130,16 @@ def _check_dates(leaf: x509.Certificate, request: CertificateRequest, now: datet
             f"it is not valid before {leaf.not_valid_before_utc:%Y-%m-%d %H:%M:%S} UTC", hint="compare the clocks here and at the CA"
         )
     if request.lifetime is not None:
-        lives = leaf.not_valid_after_utc - leaf.not_valid_before_utc
-        if not request.lifetime * 0.99 - _SHORTER <= lives <= request.lifetime * 1.01 + _LONGER:
-            raise _refused(f"it lives {lives}, and {request.lifetime} was asked for", hint="look at the provisioner's template and claims")
+        _check_lifetime(leaf, request.lifetime, now)
+
+
+def _check_lifetime(leaf: x509.Certificate, wanted: timedelta, now: datetime) -> None:
+    lives, left = leaf.not_valid_after_utc - leaf.not_valid_before_utc, leaf.not_valid_after_utc - now
+    if lives > wanted * 1.01 + _LONGER:
+        raise _refused(f"it lives {lives}, and {wanted} was asked for", hint="look at the provisioner's template and claims")
+    if left < wanted * 0.99 - _SHORTER:  # what is left counts: one of yesterday may have lived as long as was asked for
+        whole = timedelta(seconds=int(left.total_seconds()))
+        raise _refused(f"it ends in {whole}, and {wanted} was asked for", hint="look at the provisioner's template and claims")
 
 
 def _check_uses(leaf: x509.Certificate) -> None:
