@@ -73,9 +73,11 @@ def test_the_same_own_certificate_and_protocol_are_shown(worlds, offered, chosen
     assert seen[1][0] == chosen
 
 
-def test_the_embedded_cas_own_certificate_is_replaced_in_time(embedded_ca, monkeypatch):
+def test_the_embedded_cas_own_certificate_is_replaced_in_time(start_embedded_ca, monkeypatch):
+    ca = start_embedded_ca()  # of our own: what it shows afterwards is not valid yet
+
     def own() -> str:
-        return ssl.get_server_certificate(("127.0.0.1", int(embedded_ca.url.rpartition(":")[2])))
+        return ssl.get_server_certificate(("127.0.0.1", int(ca.url.rpartition(":")[2])))
 
     before = own()
     assert own() == before
