@@ -85,7 +85,10 @@ def table(rows: Iterable[Row]) -> str:
 
 
 def _line(cells: tuple[str, ...], widths: list[int]) -> str:
-    sides = (cell.ljust(width) if column < 2 else cell.rjust(width) for column, (cell, width) in enumerate(zip(cells, widths, strict=True)))
+    words = (0, 1, len(cells) - 1)  # the others are figures
+    sides = (
+        cell.ljust(width) if column in words else cell.rjust(width) for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
     return "  ".join(sides).rstrip()
 
 
