@@ -18,7 +18,6 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from certpush.errors import BundleInvalid, SafetyRefusal
 from certpush.issuer import Issued, Issuer
-from certpush.kit.rehearsal import refused_by_clients
 from certpush.kit.tls import issuer_of
 from certpush.model import (
     CertificateBundle,
@@ -228,6 +227,8 @@ def _anchors(bundle: CertificateBundle) -> tuple[x509.Certificate, ...]:
 
 
 def _check_clients_accept(bundle: CertificateBundle) -> None:
+    from certpush.kit.rehearsal import refused_by_clients  # only a run that obtains one needs it
+
     problem = refused_by_clients(bundle)
     if problem:
         raise _refused(f"TLS clients would not accept it: {problem}")
