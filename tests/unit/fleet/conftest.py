@@ -12,6 +12,7 @@ import pytest
 
 from certpush import Doc, Duration, Endpoint, Expected, Installed, Secret, Settings, Staged, Target, TargetKind
 from certpush.config import Configuration, TargetSpec, from_tables
+from certpush.errors import TargetUnreachable
 from certpush.fleet.opening import Opener
 from certpush.kit.tls import utc_now
 from certpush.state.escrow import Escrow
@@ -74,6 +75,10 @@ def spec(**more: object) -> TargetSpec:
     return from_tables({"target": {"box": table}}, {"HOME": "/nonexistent"}).targets["box"]
 
 
+def nobody_answers(endpoint: Endpoint, roots, now):
+    raise TargetUnreachable(f"{endpoint}: Connection refused")
+
+
 @dataclass
 class Bench:
     """An opener, and what it was asked for."""
@@ -105,6 +110,7 @@ class Bench:
             clock=utc_now,
             pause=lambda _: None,
             observe=lambda _: None,
+            look=nobody_answers,
             turn=lambda ca, stop: self.turns.append((ca, stop)),
         )
 
