@@ -73,8 +73,9 @@ class Shell:
         """
         lines = [*self._handed_over(hands.files, without_sftp=without_sftp), *hands.lines] if hands.files else hands.lines
         tag = f"certpush-{secrets.token_hex(4)}:"
-        answer = self.connection.run(script_of(lines, tag), within=hands.within, sudo=self._sudo)
-        return self._understood(answer, tag, hands)
+        connection = self.connection
+        answer = connection.run(script_of(lines, tag), within=hands.within, sudo=self._sudo)
+        return self._understood(answer, tag, hands, connection.where)
 
     def _handed_over(self, files: Mapping[str, bytes], *, without_sftp: bool) -> list[str]:
         """Hand the files over; the lines of a script that say where they are."""
@@ -91,30 +92,18 @@ class Shell:
         """Remove files that a run which died had handed over."""
         self.connection.discard(self._folder, within=SLACK)
 
-    def _understood(self, answer: Answer, tag: str, hands: RemoteHands) -> Told:
+    def _understood(self, answer: Answer, tag: str, hands: RemoteHands, where: str) -> Told:
         said = answer.output.decode("utf-8", "backslashreplace").splitlines()
         told = Told(tuple(line.removeprefix(tag) for line in said if line.startswith(tag)), answer.errors)
         # The exit status alone is not believed: a shell that was cut off, or is none, may end with 0.
         if answer.status == 0 and told.lines and told.lines[-1] == "done":
             return told
         if answer.status == _FAILED and told.of("fail"):
-            raise self._failure(told, hands)
-        raise self._no_shell(answer)
+            raise _failure(told, hands, where)
+        raise self._no_shell(answer, where)
 
-    def _failure(self, told: Told, hands: RemoteHands) -> CertpushError:
-        trouble, subject, detail = (escaped(" ".join(told.of(word)[-1:])) for word in ("fail", "subject", "detail"))
-        if trouble not in set(Trouble):
-            return TargetRefused(f"{self.connection.where}: a step failed for an unknown reason ({trouble})")
-        command = hands.commands.get(Trouble(trouble))
-        if command is not None:
-            subject, detail = f"{escaped(shlex.join(command))} ({subject})", shown_tail(told.errors)
-        error = explain(Trouble(trouble), subject, detail)
-        error.message = f"{self.connection.where}: {error.message}"
-        error.args = (error.message,)
-        return error
-
-    def _no_shell(self, answer: Answer) -> CertpushError:
-        where, said = self.connection.where, shown_tail(answer.errors or answer.output)
+    def _no_shell(self, answer: Answer, where: str) -> CertpushError:
+        said = shown_tail(answer.errors or answer.output)
         if self._sudo and answer.errors.lstrip().startswith(b"sudo:"):
             return TargetAuthFailed(
                 f"{where}: sudo refused: {said}",
@@ -124,6 +113,19 @@ class Shell:
             f"{where}: the shell ended with status {answer.status}" + (f": {said}" if said else ""),
             hint="try `ssh` with the same user: /bin/sh must be there and the login must not be restricted",
         )
+
+
+def _failure(told: Told, hands: RemoteHands, where: str) -> CertpushError:
+    trouble, subject, detail = (escaped(" ".join(told.of(word)[-1:])) for word in ("fail", "subject", "detail"))
+    if trouble not in set(Trouble):
+        return TargetRefused(f"{where}: a step failed for an unknown reason ({trouble})")
+    command = hands.commands.get(Trouble(trouble))
+    if command is not None:
+        subject, detail = f"{escaped(shlex.join(command))} ({subject})", shown_tail(told.errors)
+    error = explain(Trouble(trouble), subject, detail)
+    error.message = f"{where}: {error.message}"
+    error.args = (error.message,)
+    return error
 
 
 def in_the_script(files: Mapping[str, bytes]) -> list[str]:

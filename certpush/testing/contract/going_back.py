@@ -74,13 +74,14 @@ class GoingBack:
         bench.expect_served(old.bundle.fingerprint, "after a half-done activate(), rollback() does not bring the old certificate back")
         assert bench.inspect().fingerprint == old.bundle.fingerprint, "after a half-done activate(), rollback() left the new one configured"
 
-    def test_rollback_leaves_nothing_of_the_failed_attempt(self, bench: AnyBench) -> None:
+    @pytest.mark.parametrize("died_after", ["stage", "activate"])
+    def test_rollback_leaves_nothing_of_the_failed_attempt(self, bench: AnyBench, died_after: str) -> None:
         """A key that serves nothing must not lie about."""
         _need_a_way_back(bench)
         old = bench.deploy()
-        before = bench.snapshot()
-        new = bench.switch(bench.mint())
-        bench.open().rollback(new.before, new.staged, bench.previous(old))
+        to, before = bench.inspect(), bench.snapshot()
+        staged = _go_on_until(died_after, bench, bench.mint())
+        bench.open().rollback(to, staged, bench.previous(old))
         bench.expect_served(old.bundle.fingerprint, "rollback() does not bring the old certificate back")
         now = bench.snapshot()
         assert now == before, f"rollback() left something of the failed attempt on the device: {what_differs(before, now)}"

@@ -98,6 +98,14 @@ class LeavesTheFailedAttempt(MemoryTarget):
         return super().rollback(to, None, previous)
 
 
+class LeavesWhatWasStaged(MemoryTarget):
+    """Clears up after a switch, and leaves what was staged for one that never came."""
+
+    def rollback(self, to: Installed, staged: Staged | None, previous: CertificateBundle | None) -> Expected:
+        switched = staged is not None and self.inspect().handle.get("id") == staged.handle.get("id")
+        return super().rollback(to, staged if switched else None, previous)
+
+
 class NeverTriesAgain(MemoryTarget):
     """Marks a certificate that was rolled back as bad for ever."""
 
@@ -221,6 +229,7 @@ class TidiesTheWayBack(MemoryTarget):
 
 _BACK = "test_rollback_brings_back_exactly_the_old_one"
 _NOT_BACK = "rollback() does not bring the old certificate back"
+_NOTHING_LEFT = "test_rollback_leaves_nothing_of_the_failed_attempt"
 
 FAULTS = (
     Fault(CannotRollBack, f"{_BACK}[activate]", f"after activate, {_NOT_BACK}"),
@@ -231,7 +240,8 @@ FAULTS = (
     Fault(RefusesTheFormerPair, "test_rollback_takes_the_former_pair_when_it_is_given", "exists already"),
     Fault(RefusesAnExpiredWayBack, "test_rollback_brings_back_an_expired_one_too", "because it has expired"),
     Fault(BelievesAHalfDoneSwitch, "test_rollback_after_a_half_done_switch", "rollback() left the new one configured"),
-    Fault(LeavesTheFailedAttempt, "test_rollback_leaves_nothing_of_the_failed_attempt", "rollback() left something of the failed attempt"),
+    Fault(LeavesTheFailedAttempt, f"{_NOTHING_LEFT}[activate]", "rollback() left something of the failed attempt"),
+    Fault(LeavesWhatWasStaged, f"{_NOTHING_LEFT}[stage]", "rollback() left something of the failed attempt"),
     Fault(NeverTriesAgain, "test_the_same_certificate_can_be_deployed_after_a_rollback", "this certificate has failed before"),
     Fault(CannotGoBackToNothing, "test_the_first_deployment_can_be_rolled_back", "nothing is not what is served"),
     Fault(NeverArms, "test_an_unconfirmed_switch_comes_back_by_itself", "the device did not put the old certificate back by itself"),

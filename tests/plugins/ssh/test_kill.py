@@ -212,3 +212,21 @@ def test_what_kills_is_seen_as_such(local_box, mint, death):
         target.stage(mint())
     assert death.reached == 3
     assert list(local_box.machine.home.iterdir()), "killed, it cannot have cleaned up"
+
+
+def test_a_step_that_failed_is_told_although_the_connection_is_gone_since(local_box, mint, monkeypatch):
+    """The reason was said before it broke; nobody is asked anew for the name of the machine."""
+    machine, run = local_box.machine, type(local_box.machine).run
+
+    def and_the_end(self, *args, **more):
+        answer = run(self, *args, **more)
+        monkeypatch.setattr(shell, "connect", lambda _: pytest.fail("connected anew"))
+        machine.alive = False
+        return answer
+
+    target = SshTarget(local_box.files(check=("false",), fullchain=f"{local_box.tls}/nowhere/svc.crt"))
+    before = target.inspect()
+    assert before.fingerprint is None
+    monkeypatch.setattr(type(machine), "run", and_the_end)
+    with pytest.raises(TargetRefused, match=r"this machine: cannot write .*nowhere"):
+        target.stage(mint())
