@@ -85,7 +85,10 @@ def test_cookies_are_neither_kept_nor_sent(ca):
     assert "cookie" not in ca.seen[1].headers
 
 
-@pytest.mark.parametrize("date", ["", "yesterday", "Tue, 24 Nov 2026 09:00:00"])
+BEYOND_ALL_TIME = ("Tue, 24 Nov 99999999999999999999 09:00:00 GMT", "24 Nov 2026 09:00:00 +99999999999", "Fri, 31 Dec 9999 23:59:59 -1200")
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Tue, 24 Nov 2026 09:00:00", *BEYOND_ALL_TIME])
 def test_a_date_that_cannot_be_read_is_none(ca, date):
     ca.routes["GET /health"] = Reply(body={}, headers={"Date": date})
     assert exchange(ca).date is None
