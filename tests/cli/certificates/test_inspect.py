@@ -178,6 +178,16 @@ def test_what_is_no_certificate_is_named_for_what_it_is(certpush, bundle, tmp_pa
         assert refused.out == ""
 
 
+def test_a_version_that_does_not_exist_is_no_certificate(certpush, bundle, tmp_path):
+    der = bundle.leaf.public_bytes(serialization.Encoding.DER)
+    odd = der.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020142"))
+    assert odd != der
+    (tmp_path / "odd.der").write_bytes(odd)
+    refused = certpush("inspect", tmp_path / "odd.der")
+    assert (refused.code, refused.out) == (2, "")
+    assert "holds no certificate" in refused.err
+
+
 def test_missing_unreadable_and_odd_files_end_in_a_hint(certpush, tmp_path, monkeypatch):
     assert "there is no file nowhere.crt" in certpush("inspect", "nowhere.crt").err
     assert "is a directory" in certpush("inspect", tmp_path).err
