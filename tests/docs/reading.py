@@ -62,7 +62,7 @@ def commands(page: Path) -> Iterator[Command]:
         for line in re.findall(r"^Exec\w+=(.*)$", block, re.MULTILINE):
             yield from (Command(name, words, typed=True) for words in _calls(line))
     for text in _INLINE.findall(_BLOCK.sub("", page.read_text())):
-        if text.startswith("certpush "):
+        if text.startswith("certpush ") and "<Tab>" not in text:
             yield from (Command(name, words, typed=False) for words in _calls(text))
 
 
