@@ -16,8 +16,7 @@ from certpush.fleet.opening import keys_of, read_settings
 from certpush.kit.settings import SecretReader
 from certpush.model import Finding, Severity
 from certpush.plugins import PluginLoader
-from certpush.stepca.bootstrap import read_root_file, user_path
-from certpush.stepca.issuer import open_issuer
+from certpush.stepca.bootstrap import address_of, completed, read_root_file, user_path
 from certpush.target import Target, TargetKind
 
 Found = tuple[str, Finding]
@@ -63,14 +62,14 @@ def _rights(path: Path) -> Iterator[Finding]:
 
 def _ca(configuration: Configuration, name: str, read_secret: SecretReader, environ: Mapping[str, str]) -> Iterator[Finding]:
     settings = configuration.ca(name, read_secret)
-    issuer = open_issuer(settings, environ=environ)
-    if issuer.settings.root is not None:
-        read_root_file(user_path(issuer.settings.root), issuer.settings.fingerprint)
-    elif issuer.settings.fingerprint is None:
-        yield Finding(Severity.ERROR, "ca-root", f"{issuer.address}: nothing says which root this CA has", "add fingerprint = ... to it")
+    known = completed(settings, environ)
+    if known.root is not None:
+        read_root_file(user_path(known.root), known.fingerprint)
+    elif known.fingerprint is None:
+        yield Finding(Severity.ERROR, "ca-root", f"{address_of(known)}: nothing says which root this CA has", "add fingerprint = ... to it")
         return
     borrowed = "" if settings.url is not None else " (from an existing `step ca bootstrap`)"
-    yield Finding(Severity.OK, "table", f"{issuer.address}{borrowed}")
+    yield Finding(Severity.OK, "table", f"{address_of(known)}{borrowed}")
 
 
 def _target(spec: TargetSpec, loader: PluginLoader, read_secret: SecretReader) -> Iterator[Finding]:

@@ -166,6 +166,18 @@ def completed(settings: CaSettings, environ: Mapping[str, str]) -> CaSettings:
     return with_defaults(settings, read_steppath(environ, Path(environ.get("HOME") or Path.home())))
 
 
+def address_of(settings: CaSettings) -> CaAddress:
+    """Where the CA is.
+
+    Raises:
+        ConfigError: the settings do not say.
+
+    """
+    if settings.url is None:
+        raise ConfigError("no CA is configured", hint='add [ca] with url = "https://..." and fingerprint, or: certpush ca bootstrap URL')
+    return CaAddress.parse(settings.url)
+
+
 def is_complete(settings: CaSettings) -> bool:
     """Whether nothing is left out that ``with_defaults`` could fill."""
     known = settings.root is not None or settings.fingerprint is not None

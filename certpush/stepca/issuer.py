@@ -17,7 +17,7 @@ from certpush.issuer import Issued
 from certpush.model import CertificateBundle, CertificateRequest, Finding
 from certpush.stepca.address import CaAddress, normalised_fingerprint
 from certpush.stepca.allowance import allowing
-from certpush.stepca.bootstrap import completed, read_root_file, user_path
+from certpush.stepca.bootstrap import address_of, completed, read_root_file, user_path
 from certpush.stepca.client import StepCa, utc_now
 from certpush.stepca.contact import explaining_distrust, fetch_root
 from certpush.stepca.patience import persistently
@@ -64,11 +64,7 @@ class StepCaIssuer:
     @property
     def address(self) -> CaAddress:
         """Where the CA is; ConfigError where the settings do not say."""
-        if self.settings.url is None:
-            raise ConfigError(
-                "no CA is configured", hint='add [ca] with url = "https://..." and fingerprint, or: certpush ca bootstrap URL'
-            )
-        return CaAddress.parse(self.settings.url)
+        return address_of(self.settings)
 
     def connect(self) -> StepCa:
         """The CA itself, its root known and checked; the first call fetches the root where only its fingerprint is configured.

@@ -106,6 +106,12 @@ def test_a_deploy_with_nothing_due_loads_the_plugin_that_is_configured_and_nothi
     assert not seen & {"certpush_ssh", "certpush.stepca.client", "paramiko", "requests", "rich", "urllib3"}
 
 
+def test_checking_the_configuration_loads_nothing_that_talks_to_a_ca_or_to_other_machines(place, with_nothing, tmp_path):
+    seen = imported(with_nothing, tmp_path, "config", "check", "--config", str(place.configuration))
+    assert {"certpush.fleet.config_check", "certpush_file"} <= seen
+    assert not seen & {"certpush.stepca.client", "paramiko", "requests", "sqlite3", "urllib3"}
+
+
 @pytest.mark.parametrize("root_is_here", [False, True], ids=["no CA is known", "the root is a file"])
 def test_looking_into_a_file_loads_no_http_client_where_no_ca_is_asked(place, serve, with_nothing, tmp_path, root_is_here):
     serve("wiki")
