@@ -37,6 +37,7 @@ _MAX_CHAIN = 8
 _FUTURE_SLACK = timedelta(seconds=20)
 _LONGER = timedelta(minutes=10)  # the CA dates back by a minute or more, as configured there
 _SHORTER = timedelta(minutes=2)  # clocks differ, and the way takes time
+_MINUTES = "%Y-%m-%d %H:%M"
 _SOME_CA = "the CA's answer is refused"
 
 
@@ -239,7 +240,7 @@ def _check_chain_outlives_leaf(bundle: CertificateBundle, now: datetime, *, allo
     ends = min((root_ends, *(one.not_valid_after_utc for one in bundle.chain)))
     if ends < bundle.not_after and not allow_short_chain:
         raise SafetyRefusal(
-            f"a CA certificate above it ends on {ends:%Y-%m-%d}, before the certificate does ({bundle.not_after:%Y-%m-%d})",
+            f"a CA certificate above it ends on {ends:{_MINUTES}} UTC, before the certificate does ({bundle.not_after:{_MINUTES}} UTC)",
             hint="renew the CA's certificates, ask for a shorter lifetime, or set allow_short_chain = true",
         )
 

@@ -373,7 +373,9 @@ def ending_early() -> dict[str, Issued]:
 
 @pytest.mark.parametrize("which", ["intermediate", "root"])
 def test_a_certificate_that_outlives_a_ca_above_it_is_refused(which):
-    with pytest.raises(SafetyRefusal, match="ends on 2026-11-24, before the certificate does") as refused:
+    with pytest.raises(
+        SafetyRefusal, match=r"ends on 2026-11-24 13:00 UTC, before the certificate does \(2026-11-25 12:00 UTC\)"
+    ) as refused:
         checked(ending_early()[which])
     assert "allow_short_chain" in refused.value.hint
 
