@@ -12,7 +12,7 @@ from typing import Protocol
 
 from certpush.config import DEFAULT_CA, TargetSpec
 from certpush.errors import CertpushError, StateError
-from certpush.fleet.fitting import key_fits, names_fit, timer_fits
+from certpush.fleet.fitting import key_fits, names_fit, reload_fits, timer_fits
 from certpush.fleet.opening import Opener, Wishes
 from certpush.fleet.workers import Slots, all_of
 from certpush.kit.dns import unknown_names
@@ -118,6 +118,7 @@ def _examine(spec: TargetSpec, opener: Opener) -> Iterator[Finding]:
     yield Finding(Severity.OK, "settings", f"the plugin {kind.name} is there and takes the settings")
     yield key_fits(spec, kind)
     yield from timer_fits(spec, kind)
+    yield from reload_fits(spec, kind)
     yield from _known_names(spec.certificate.request)
     for name, settings in members:
         try:

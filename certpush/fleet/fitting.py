@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from certpush.config import TargetSpec
-from certpush.kit.settings import format_duration
+from certpush.kit.settings import fields_of, format_duration
 from certpush.model import Endpoint, Finding, Name, Severity, name_covers
 from certpush.target import TargetKind
 
@@ -46,4 +46,16 @@ def timer_fits(spec: TargetSpec, kind: TargetKind[Any]) -> Iterator[Finding]:
             "rescue",
             f"rescue_after = {format_duration(spec.rescue_after)} may put the old certificate back before the new one could be seen",
             f'write rescue_after = "{format_duration(needed)}" or more',
+        )
+
+
+def reload_fits(spec: TargetSpec, kind: TargetKind[Any]) -> Iterator[Finding]:
+    """Whether anything tells the service of new files, where the kind has a key for that."""
+    has_key = any(item.encode_name == "reload" for item in fields_of(kind.settings))
+    if has_key and not spec.table.get("reload") and spec.verify != "files":
+        yield Finding(
+            Severity.WARNING,
+            "reload",
+            "nothing tells the service to take up the new files",
+            'add reload = ["systemctl", "reload", "NAME"]; nothing to do where the service notices them by itself, within seconds',
         )

@@ -55,6 +55,12 @@ def test_where_all_is_well_nothing_is_found(site):
         (("{directory}/wiki.crt", "/nowhere/wiki.crt"), ("target.wiki", "error", "directory-missing"), "/nowhere", "install -d"),
         (("{directory}/reload", "/nowhere/reload"), ("target.wiki", "error", "command-missing"), "/nowhere/reload", "full path"),
         (('rescue_after = "60s"', 'rescue_after = "2s"'), ("target.wiki", "warning", "rescue"), "2s may put the old", '"20s" or more'),
+        (
+            ('reload = ["{directory}/reload"]', "reload = []"),
+            ("target.wiki", "warning", "reload"),
+            "nothing tells the service",
+            "systemctl",
+        ),
         (("{directory}/state", "/dev/null/state"), ("state", "error", "state"), "/dev/null is no directory", "[state] directory"),
     ],
 )

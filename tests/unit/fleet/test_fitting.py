@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from certpush import Endpoint, KeySpec, Severity
-from certpush.fleet.fitting import key_fits, names_fit, timer_fits
+from certpush import Endpoint, KeySpec, Settings, Severity
+from certpush.fleet.fitting import key_fits, names_fit, reload_fits, timer_fits
 from certpush.model import parse_name
-from unit.fleet.conftest import kind, spec
+from unit.fleet.conftest import BoxSettings, kind, spec
 
 NAMES = tuple(parse_name(one) for one in ("wiki.lan", "*.apps.lan", "192.0.2.7"))
 
@@ -62,3 +62,22 @@ def test_the_devices_own_timer_leaves_time_to_look(rescue_after, settle, least):
 
 def test_where_the_device_has_no_timer_none_is_too_short():
     assert list(timer_fits(spec(rescue_after="1s"), kind())) == []
+
+
+class Reloading(Settings):
+    reload: tuple[str, ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("settings", "more", "missing"),
+    [
+        (Reloading, {}, True),
+        (Reloading, {"reload": []}, True),
+        (Reloading, {"reload": ["true"]}, False),
+        (Reloading, {"verify": "files", "endpoints": None}, False),
+        (BoxSettings, {}, False),
+    ],
+)
+def test_something_tells_the_service_of_new_files(settings, more, missing):
+    found = list(reload_fits(spec(**more), kind(settings=settings)))
+    assert [(one.severity, one.code) for one in found] == ([(Severity.WARNING, "reload")] if missing else [])
