@@ -210,20 +210,34 @@ def user_path(text: str) -> Path:
 def read_root_file(path: Path, wanted: str | None) -> tuple[x509.Certificate, ...]:
     """Read the roots to trust; where a fingerprint is known too, one of them must have it.
 
+    Intermediates that stand in the file beside them are passed over: what is trusted is not sent
+    by servers, and clients that know the root alone would miss them.
+
     Raises:
-        ConfigError: the file cannot be read.
+        ConfigError: the file cannot be read, or holds no root.
         RootMismatch: file and fingerprint do not agree.
 
     """
     try:
-        roots = read_certificates(_read(path))
+        roots = tuple(one for one in read_certificates(_read(path)) if _is_root(one))
     except OSError as error:
         raise ConfigError(f"the CA's root file {path} cannot be read: {error.strerror}", hint=_MODES) from None
     except BundleInvalid as error:
         raise ConfigError(f"the CA's root file {path}: {error.message}", hint="it holds the root's certificate as PEM") from None
+    if not roots:
+        raise ConfigError(
+            f"the CA's root file {path} holds no root, only certificates below one", hint="on the CA it is $(step path)/certs/root_ca.crt"
+        )
     if wanted and normalised_fingerprint(wanted) not in {fingerprint(root) for root in roots}:
         raise RootMismatch(
             f"the root file {path} has the fingerprint {fingerprint(roots[0])}, and {normalised_fingerprint(wanted)} is configured",
             hint="one of the two is of another CA: compare with `step certificate fingerprint root_ca.crt` on the CA",
         )
     return roots
+
+
+def _is_root(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.subject == certificate.issuer
+    except ValueError:  # a name that cannot be read
+        return False

@@ -11,7 +11,17 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from certpush.errors import IssuerRefused, RootMismatch
-from certpush.model import CertificateBundle, CertificateRequest, KeySpec, PrivateKey, Secret, Severity, certificate_names, parse_name
+from certpush.model import (
+    CertificateBundle,
+    CertificateRequest,
+    KeySpec,
+    PrivateKey,
+    Secret,
+    Severity,
+    certificate_names,
+    parse_name,
+    to_pem,
+)
 from certpush.model import fingerprint as fingerprint_of
 from certpush.stepca.bootstrap import read_root_file
 from certpush.stepca.client import StepCa
@@ -68,6 +78,13 @@ def lives(certificate):
 
 def test_bootstrap_by_fingerprint_gives_the_root(ca, issuer):
     assert [fingerprint_of(root) for root in issuer.connect().roots] == [ca.fingerprint]
+
+
+def test_with_an_intermediate_in_the_root_file_servers_still_send_it(ca, tmp_path):
+    (tmp_path / "ca.pem").write_bytes(to_pem(ca.pki.intermediate, ca.pki.root))
+    with open_issuer(settings(ca, root=str(tmp_path / "ca.pem"))) as issuer:
+        bundle = obtain(issuer)
+    assert (bundle.chain, bundle.roots) == ((ca.pki.intermediate,), (ca.pki.root,))
 
 
 def test_an_unknown_fingerprint_is_refused(ca):

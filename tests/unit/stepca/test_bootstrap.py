@@ -12,6 +12,7 @@ from certpush.stepca.bootstrap import StepDefaults, is_complete, read_root_file,
 from certpush.stepca.issuer import open_issuer
 from certpush.stepca.settings import CaSettings
 from certpush.testing.authority.in_memory import Authority
+from unit.rotation.answers import make_ca, tampered
 
 HEX = "0d7d3834cf187726cf331c40a31aa7ef6b29ba4df601416c9788f6ee01058cf3"
 URL = "https://ca.lan:9000"
@@ -203,6 +204,28 @@ def test_a_file_may_hold_two_roots_while_they_are_rotated(tmp_path):
     path = tmp_path / "roots.pem"
     path.write_bytes(to_pem(one.root, other.root))
     assert read_root_file(path, other.fingerprint) == (one.root, other.root)
+
+
+def test_intermediates_beside_the_root_are_passed_over(tmp_path):
+    one, path = Authority("One"), tmp_path / "ca.pem"
+    for content in (to_pem(one.root, one.intermediate), to_pem(one.intermediate, one.root)):
+        path.write_bytes(content)
+        assert read_root_file(path, one.fingerprint) == (one.root,)
+
+
+def test_a_file_with_an_intermediate_alone_holds_no_root(tmp_path):
+    path = tmp_path / "ca.pem"
+    path.write_bytes(to_pem(Authority("One").intermediate))
+    with pytest.raises(ConfigError, match="holds no root") as refused:
+        read_root_file(path, None)
+    assert "root_ca.crt" in refused.value.hint
+
+
+def test_a_certificate_whose_names_cannot_be_read_is_no_root(tmp_path):
+    path = tmp_path / "ca.pem"
+    path.write_bytes(to_pem(tampered(make_ca("Odd Name").certificate, "0c084f6464204e616d65", "0c084f6464ff4e616d65")))
+    with pytest.raises(ConfigError, match="holds no root"):
+        read_root_file(path, None)
 
 
 @pytest.mark.parametrize(
