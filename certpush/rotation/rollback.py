@@ -7,6 +7,7 @@ from dataclasses import replace
 from certpush.errors import CertpushError, Stranded
 from certpush.model import Deployment, Expected, Outcome, Phase, Served
 from certpush.rotation.activate import note
+from certpush.rotation.inspect import ask_installed
 from certpush.rotation.retry import persistently
 from certpush.rotation.rotation import Rotation, as_ours
 from certpush.rotation.verify import verify_back
@@ -46,6 +47,8 @@ def _rescued_by_itself(
     rotation: Rotation, deployment: Deployment, cause: CertpushError, error: CertpushError, *, armed: bool
 ) -> tuple[Served, ...]:
     """We could not bring it back; where the device has a timer of its own, wait for it and look."""
+    if armed and (served := _back_already(rotation, deployment, error)) is not None:
+        return served
     if armed:
         rotation.tell("rescue", "waiting for the device to put the old certificate back by itself", deployment)
         rotation.pause(rotation.rescue_after.total_seconds() + _RESCUE_MARGIN)
@@ -56,6 +59,19 @@ def _rescued_by_itself(
     text = f"{cause.message}; going back failed too: {error.message}"
     lost = replace(deployment, phase=Phase.STRANDED, outcome=Outcome.STRANDED, error=text, finished=rotation.clock())
     raise stranded(rotation, note(rotation, lost, error.message), cause, error)
+
+
+def _back_already(rotation: Rotation, deployment: Deployment, error: CertpushError) -> tuple[Served, ...] | None:
+    """What is served, where only the last step of going back failed, such as a reload: the timer would find nothing to do."""
+    before = deployment.before.fingerprint
+    if error.retryable or before is None:
+        return None  # nobody answers, or "nothing" may be what a half-done switch looks like
+    try:
+        if ask_installed(rotation, "rollback").fingerprint != before:
+            return None
+        return verify_back(rotation, deployment, Expected.leaf(before))
+    except CertpushError:
+        return None
 
 
 def stranded(rotation: Rotation, deployment: Deployment, cause: CertpushError, error: CertpushError) -> Stranded:

@@ -133,10 +133,9 @@ class Bench:
             look=look,
             clock=self.clock,
             pause=self.pause or self.pauses.append,
-            observe=self.events.append,
             patience=Patience(matches=2, interval=0.1),
             rescue_after=self.rescue_after,
-            **more,
+            **{"observe": self.events.append} | more,
         )
 
     def rotate(self, **more: Any) -> Receipt:

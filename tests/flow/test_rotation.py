@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
 import pytest
@@ -28,9 +28,10 @@ from certpush.model import Action, CertificateRequest, Finding, KeySpec, Outcome
 from certpush.rotation.obtain import obtain
 from certpush.state.lock import Locks
 from certpush.target import KeyOrigin, Reversible
-from certpush.testing.device import DEFAULT, Reload
+from certpush.testing.device import DEFAULT, MemoryDevice, Reload
 from certpush.testing.faulty import Exit, FaultyTarget, Lie, Raise
 from certpush.testing.memory import memory_kind
+from flow.conftest import Bench, Clock, PkiIssuer
 
 
 def at(verb, fault, times=None):
@@ -333,6 +334,49 @@ def test_when_the_devices_timer_fails_too_the_run_says_stranded(bench):
         FaultyTarget(target, at="confirm", fault=Raise(TargetRefused("no"))), at="rollback", fault=Raise(TargetRefused("no"))
     )
     assert bench.rotate().outcome is Outcome.STRANDED  # nobody moves the device's clock
+
+
+def test_where_all_is_back_but_the_last_step_the_timer_is_not_waited_for(bench):
+    """A reload that is refused both times: the old one is installed again, and it was served all along."""
+    bench.kind = memory_kind(self_rescue=True)
+    bench.rotate()
+    old = bench.served
+    bench.due()
+    bench.device.break_reload(Reload.REFUSED)
+    receipt = bench.rotate()
+    assert receipt.outcome is Outcome.ROLLED_BACK, receipt.error
+    assert receipt.served[0].fingerprint == old == bench.served
+    assert "rescue" not in bench.phases
+    assert max(bench.pauses) < bench.rescue_after.total_seconds()
+    bench.device.break_reload(Reload.WORKS)
+    assert bench.rotate().outcome is Outcome.ROTATED
+
+
+def test_where_the_old_one_is_installed_and_not_served_the_timer_is_waited_for(bench):
+    bench.kind = memory_kind(self_rescue=True)
+    bench.rotate()
+    bench.due()
+
+    def break_the_reload(event):
+        if event.phase == "confirm":
+            bench.device.break_reload(Reload.REFUSED)
+
+    bench.wrap = at("confirm", Raise(TargetRefused("no")))
+    receipt = bench.rotate(observe=break_the_reload)
+    assert receipt.outcome is Outcome.STRANDED
+    assert bench.rescue_after.total_seconds() + 10 in bench.pauses
+
+
+def test_where_nothing_was_installed_before_nothing_is_no_proof_of_the_way_back(tmp_path, pki):
+    with MemoryDevice(tmp_path / "device.json") as device:
+        clock = Clock(datetime.now(UTC))
+        bench = Bench(device, tmp_path / "state", PkiIssuer(pki, clock), clock, kind=memory_kind(self_rescue=True))
+        bench.wrap = lambda target: FaultyTarget(
+            FaultyTarget(target, at="confirm", fault=Raise(TargetRefused("no"))), at="rollback", fault=Raise(TargetRefused("no"))
+        )
+        assert bench.rotate().outcome is Outcome.STRANDED
+        assert bench.rescue_after.total_seconds() + 10 in bench.pauses
+        bench.journal.close()
 
 
 # --- no switch without a way back -------------------------------------------------------------

@@ -139,6 +139,19 @@ def test_a_reload_that_fails(site, untouched):
     untouched.deploy(code=1, says="broken on purpose", hint="run it by hand")
 
 
+@ONLY_SSH
+def test_a_reload_that_fails_both_times_is_told_at_once(site, untouched):
+    """The old certificate was served all along: the machine's own timer, here of ten minutes, has nothing to do and is not waited for."""
+    site.rescue_after = "10m"
+    site.break_reload(2)
+    done = site.certpush("deploy", timeout=100)
+    assert done.returncode == 1, done.stderr
+    assert "broken on purpose" in done.stderr
+    assert site.served == untouched.served
+    assert site.certpush("deploy").returncode == 0
+    assert site.seen_by_clients == ""
+
+
 def test_a_reload_that_hangs(site, untouched):
     hangs = site.directory / "hangs"
     hangs.write_text(
