@@ -168,17 +168,17 @@ class Fleet:
         return in_waves(self.select(words), job, limits, self._held.slots, wishes.stop)
 
     def rollback(self, name: str) -> Receipt:
-        """Go back to the certificate before the last one, and verify it."""
+        """Go back to the certificate before the last one, and verify it; of a cluster one member at a time, ``TARGET/MEMBER``."""
         from certpush.rotation.retrace import retrace
         from certpush.rotation.run import receipt_for
 
-        spec, opener = self._one(name), self._held.changing()
+        spec, opener = self._one(name.partition("/")[0]), self._held.changing()
         try:
-            member, settings = opener.members(spec)[0]
+            member, settings = opener.member(spec, name)
             receipt = retrace(opener.rotation(spec, member, settings, Wishes()))
         except CertpushError as error:
             return receipt_for(name, error)
-        if receipt.outcome is Outcome.ROLLED_BACK and not self._shared(spec):
+        if receipt.outcome is Outcome.ROLLED_BACK and member == spec.name and not self._shared(spec):
             opener.escrow.make_current(spec.certificate.name, receipt.now)
         return receipt
 

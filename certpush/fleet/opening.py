@@ -81,6 +81,19 @@ class Opener:
         with _asking(kind, spec.name, "members"):
             return tuple((f"{spec.name}/{member.name}", member.settings) for member in kind.members(settings))
 
+    def member(self, spec: TargetSpec, name: str) -> tuple[str, Settings]:
+        """The one member of this name, ``TARGET/MEMBER``; where there is only one, the target's own name means it.
+
+        Raises:
+            ConfigError: there are several and it is none of them, so that nobody takes one for all.
+
+        """
+        members = dict(self.members(spec))
+        chosen = next(iter(members)) if name == spec.name and len(members) == 1 else name
+        if chosen not in members:
+            raise ConfigError(f"{name[:80]!a} is not one member of {spec.name}", hint=f"name one of: {', '.join(members)}")
+        return chosen, members[chosen]
+
     def rotation(self, spec: TargetSpec, name: str, settings: Settings, wishes: Wishes) -> Rotation:
         """Open the target; nothing is asked of it yet.
 

@@ -86,6 +86,23 @@ def test_members_stand_behind_the_targets_name(bench):
     assert [name for name, _ in bench.opener().members(spec())] == ["box/one", "box/two"]
 
 
+def test_one_member_is_named_and_never_taken_for_all(bench):
+    assert bench.opener().member(spec(), "box")[0] == "box"
+    bench.kinds["box"] = kind(members=lambda settings: (Member("one", settings), Member("two", settings)))
+    assert bench.opener().member(spec(), "box/two")[0] == "box/two"
+    for name in ("box", "box/three", "box/"):
+        with pytest.raises(ConfigError) as refused:
+            bench.opener().member(spec(), name)
+        assert refused.value.hint == "name one of: box/one, box/two"
+    bench.kinds["box"] = kind(members=lambda settings: (Member("only", settings),))
+    assert bench.opener().member(spec(), "box")[0] == "box/only"
+
+
+def test_a_target_that_is_no_cluster_has_no_members_to_name(bench):
+    with pytest.raises(ConfigError, match="is not one member of box"):
+        bench.opener().member(spec(), "box/one")
+
+
 def test_a_plugin_that_fails_to_count_its_members_is_named(bench):
     bench.kinds["box"] = kind(members=lambda _: 1 // 0)
     with pytest.raises(TargetBug) as bug:
