@@ -81,7 +81,10 @@ def _rotate(rotation: Rotation) -> Receipt:
     refusal = _refusal(rotation, plan, findings)
     if refusal:
         return receipt_for(rotation.name, refusal, plan=plan, view=view, findings=findings)
-    bundle = _certificate(rotation, plan)
+    try:
+        bundle = _certificate(rotation, plan)
+    except CertpushError as error:  # the look is told, too: nothing has changed since
+        return receipt_for(rotation.name, error, plan=plan, view=view, findings=findings)
     _record_adoption(rotation, view)
     return _deploy(rotation, view, plan, bundle, findings)
 
