@@ -261,7 +261,7 @@ class Fleet:
         """
         from certpush.rotation.obtain import obtain
 
-        return obtain(CertificateSpec(name="-", request=request, ca=ca or DEFAULT_CA), self.issuer(ca), self._clock())
+        return obtain(CertificateSpec(name="-", request=request, ca=ca or DEFAULT_CA), self.issuer(ca), self._clock)
 
     def revoke(self, name_or_serial: str, *, ca: str | None = None, reason: str = "superseded", reason_code: int = 4) -> tuple[int, ...]:
         """Revoke one serial number (decimal or 0x...), or what a certificate's or target's newer ones superseded.

@@ -6,7 +6,7 @@ to put an unusable certificate, or one for another key, on a firewall.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
@@ -41,7 +41,9 @@ _MINUTES = "%Y-%m-%d %H:%M"
 _SOME_CA = "the CA's answer is refused"
 
 
-def obtain(spec: CertificateSpec, issuer: Issuer, now: datetime, *, former: CertificateBundle | None = None) -> CertificateBundle:
+def obtain(
+    spec: CertificateSpec, issuer: Issuer, clock: Callable[[], datetime], *, former: CertificateBundle | None = None
+) -> CertificateBundle:
     """Make a key, have it certified, and give the bundle once it has been compared with the request.
 
     ``former`` is the present bundle; its key is used again where ``reuse_key`` says so.
@@ -54,7 +56,8 @@ def obtain(spec: CertificateSpec, issuer: Issuer, now: datetime, *, former: Cert
     reuse = spec.reuse_key and former is not None and former.key.spec == spec.request.key
     key = former.key if reuse and former is not None else PrivateKey.generate(spec.request.key)
     issued = issuer.sign(spec.request, build_csr(spec.request, key))
-    return check_issued(issued, spec.request, key, now, allow_short_chain=spec.allow_short_chain)
+    # The clock of after the answer: a CA that kept us waiting may date it by then.
+    return check_issued(issued, spec.request, key, clock(), allow_short_chain=spec.allow_short_chain)
 
 
 def build_csr(request: CertificateRequest, key: PrivateKey) -> bytes:

@@ -211,7 +211,7 @@ def _certificate(rotation: Rotation, plan: Plan) -> CertificateBundle:
         if newer is not None and (held is None or newer.fingerprint != held.fingerprint):
             return newer
         rotation.tell("obtain")
-        bundle = obtain(rotation.spec, rotation.issuer, rotation.clock(), former=held)
+        bundle = obtain(rotation.spec, rotation.issuer, rotation.clock, former=held)
         rotation.escrow.store(rotation.spec.name, bundle)
         return bundle
 

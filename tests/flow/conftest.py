@@ -150,7 +150,7 @@ class Bench:
 
     def foreign(self) -> CertificateBundle:
         """Somebody else's certificate, installed by hand."""
-        bundle = obtain(self.spec, PkiIssuer(Pki.make("Other"), self.clock), self.clock())
+        bundle = obtain(self.spec, PkiIssuer(Pki.make("Other"), self.clock), self.clock)
         self.device.put("theirs", bundle.fullchain_pem, bundle.key.reveal_pem(), by="admin")
         self.device.select("theirs")
         self.device.reload()

@@ -210,7 +210,7 @@ def test_a_server_that_dies_of_the_new_certificate_gets_the_old_one_back(bench):
     bench.rotate()
     old = bench.served
     bench.due()
-    bundle = obtain(bench.spec, bench.issuer, bench.clock())
+    bundle = obtain(bench.spec, bench.issuer, bench.clock)
     bench.escrow.store("box", bundle)
     bench.spec = replace(bench.spec, renew_at=bench.spec.renew_at * 600000)
     bench.device.break_reload(Reload.DIES, of=bundle.fingerprint)
@@ -430,7 +430,7 @@ def test_the_previous_pair_handed_over_makes_the_way_back_exact(bench):
 
 def test_a_previous_pair_that_is_not_there_is_refused(bench):
     bench.foreign()
-    other = obtain(bench.spec, bench.issuer, bench.clock())
+    other = obtain(bench.spec, bench.issuer, bench.clock)
     receipt = bench.rotate(adopt=True, previous=other)
     assert receipt.outcome is Outcome.REFUSED
     assert "--previous" in receipt.error.message
@@ -508,6 +508,8 @@ def test_a_ca_that_is_down_touches_nothing(bench):
     receipt = bench.rotate()
     assert receipt.outcome is Outcome.FAILED
     assert isinstance(receipt.error, IssuerUnreachable)
+    assert receipt.was == receipt.now == receipt.served[0].fingerprint == old
+    assert receipt.plan.action is Action.OBTAIN
     assert bench.served == old
     assert bench.device.snapshot() == before
 

@@ -470,7 +470,7 @@ def test_an_address_is_asked_for_as_an_address():
 @pytest.mark.parametrize("spec", [KeySpec.EC_P256, KeySpec.EC_P384, KeySpec.EC_P521, KeySpec.ED25519, KeySpec.RSA_2048])
 def test_a_certificate_can_be_had_for_every_kind_of_key(spec):
     ca = FakeCa()
-    bundle = obtain(spec_of(key=spec), ca, NOW)
+    bundle = obtain(spec_of(key=spec), ca, lambda: NOW)
     assert bundle.key.spec == spec
     assert x509.load_pem_x509_csr(ca.requests[0]).is_signature_valid
 
@@ -496,25 +496,25 @@ def spec_of(**more) -> CertificateSpec:
 
 
 def test_each_certificate_has_a_key_of_its_own():
-    first = obtain(spec_of(), FakeCa(), NOW)
-    second = obtain(spec_of(), FakeCa(), NOW, former=first)
+    first = obtain(spec_of(), FakeCa(), lambda: NOW)
+    second = obtain(spec_of(), FakeCa(), lambda: NOW, former=first)
     assert leaf_spki(first.leaf) != leaf_spki(second.leaf)
 
 
 def test_a_key_is_used_again_only_where_that_is_configured():
-    first = obtain(spec_of(), FakeCa(), NOW)
-    second = obtain(spec_of(reuse_key=True), FakeCa(), NOW, former=first)
+    first = obtain(spec_of(), FakeCa(), lambda: NOW)
+    second = obtain(spec_of(reuse_key=True), FakeCa(), lambda: NOW, former=first)
     assert second.key is first.key
     assert second.fingerprint != first.fingerprint
 
 
 def test_a_key_of_another_kind_than_configured_is_not_used_again():
-    first = obtain(spec_of(), FakeCa(), NOW)
-    assert obtain(spec_of(reuse_key=True, key=KeySpec.EC_P384), FakeCa(), NOW, former=first).key.spec == "ec-p384"
+    first = obtain(spec_of(), FakeCa(), lambda: NOW)
+    assert obtain(spec_of(reuse_key=True, key=KeySpec.EC_P384), FakeCa(), lambda: NOW, former=first).key.spec == "ec-p384"
 
 
 def test_the_first_key_is_new_even_where_keys_are_kept():
-    assert obtain(spec_of(reuse_key=True), FakeCa(), NOW).key.spec == "ec-p256"
+    assert obtain(spec_of(reuse_key=True), FakeCa(), lambda: NOW).key.spec == "ec-p256"
 
 
 def test_a_ca_that_does_not_answer_says_so_itself():
@@ -523,4 +523,15 @@ def test_a_ca_that_does_not_answer_says_so_itself():
             raise IssuerUnreachable("the CA does not answer")
 
     with pytest.raises(IssuerUnreachable):
-        obtain(spec_of(), Down(), NOW)
+        obtain(spec_of(), Down(), lambda: NOW)
+
+
+def test_a_ca_that_kept_us_waiting_and_dates_it_by_then_is_believed():
+    clock = [NOW - 2 * MINUTE]
+
+    class Slow(FakeCa):
+        def sign(self, request, csr):
+            clock[0] = NOW + MINUTE
+            return super().sign(request, csr)
+
+    assert obtain(spec_of(), Slow(), lambda: clock[0]).leaf.not_valid_before_utc == NOW - MINUTE
