@@ -161,3 +161,37 @@ def test_killed_while_a_command_runs_that_goes_on_without_us_a_plain_run_converg
     assert site.served == site.deploy().now
     assert site.seen_by_clients == ""
     assert leftovers(site) == []
+
+
+def timers(site) -> list[int]:
+    """The process ids of the machine's own timers for this target."""
+    listed = subprocess.run(["ps", "-e", "-ww", "-o", "pid=,args="], capture_output=True, text=True, check=True).stdout
+    return [int(line.split()[0]) for line in listed.splitlines() if f"{site.directory}/.certpush/" in line]
+
+
+@pytest.mark.parametrize("site", ["ssh"], indirect=True)
+@pytest.mark.parametrize("reloaded", [True, False], ids=["after the reload", "before the reload"])
+def test_a_machine_that_was_restarted_after_we_died_has_no_timer_and_a_plain_run_decides(site, monkeypatch, reloaded):
+    """The new files stay, and the service that starts anew serves them: the next run looks, and confirms or goes back."""
+    assert site.deploy().outcome is Outcome.ROTATED
+    usual = site._toml()
+    if reloaded:
+        assert killed_before(site, "Journal.enter activated", force=True)
+    else:
+        line = deadly(site, "check", "true", on_call=2)
+        monkeypatch.setattr(site, "_toml", lambda: usual.replace("\nreload =", f"\n{line}\nreload ="))
+        command = [sys.executable, "-c", KILLED_BY_A_COMMAND, str(site.configuration), str(site.directory / "pid")]
+        assert subprocess.run(command, check=False, capture_output=True, timeout=60).returncode == -signal.SIGKILL
+        monkeypatch.setattr(site, "_toml", lambda: usual)
+    assert timers(site) != []
+    site.sshd.stop()
+    for pid in timers(site):
+        os.kill(pid, signal.SIGKILL)
+    site.nginx.stop()
+    site.nginx.start()
+    site.sshd.start()
+    assert timers(site) == []
+    new = site.served
+    a_plain_run_converges(site, "the restart")
+    assert site.served == new
+    assert timers(site) == []

@@ -397,6 +397,22 @@ def test_without_kept_copies_the_previous_bundle_is_written_anew(any_box, mint, 
     assert timers(any_box.tls) == []
 
 
+def test_a_link_is_not_put_back_to_a_generation_that_has_lost_a_file(box, mint, open_target):
+    """The kept link is there, and leads to a certificate without its key: serving that is worse than staying."""
+    settings, old, new = box.managed(), mint(), mint()
+    deploy(settings, old)
+    target = open_target(settings)
+    before = target.inspect()
+    staged = target.stage(new)
+    target.activate(staged, new)
+    (box.tls / f"gen-{old.fingerprint[:16]}" / "privkey.pem").unlink()
+    with pytest.raises(NoWayBack, match=r"privkey\.pem is gone"):
+        open_target(settings).rollback(before, staged, None)
+    assert str((box.tls / "current").readlink()) == f"gen-{new.fingerprint[:16]}"
+    assert open_target(settings).rollback(before, staged, old).fingerprint == old.fingerprint
+    assert open_target(settings).inspect().fingerprint == old.fingerprint
+
+
 @LAYOUTS
 def test_the_switch_is_refused_when_the_way_back_is_gone(box, mint, layout, open_target):
     settings, old, new = getattr(box, layout)(), mint(), mint()
