@@ -54,7 +54,7 @@ class Progress:
         if event.phase == "warning":
             self._console.warn(f"{event.target}: {event.message}")
         elif event.phase == "rollback" and not self._shown:
-            self._console.note(f"{target}: {indented(event.message)}")
+            self._console.note(f"{target}: {_DOING[event.phase]}")  # why is said once, at the end
         elif not self._shown and self._console.verbosity:
             text = f" ({indented(event.message)})" if event.message else ""
             self._console.note(f"{target}: {_DOING.get(event.phase, event.phase)}{text}")
