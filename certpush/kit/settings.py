@@ -155,6 +155,15 @@ def convert(table: Mapping[str, Any], into: type[S], *, path: str, read_secret: 
         raise ConfigError(message, hint=error.hint) from None
 
 
+_TOML = {
+    "array": 'a list ["..."]',
+    "str": 'a text "..."',
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "object": "a table",
+    "null": "nothing",
+}
 _REFERENCE = "`certpush targets` lists each key with its type"
 
 
@@ -220,7 +229,13 @@ def _explained(error: msgspec.ValidationError, into: type[Settings], path: str) 
     if missing:
         return ConfigError(f"{where}: the key {missing[1]!r} is missing", hint=f"add {missing[1]} = ... to [{path}]")
     allowed = _allowed(into, where.removeprefix(f"{path}.")) if text.startswith("Invalid enum value") else ""
-    return ConfigError(f"{where}: {text[0].lower()}{text[1:]}", hint=f"one of: {allowed}" if allowed else _REFERENCE)
+    return ConfigError(f"{where}: {_in_toml_words(text)}", hint=f"one of: {allowed}" if allowed else _REFERENCE)
+
+
+def _in_toml_words(text: str) -> str:
+    """``Expected `array`, got `str``` in the words of who writes TOML."""
+    words = re.sub(r"`([\w |]+)`", lambda found: " or ".join(_TOML.get(one, one) for one in found[1].split(" | ")), text)
+    return words[0].lower() + words[1:]
 
 
 def _allowed(settings: type[Settings], key: str) -> str:

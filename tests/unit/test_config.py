@@ -253,7 +253,7 @@ WRONG = [
     ('[certificate."a/b"]\n', "cannot be the name of a certificate"),
     ('[target.box]\nnames = ["box.lan"]\n', "target.box: the key 'kind' is missing"),
     (BOX, "target.box: a certificate needs at least one name"),
-    (BOX + 'names = "box.lan"\n', "target.box.names: expected `array`"),
+    (BOX + 'names = "box.lan"\n', 'target.box.names: expected a list ["..."], got a text'),
     (BOX + 'names = ["box.lan:8006"]\n', "target.box: 'box.lan:8006' is not a name"),
     (BOX + 'names = ["$(id)"]\n', "target.box: '$(id)' is not a host name"),
     (BOX + 'names = ["box.lan", "BOX.lan"]\n', "target.box: a name stands twice"),

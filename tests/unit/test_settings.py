@@ -224,7 +224,7 @@ def test_settings_cannot_be_changed():
     ("table", "message", "hint"),
     [
         ({}, "target.box: the key 'host' is missing", "add host"),
-        ({"host": 3}, "target.box.host: expected `str`", "certpush targets"),
+        ({"host": 3}, 'target.box.host: expected a text "...", got a whole number', "certpush targets"),
         ({"host": "box", "hots": 1}, "target.box.hots: unknown key", "did you mean 'host'"),
         ({"host": "box", "zzz": 1}, "target.box.zzz: unknown key", "known keys: at, host"),
         ({"host": "box", "wait": "soon"}, "target.box.wait: 'soon' is not a length of time", "90s"),
