@@ -10,6 +10,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 _THREADS_PER_SLOT = 2  # a waiting rotation keeps its thread, and another one works meanwhile
+_HEARD_WITHIN = 1.0  # seconds; a signal that comes just before the main thread falls asleep is heard when it wakes, and not before
 _SHORT = 0.5  # seconds; giving the slot away for less costs more than it brings
 
 
@@ -83,7 +84,9 @@ def all_of(jobs: Iterable[Callable[[], T]], slots: Slots, stop: threading.Event)
                         break
                 if not under_way:
                     return
-                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                done: set[Future[T]] = set()
+                while not done:
+                    done, under_way = wait(under_way, timeout=_HEARD_WITHIN, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield future.result()
         except BaseException:
