@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from certpush.config import TargetSpec
+from certpush.config import TargetKeys, TargetSpec
 from certpush.errors import CertpushError, ConfigError, TargetBug
 from certpush.kit.settings import SecretReader, Settings, convert, fields_of
 from certpush.kit.tls import look
@@ -163,7 +163,7 @@ def read_settings(spec: TargetSpec, kind: TargetKind[Any], read_secret: SecretRe
     """
     known = keys_of(kind)
     table = {**{setting: value for setting, value in (pins or {}).items() if setting in known}, **spec.table}
-    settings: Settings = convert(table, kind.settings, path=spec.path, read_secret=read_secret)
+    settings: Settings = convert(table, kind.settings, path=spec.path, read_secret=read_secret, beside=TargetKeys)
     core = {"rescue_after": spec.rescue_after, "trust": spec.trust}
     try:
         return _with_core_keys(settings, {key: value for key, value in core.items() if key in known})

@@ -129,11 +129,12 @@ def parse_host(text: str) -> str:
     return name
 
 
-def convert(table: Mapping[str, Any], into: type[S], *, path: str, read_secret: SecretReader) -> S:
+def convert(table: Mapping[str, Any], into: type[S], *, path: str, read_secret: SecretReader, beside: type[Settings] | None = None) -> S:
     """Check a configuration table against a settings class and make an instance of it.
 
     ``path`` is where the table stands (``target.proxmox``), for the error. ``read_secret``
-    resolves secret references; it is called for fields of type ``Secret`` only.
+    resolves secret references; it is called for fields of type ``Secret`` only. ``beside`` has
+    the keys of the same table that somebody else reads: one of them may have been mistyped.
 
     Raises:
         ConfigError: with the path of the wrong key, and the nearest known key for an unknown one.
@@ -149,7 +150,7 @@ def convert(table: Mapping[str, Any], into: type[S], *, path: str, read_secret: 
     try:
         return msgspec.convert(_with_endpoints(table, into, path), into, dec_hook=decode)
     except msgspec.ValidationError as error:
-        raise _explained(error, into, path) from None
+        raise _explained(error, into, path, beside) from None
     except ConfigError as error:  # from a __post_init__, which knows keys but not where the table stands
         message = error.message if error.message.startswith(path) else f"{path}: {error.message}"
         raise ConfigError(message, hint=error.hint) from None
@@ -212,7 +213,7 @@ def _path_of(error: msgspec.ValidationError, path: str) -> str:
     return f"{path}.{found[1]}" if found and found[1] else path
 
 
-def _explained(error: msgspec.ValidationError, into: type[Settings], path: str) -> ConfigError:
+def _explained(error: msgspec.ValidationError, into: type[Settings], path: str, beside: type[Settings] | None) -> ConfigError:
     cause = error.__cause__.__cause__ if isinstance(error.__cause__, _Refused) else None
     if isinstance(cause, ConfigError):
         return ConfigError(f"{_path_of(error, path)}: {cause.message}", hint=cause.hint)
@@ -222,7 +223,8 @@ def _explained(error: msgspec.ValidationError, into: type[Settings], path: str) 
     if unknown:
         # In a table inside the table, other keys are known.
         known = [field.encode_name for field in fields_of(into)] if where == path else []
-        near = difflib.get_close_matches(unknown[1], known, n=1)
+        others = [field.encode_name for field in fields_of(beside)] if beside and known else []
+        near = difflib.get_close_matches(unknown[1], [*known, *others], n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}" if known else _REFERENCE
         return ConfigError(f"{where}.{unknown[1]}: unknown key", hint=hint)
     missing = re.search(r"missing required field `([^`]*)`", text)

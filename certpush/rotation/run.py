@@ -80,11 +80,11 @@ def _rotate(rotation: Rotation) -> Receipt:
     findings = _preflight(rotation) if plan.action is not Action.REFUSE else ()
     refusal = _refusal(rotation, plan, findings)
     if refusal:
-        return receipt_for(rotation.name, refusal, plan=plan, view=view, findings=findings)
+        return _not_begun(rotation, view, plan, findings, refusal)
     try:
         bundle = _certificate(rotation, plan)
     except CertpushError as error:  # the look is told, too: nothing has changed since
-        return receipt_for(rotation.name, error, plan=plan, view=view, findings=findings)
+        return _not_begun(rotation, view, plan, findings, error)
     _record_adoption(rotation, view)
     return _deploy(rotation, view, plan, bundle, findings)
 
@@ -259,14 +259,13 @@ def _unchanged(rotation: Rotation, view: View, plan: Plan) -> Receipt:
     )
 
 
-def receipt_for(
-    name: str, error: CertpushError, *, plan: Plan = _NO_PLAN, view: View | None = None, findings: tuple[Finding, ...] = ()
-) -> Receipt:
-    """The receipt of a rotation that ended in an error before anything was switched, or stranded."""
-    present = next(iter(view.present), None) if view else None
-    served = tuple(view.served.values()) if view else ()
-    until = served[0].not_after if served else None
-    return Receipt(name, _outcome(error), plan, was=present, now=present, not_after=until, served=served, error=error, findings=findings)
+def _not_begun(rotation: Rotation, view: View, plan: Plan, findings: tuple[Finding, ...], error: CertpushError) -> Receipt:
+    return replace(_unchanged(rotation, view, plan), outcome=_outcome(error), error=error, findings=findings)
+
+
+def receipt_for(name: str, error: CertpushError, *, plan: Plan = _NO_PLAN) -> Receipt:
+    """The receipt of a rotation that ended in an error before its target was seen, or stranded."""
+    return Receipt(name, _outcome(error), plan, error=error)
 
 
 def _outcome(error: CertpushError) -> Outcome:

@@ -509,6 +509,7 @@ def test_a_ca_that_is_down_touches_nothing(bench):
     assert receipt.outcome is Outcome.FAILED
     assert isinstance(receipt.error, IssuerUnreachable)
     assert receipt.was == receipt.now == receipt.served[0].fingerprint == old
+    assert receipt.not_after == receipt.served[0].not_after
     assert receipt.plan.action is Action.OBTAIN
     assert bench.served == old
     assert bench.device.snapshot() == before

@@ -76,6 +76,7 @@ def test_a_good_configuration_passes(check):
     [
         ("/etc/tls/wiki.key", "wiki.key", "target.wiki: key_file: 'wiki.key' is not a path", "in full"),
         ('host = "wiki.lan"', 'hots = "wiki.lan"', "target.wiki.hots: unknown key", "'host'"),
+        ('host = "wiki.lan"', 'host = "wiki.lan"\ntgas = ["web"]', "target.wiki.tgas: unknown key", "did you mean 'tags'"),
         ('kind = "ssh"', 'kind = "shh"', "no installed plugin offers the kind 'shh'", "'ssh'"),
         ("file:{secret}", "hunter2", "ca.password: a secret stands in the configuration as plain text", "file:"),
         ("file:{secret}", "file:/nowhere", "ca.password: the secret file /nowhere cannot be read", "path"),
