@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from certpush.cli.main import COMMANDS
-from cli.frame.conftest import environment, file_target
+from cli.frame.conftest import environment, file_target, unmeasured
 
 HEAVY = (
     "argcomplete",
@@ -43,13 +43,13 @@ finally:
 
 
 def imported_by(*command: str, home: Path) -> set[str]:
-    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False, env=environment(home))
+    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False, env=unmeasured(home))
     return set(json.loads(done.stderr[done.stderr.rindex("[") :]))
 
 
 @pytest.fixture(scope="module")
 def with_nothing(tmp_path_factory):
-    """What Python imports by itself here, with what measures coverage."""
+    """What Python imports by itself here."""
     return imported_by("-c", TELL, home=tmp_path_factory.mktemp("home"))
 
 
