@@ -2,9 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-JOBS ?= 2
+JOBS ?= 4
 
-.PHONY: help demo test test-fast lint audit format bench docs clean
+.PHONY: help demo test test-fast soak lint audit format bench docs clean
 
 help: ## list these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ test: $(VENV)/.ready ## all tests, with coverage gates
 
 test-fast: $(VENV)/.ready ## the tests without real servers
 	$(BIN)/python -m pytest -q -n $(JOBS) -m "not live"
+
+soak: $(VENV)/.ready ## kill -9 at every single point, which takes its time; `make test` takes every third of some
+	THOROUGH=1 $(BIN)/python -m pytest -q -n $(JOBS) tests/live/test_kill.py tests/plugins/ssh/test_kill.py tests/plugins/file/test_kill.py
 
 lint: $(VENV)/.ready ## types, style, layers, generated documentation
 	$(BIN)/ruff check

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import ipaddress
 import os
+import shutil
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,6 +21,8 @@ from certpush.testing.lab.nginx import Nginx
 from certpush.testing.lab.sshd import Sshd
 from certpush.testing.lab.step_ca import RealCa, find_step_ca
 
+# How far the sweeps step from one point at which a run is killed to the next. `make soak` takes every one.
+STRIDE = 1 if os.environ.get("THOROUGH") == "1" else 3
 FAST_P2C = 1000  # 600 000 rounds guard a password; here they would only cost time
 
 
@@ -60,6 +64,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     )
     for reason, tests in sorted(reasons.items()):
         terminalreporter.write_line(f"{reason}: {tests} tests", yellow=True)
+
+
+def once_for_all(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A directory that ``make`` fills once for all processes of a run; the others wait for it."""
+    base = factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    directory, made = base / name, base / f"{name}.made"
+    with (base / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            shutil.rmtree(directory, ignore_errors=True)
+            directory.mkdir()
+            make(directory)
+            made.touch()
+    return directory
 
 
 # --- no socket beyond this machine ------------------------------------------------------------

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import importlib
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from certpush.cli.trust_store.places import Deed
 from certpush.model import Action, Outcome, Phase, Severity, Standing, WayBackKind
 from cli.frame.documents import COMMANDS, Documents, all_documents
 from cli.frame.page import EVERY, PAGE, SIMPLE, Comparison, Page, alike, parsed
-from conftest import not_run
+from conftest import not_run, once_for_all
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -37,7 +39,12 @@ ENUMERATED = {
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory, embedded_ca) -> dict[str, Documents]:
     """The documents of each section."""
-    return all_documents(tmp_path_factory.mktemp("documents"), embedded_ca)
+
+    def make(directory: Path) -> None:
+        (directory / "made.json").write_text(json.dumps(all_documents(directory, embedded_ca)))
+
+    documents: dict[str, Documents] = json.loads((once_for_all(tmp_path_factory, "documents", make) / "made.json").read_text())
+    return documents
 
 
 def of(made: dict[str, Documents], title: str) -> Documents:

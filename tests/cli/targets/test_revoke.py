@@ -78,14 +78,16 @@ def test_a_serial_number_is_written_in_decimal_or_hexadecimal(certpush, thrice, 
 @pytest.mark.parametrize(
     "text", ["wikki", "12ab", "0x", "0xfg", "-5", "0", "1_000", "٣", " 12", "1e9", "9" * 60, "0x" + "f" * 41, ""]
 )  # fmt: skip
-def test_what_is_neither_target_nor_serial_number_is_refused(certpush, thrice, text):
+def test_what_is_neither_target_nor_serial_number_is_refused(certpush, yard, text):
+    yard.serve("wiki")
     ended = certpush("revoke", "--", text)
     assert ended.code == 2
     assert "is no target, certificate or serial number" in ended.err
     assert "certpush inspect" in ended.err
 
 
-def test_a_mistyped_target_is_told_the_nearest_one(certpush, thrice):
+def test_a_mistyped_target_is_told_the_nearest_one(certpush, yard):
+    yard.serve("wiki")
     assert "did you mean 'wiki'?" in certpush("revoke", "wikki").err
     assert "did you mean" not in certpush("revoke", "something-else").err
 

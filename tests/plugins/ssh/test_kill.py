@@ -17,6 +17,7 @@ from certpush.kit.settings import Duration
 from certpush.testing.lab.process import wait_until
 from certpush_ssh import rescue, shell
 from certpush_ssh.target import SshTarget
+from conftest import STRIDE
 from plugins.ssh.conftest import LocalBox
 from plugins.ssh.test_rescue import deploy, installed, leftovers, processes
 
@@ -110,7 +111,7 @@ def test_killed_before_any_command_a_fresh_instance_goes_back_and_the_next_run_c
     served = local_box.tls.parent / "served"
     point = 0
     while True:
-        point += 1 if layout == "files" else 3  # the same steps, with a few more of them
+        point += STRIDE
         death.at = 0
         before_tree = fresh(local_box, settings, old)
         with contextlib.closing(SshTarget(settings)) as target:
@@ -179,7 +180,7 @@ def test_a_machine_that_dies_while_it_rescues_itself_is_brought_in_order_by_the_
     monkeypatch.setattr(rescue, "library", death.in_timer)
     point = 1  # the first two write its process id: a timer that does not get there stops the switch
     while True:
-        point += 1 if layout == "files" else 3
+        point += STRIDE
         death.at = 0
         before_tree = fresh(local_box, settings, old)
         with contextlib.closing(SshTarget(settings_of(local_box, layout, rescue_after=Duration(seconds=1)))) as target:

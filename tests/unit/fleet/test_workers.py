@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from functools import partial
 
 import pytest
 
 from certpush.fleet.workers import Slots, all_of
+from certpush.testing.lab.process import wait_until
 
 MANY = 40
 
@@ -69,11 +71,11 @@ def test_outside_of_a_job_waiting_is_just_waiting():
 def test_who_comes_back_goes_before_who_only_begins():
     """A device's timer may be running for who comes back."""
     order: list[str] = []
-    slept, go = threading.Event(), threading.Event()
+    asleep, busy_now, wake = threading.Event(), threading.Event(), threading.Event()
 
     def sleep(_: float) -> None:
-        slept.set()
-        go.wait(20)
+        asleep.set()
+        wake.wait(20)
 
     slots = Slots(1, sleep=sleep)
 
@@ -82,19 +84,25 @@ def test_who_comes_back_goes_before_who_only_begins():
         order.append("back")
 
     def busy() -> None:
-        slept.wait(20)
-        go.set()
-        with slots._changed:
-            slots._changed.wait_for(lambda: slots._returning, timeout=20)
+        busy_now.set()
+        wait_until(lambda: slots._returning and waiting_to_begin(), "both wait for the slot", 20)
 
-    threads = [threading.Thread(target=slots.work, args=(job,)) for job in (returning, busy, lambda: order.append("begun"))]
-    threads[0].start()
-    slept.wait(20)
-    for one in threads[1:]:
-        one.start()
+    def waiting_to_begin() -> int:
+        return len(slots._changed._waiters) >= 2
+
+    def begin(job: Callable[[], None], then: threading.Event) -> threading.Thread:
+        thread = threading.Thread(target=slots.work, args=(job,))
+        thread.start()
+        then.wait(20)
+        return thread
+
+    threads = [begin(returning, asleep), begin(busy, busy_now)]
+    threads.append(threading.Thread(target=slots.work, args=(lambda: order.append("begun"),)))
+    threads[-1].start()
+    wake.set()
     for one in threads:
         one.join(30)
-    assert sorted(order) == ["back", "begun"]
+    assert order == ["back", "begun"]
     assert slots._free == 1
 
 
