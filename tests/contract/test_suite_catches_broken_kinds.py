@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from conftest import once_for_all
+from conftest import once_for_all, unmeasured
 
 _BACK = "test_rollback_brings_back_exactly_the_old_one"
 _NOTHING_LEFT = "test_rollback_leaves_nothing_of_the_failed_attempt"
@@ -91,7 +91,9 @@ def _try_all(folder: Path) -> None:
     (folder / "pytest.ini").write_text(f"[pytest]\npythonpath = {Path(__file__).parents[1]}\nmarkers = live\n")
     tests = [f"test_broken.py::Test{one.name}::{one.caught_by}" for one in BROKEN]
     options = ["-q", "-p", "no:cacheprovider", "--junitxml=report.xml"]
-    ended = subprocess.run([sys.executable, "-m", "pytest", *options, *tests], cwd=folder, check=False, capture_output=True, timeout=280)
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *tests], cwd=folder, check=False, capture_output=True, timeout=280, env=unmeasured()
+    )
     assert ended.returncode == 1, ended.stdout.decode()[-3000:]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from certpush.testing.contract import TargetContract
 from certpush.testing.faults import FAULTS, Fault
-from conftest import once_for_all
+from conftest import once_for_all, unmeasured
 
 pytestmark = pytest.mark.timeout(150)
 
@@ -45,7 +45,9 @@ def _try_all(folder: Path) -> None:
     (folder / "pytest.ini").write_text("[pytest]")
     tests = [f"test_faults.py::Test{fault.name}::{fault.caught_by}" for fault in FAULTS]
     options = ["-q", "-p", "no:cacheprovider", "--junitxml=report.xml"]
-    subprocess.run([sys.executable, "-m", "pytest", *options, *tests], cwd=folder, check=False, capture_output=True, timeout=110)
+    subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *tests], cwd=folder, check=False, capture_output=True, timeout=110, env=unmeasured()
+    )
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])

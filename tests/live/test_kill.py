@@ -15,7 +15,7 @@ import pytest
 from certpush.kit.placement import Placement
 from certpush.model import Action, Outcome
 from certpush_file.settings import FileSettings
-from conftest import STRIDE
+from conftest import STRIDE, unmeasured
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
 
@@ -63,7 +63,7 @@ with Fleet.load(sys.argv[1]) as fleet:
 def killed_before(site, deed: int | str, *, force: bool = False) -> str | None:
     """Run, and die before this deed, by its name or number; its name, or None when the run came to its end."""
     command = [sys.executable, "-c", KILLED_BEFORE, str(site.configuration), str(deed), "force" if force else "plain"]
-    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=90, env={**os.environ})
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=90, env=unmeasured())
     assert ended.returncode in (0, -signal.SIGKILL), ended.stderr
     return ended.stdout.strip() if ended.returncode else None
 
@@ -112,7 +112,8 @@ def test_killed_again_while_it_settles_the_next_run_converges(site, first):
         if second is None:
             break
         points.append(second)
-    assert len(points) > 2
+    assert "Journal.enter confirmed" in points or site.sshd
+    assert points
 
 
 KILLED_BY_A_COMMAND = """
@@ -156,7 +157,7 @@ def test_killed_while_a_command_runs_that_goes_on_without_us_a_plain_run_converg
         toml = usual.replace("\nreload =", f"\n{line}\nreload =")
     monkeypatch.setattr(site, "_toml", lambda: toml)
     command = [sys.executable, "-c", KILLED_BY_A_COMMAND, str(site.configuration), str(site.directory / "pid")]
-    killed = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, env={**os.environ})
+    killed = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, env=unmeasured())
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     a_plain_run_converges(site, f"{name}, call {on_call}")
     time.sleep(3)  # nothing can be waited for: what the orphan does at its end must not matter
