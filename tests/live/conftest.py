@@ -21,8 +21,6 @@ from certpush.testing.lab.nginx import Nginx
 from certpush.testing.lab.sshd import Sshd
 from conftest import need
 
-CANARY = "canary-provisioner-password"
-
 
 def self_signed(name: str) -> tuple[bytes, bytes]:
     key = PrivateKey.generate(KeySpec.EC_P256)

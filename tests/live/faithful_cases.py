@@ -19,7 +19,8 @@ from certpush.testing.authority import Authority, JwkProvisioner, X5cProvisioner
 from live.faithful import KEY, Answer, World, digest_of, jwt, request, rfc3339, x5c
 
 CREDENTIALS = Authority("Credentials")
-CREDENTIAL = CREDENTIALS.issue("client.example.com", lifetime=timedelta(minutes=30))
+CREDENTIAL = CREDENTIALS.issue("client.example.com", lifetime=timedelta(days=2))
+SHORT_CREDENTIAL = CREDENTIALS.issue("client.example.com", lifetime=timedelta(minutes=30))
 RSA_CREDENTIAL = CREDENTIALS.issue(key=KeySpec.RSA_2048)
 ADMIN = JwkProvisioner.make(p2c=1000)
 SHORT = JwkProvisioner.make(
@@ -505,7 +506,7 @@ def sign_by(w: World, csr: str | None = None, *, body: dict[str, object] | None 
 BY_CERTIFICATE: dict[str, tuple[int, Ask]] = {
     "good": (201, sign_by),
     "with a duration": (201, lambda w: sign_by(w, body={"notAfter": "10m"})),
-    "beyond the credential": (403, lambda w: sign_by(w, body={"notAfter": "1h"})),
+    "beyond the credential": (403, lambda w: sign_by(w, credential=SHORT_CREDENTIAL, body={"notAfter": "1h"})),
     "before the credential": (403, lambda w: sign_by(w, body={"notBefore": "-10m"})),
     "with the leaf alone": (401, lambda w: sign_by(w, chain=1)),
     "with another key": (401, lambda w: sign_by(w, key=OTHER_KEY)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import secrets
 import signal
 import stat
 import subprocess
@@ -14,8 +15,19 @@ from pathlib import Path
 import pytest
 
 from certpush.model import PrivateKey
+from certpush.testing.authority import JwkProvisioner
+from certpush.testing.lab.step_ca import RealCa
+from conftest import FAST_P2C, need
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
+
+
+@pytest.fixture(scope="module")
+def real_ca():
+    """With a password that no other test has: what is searched are all processes and temporary files of this machine."""
+    need("step-ca")
+    with RealCa(admin=JwkProvisioner.make(password=f"canary {secrets.token_hex(16)}", p2c=FAST_P2C)) as ca:
+        yield ca
 
 
 class Watcher:
@@ -51,12 +63,21 @@ def needles(site) -> list[bytes]:
     keys = [path for path in site.directory.rglob("*key*") if path.is_file() and b"PRIVATE KEY" in path.read_bytes()]
     assert keys
     for path in keys:
-        for pem in (PrivateKey.from_pem(path.read_bytes()).reveal_pem(), path.read_bytes()):
-            body = b"".join(line for line in pem.splitlines() if b"-----" not in line)
-            found += [body[8:48], base64.b64decode(body)[-40:]]
+        key = PrivateKey.from_pem(path.read_bytes())
+        secret = key.reveal_key().private_numbers().private_value.to_bytes(32)
+        found += [secret, secret.hex().encode(), *(secret_line(pem, secret) for pem in (key.reveal_pem(), path.read_bytes()))]
     if site.sshd:
         found.append(b"".join(site.sshd.client_key_path.read_bytes().splitlines()[1:-1])[200:240])
     return found
+
+
+def secret_line(pem: bytes, secret: bytes) -> bytes:
+    """The longest piece of one line that is of the secret part alone; what is around it is the same in all keys, or public."""
+    body = b"".join(line for line in pem.splitlines() if b"-----" not in line)
+    offset = base64.b64decode(body).index(secret)
+    first, last = -(-offset // 3) * 4, (offset + len(secret)) // 3 * 4
+    pieces = [body[max(first, start) : min(last, start + 64)] for start in range(0, len(body), 64)]
+    return max(pieces, key=len)
 
 
 def may_hold_a_key(site, path: Path) -> bool:
