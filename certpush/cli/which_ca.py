@@ -14,7 +14,7 @@ from certpush.config import DEFAULT_CA, Configuration, load, locate
 from certpush.kit.settings import convert
 from certpush.kit.tls import utc_now
 from certpush.model import Secret
-from certpush.stepca.bootstrap import completed
+from certpush.stepca.bootstrap import completed, is_recognised
 from certpush.stepca.settings import CaSettings
 
 if TYPE_CHECKING:  # where no CA is asked, none of it is needed, and it brings requests
@@ -25,7 +25,6 @@ __all__ = [
     "add_ca_options",
     "ca_name",
     "configuration_for",
-    "is_recognised",
     "open_public",
     "public_settings",
     "recognised",
@@ -114,11 +113,6 @@ def open_public(settings: CaSettings, environ: Mapping[str, str]) -> StepCaIssue
 def recognised(settings: CaSettings, environ: Mapping[str, str]) -> CaSettings:
     """What a CA is recognised by; what the settings leave out of that comes from an existing ``step ca bootstrap``."""
     return settings if is_recognised(settings) else completed(settings, environ)
-
-
-def is_recognised(settings: CaSettings) -> bool:
-    """Whether the settings say where the CA is, and which root it has."""
-    return settings.url is not None and (settings.root is not None or settings.fingerprint is not None)
 
 
 @contextmanager

@@ -47,9 +47,9 @@ def _rescued_by_itself(
     rotation: Rotation, deployment: Deployment, cause: CertpushError, error: CertpushError, *, armed: bool
 ) -> tuple[Served, ...]:
     """We could not bring it back; where the device has a timer of its own, wait for it and look."""
-    if armed and (served := _back_already(rotation, deployment, error)) is not None:
-        return served
     if armed:
+        if (served := _back_already(rotation, deployment, error)) is not None:
+            return served
         rotation.tell("rescue", "waiting for the device to put the old certificate back by itself", deployment)
         rotation.pause(rotation.rescue_after.total_seconds() + _RESCUE_MARGIN)
         try:

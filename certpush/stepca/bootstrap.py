@@ -180,8 +180,12 @@ def address_of(settings: CaSettings) -> CaAddress:
 
 def is_complete(settings: CaSettings) -> bool:
     """Whether nothing is left out that ``with_defaults`` could fill."""
-    known = settings.root is not None or settings.fingerprint is not None
-    return settings.url is not None and known and settings.provisioner is not None and _has_a_way(settings)
+    return is_recognised(settings) and settings.provisioner is not None and _has_a_way(settings)
+
+
+def is_recognised(settings: CaSettings) -> bool:
+    """Whether the settings say where the CA is, and which root it has."""
+    return settings.url is not None and (settings.root is not None or settings.fingerprint is not None)
 
 
 def _same_ca(settings: CaSettings, defaults: StepDefaults) -> bool:
