@@ -8,7 +8,7 @@ import os
 import shutil
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
@@ -66,9 +66,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{reason}: {tests} tests", yellow=True)
 
 
-def unmeasured() -> dict[str, str]:
+def unmeasured(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """An environment for processes that are killed, or whose coverage nobody needs: measuring costs them half their time."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    return {name: value for name, value in environ.items() if not name.startswith("COVERAGE_")}
 
 
 def once_for_all(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:

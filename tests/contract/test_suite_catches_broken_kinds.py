@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -12,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from conftest import once_for_all, unmeasured
+from contract.verdicts import verdicts_on
 
 _BACK = "test_rollback_brings_back_exactly_the_old_one"
 _NOTHING_LEFT = "test_rollback_leaves_nothing_of_the_failed_attempt"
@@ -81,20 +79,10 @@ pytestmark = [pytest.mark.live("sshd"), pytest.mark.timeout(300)]
 @pytest.fixture(scope="module")
 def verdicts(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, ET.Element]:
     """Run what must catch each of them, and read the report."""
-    folder = once_for_all(tmp_path_factory, "broken-kinds", _try_all)
-    return {case.attrib["classname"].rpartition(".Test")[2]: case for case in ET.parse(folder / "report.xml").iter("testcase")}
-
-
-def _try_all(folder: Path) -> None:
     classes = [(AN_SSH_KIND if one.in_steps_sh else A_FILE_KIND).format(one=one) for one in BROKEN]
-    (folder / "test_broken.py").write_text(HEAD + "".join(classes))
-    (folder / "pytest.ini").write_text(f"[pytest]\npythonpath = {Path(__file__).parents[1]}\nmarkers = live\n")
-    tests = [f"test_broken.py::Test{one.name}::{one.caught_by}" for one in BROKEN]
-    options = ["-q", "-p", "no:cacheprovider", "--junitxml=report.xml"]
-    ended = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, *tests], cwd=folder, check=False, capture_output=True, timeout=280, env=unmeasured()
-    )
-    assert ended.returncode == 1, ended.stdout.decode()[-3000:]
+    tests = [f"Test{one.name}::{one.caught_by}" for one in BROKEN]
+    settings = f"pythonpath = {Path(__file__).parents[1]}\nmarkers = live\n"
+    return verdicts_on(tmp_path_factory, "broken-kinds", HEAD + "".join(classes), tests, settings=settings, seconds=280)
 
 
 @pytest.mark.parametrize("one", BROKEN, ids=[one.name for one in BROKEN])

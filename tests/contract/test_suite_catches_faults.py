@@ -1,17 +1,14 @@
 from __future__ import annotations
 
 import inspect
-import subprocess
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from certpush.testing.contract import TargetContract
 from certpush.testing.faults import FAULTS, Fault
-from conftest import once_for_all, unmeasured
+from contract.verdicts import verdicts_on
 
 pytestmark = pytest.mark.timeout(150)
 
@@ -34,20 +31,9 @@ class Test{fault.name}(TargetContract):
 @pytest.fixture(scope="module")
 def verdicts(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, ET.Element]:
     """Run the contract test of each fault that must catch it, as a plugin author would, and read the report."""
-    folder = once_for_all(tmp_path_factory, "faults", _try_all)
-    report = ET.parse(folder / "report.xml")
-    return {case.attrib["classname"].rpartition(".Test")[2]: case for case in report.iter("testcase")}
-
-
-def _try_all(folder: Path) -> None:
     classes = [THE_TEST_OF_A_PLUGIN.format(number=number, fault=fault) for number, fault in enumerate(FAULTS)]
-    (folder / "test_faults.py").write_text(HEAD + "".join(classes))
-    (folder / "pytest.ini").write_text("[pytest]")
-    tests = [f"test_faults.py::Test{fault.name}::{fault.caught_by}" for fault in FAULTS]
-    options = ["-q", "-p", "no:cacheprovider", "--junitxml=report.xml"]
-    subprocess.run(
-        [sys.executable, "-m", "pytest", *options, *tests], cwd=folder, check=False, capture_output=True, timeout=110, env=unmeasured()
-    )
+    tests = [f"Test{fault.name}::{fault.caught_by}" for fault in FAULTS]
+    return verdicts_on(tmp_path_factory, "faults", HEAD + "".join(classes), tests, seconds=110)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])

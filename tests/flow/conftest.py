@@ -41,7 +41,13 @@ from certpush.state.lock import Locks
 from certpush.target import Target
 from certpush.testing.authority.pki import Pki, issuer_key_identifier
 from certpush.testing.device import TOKEN, MemoryDevice
+from certpush.testing.faulty import Fault, FaultyTarget
 from certpush.testing.memory import MemorySettings, MemoryTarget, memory_kind
+
+
+def at(verb: str, fault: Fault, times: int | None = None) -> Callable[[Target], Target]:
+    """For ``Bench.wrap``: the target, with a fault at this verb."""
+    return lambda target: FaultyTarget(target, at=verb, fault=fault, times=times)
 
 
 @dataclass

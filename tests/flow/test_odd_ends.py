@@ -13,6 +13,7 @@ from certpush.model import Outcome, Phase, WayBack, WayBackKind
 from certpush.rotation.retrace import retrace
 from certpush.target import Staged
 from certpush.testing.faulty import Fault, FaultyTarget, Raise
+from flow.conftest import at
 
 
 @dataclass
@@ -41,16 +42,12 @@ class Instead(Fault):
         return lie() if given is None else given
 
 
-def faulty(verb: str, fault: Fault, times: int | None = None):
-    return lambda target: FaultyTarget(target, at=verb, fault=fault, times=times)
-
-
 def killed_at(bench, verb: str, *, after: bool = False) -> str | None:
     """A good deployment, and a second one that ends at this verb; what was served before."""
     bench.rotate()
     old = bench.served
     bench.due()
-    bench.wrap = faulty(verb, Raise(KeyboardInterrupt(), after=after))
+    bench.wrap = at(verb, Raise(KeyboardInterrupt(), after=after))
     with pytest.raises(KeyboardInterrupt):
         bench.rotate()
     bench.wrap = lambda target: target
@@ -65,7 +62,7 @@ def test_an_answer_that_is_none_is_a_named_bug_and_the_old_one_stays(bench, answ
     bench.rotate()
     old = bench.served
     bench.due()
-    bench.wrap = faulty("stage", Instead(lambda: answer))
+    bench.wrap = at("stage", Instead(lambda: answer))
     receipt = bench.rotate()
     assert receipt.outcome is Outcome.ROLLED_BACK
     assert isinstance(receipt.error, TargetBug)
@@ -77,7 +74,7 @@ def test_an_error_of_ours_from_a_plugin_is_told_as_it_is(bench):
     bench.rotate()
     old = bench.served
     bench.due()
-    bench.wrap = faulty("stage", Raise(ConfigError("the secret is gone", hint="bring it back")))
+    bench.wrap = at("stage", Raise(ConfigError("the secret is gone", hint="bring it back")))
     receipt = bench.rotate()
     assert isinstance(receipt.error, ConfigError)
     assert (receipt.error.message, receipt.error.hint) == ("the secret is gone", "bring it back")
@@ -100,7 +97,7 @@ def test_something_else_that_is_served_after_going_back_is_stranded(bench):
 
 def test_what_cannot_be_confirmed_by_the_next_run_is_brought_back_by_it(bench):
     old = killed_at(bench, "confirm")
-    bench.wrap = faulty("confirm", Raise(TargetRefused("not today")))
+    bench.wrap = at("confirm", Raise(TargetRefused("not today")))
     bench.rotate()
     settled = bench.journal.history("box", 10)[-1 - 1]
     assert (settled.phase, settled.error) == (Phase.ROLLED_BACK, "not today")
@@ -109,7 +106,7 @@ def test_what_cannot_be_confirmed_by_the_next_run_is_brought_back_by_it(bench):
 
 def test_a_target_that_cannot_be_asked_after_a_switch_was_begun_is_stranded_and_stays_open(bench):
     killed_at(bench, "confirm")
-    bench.wrap = faulty("inspect", Raise(TargetRefused("locked")))
+    bench.wrap = at("inspect", Raise(TargetRefused("locked")))
     receipt = bench.rotate()
     assert isinstance(receipt.error, Stranded)
     assert len(bench.journal.unfinished("box")) == 1
@@ -117,7 +114,7 @@ def test_a_target_that_cannot_be_asked_after_a_switch_was_begun_is_stranded_and_
 
 def test_a_target_that_cannot_be_asked_before_anything_was_switched_has_only_failed(bench):
     old = killed_at(bench, "stage")
-    bench.wrap = faulty("inspect", Raise(TargetRefused("locked")))
+    bench.wrap = at("inspect", Raise(TargetRefused("locked")))
     receipt = bench.rotate()
     assert receipt.outcome is Outcome.FAILED
     assert isinstance(receipt.error, TargetRefused)
@@ -156,7 +153,7 @@ def test_a_certificate_of_somebody_else_is_not_overwritten_by_going_back(bench):
 def test_a_target_that_refuses_to_go_back_and_is_as_it_was_strands_nobody(bench):
     bench.rotate()
     now = bench.served
-    bench.wrap = faulty("rollback", Raise(TargetRefused("read-only")))
+    bench.wrap = at("rollback", Raise(TargetRefused("read-only")))
     receipt = retrace(bench.rotation())
     assert isinstance(receipt.error, TargetRefused)
     assert receipt.outcome is Outcome.FAILED

@@ -31,12 +31,7 @@ from certpush.target import KeyOrigin, Reversible
 from certpush.testing.device import DEFAULT, MemoryDevice, Reload
 from certpush.testing.faulty import Exit, FaultyTarget, Lie, Raise
 from certpush.testing.memory import memory_kind
-from flow.conftest import Bench, Clock, PkiIssuer
-
-
-def at(verb, fault, times=None):
-    return lambda target: FaultyTarget(target, at=verb, fault=fault, times=times)
-
+from flow.conftest import Bench, Clock, PkiIssuer, at
 
 # --- the story --------------------------------------------------------------------------------
 

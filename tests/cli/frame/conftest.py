@@ -31,11 +31,6 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(home), "TERM": "xterm", **own, **more}
 
 
-def unmeasured(home: Path, **more: str) -> dict[str, str]:
-    """The same without what measures coverage, for tests of what is imported: it would be found, too."""
-    return {name: value for name, value in environment(home, **more).items() if not name.startswith("COVERAGE_")}
-
-
 def until(true: Callable[[], object], what: str) -> None:
     """Wait for a condition."""
     end = time.monotonic() + PATIENCE_SECONDS

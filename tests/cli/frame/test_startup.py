@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from certpush.cli.main import COMMANDS
-from cli.frame.conftest import environment, file_target, unmeasured
+from cli.frame.conftest import environment, file_target
+from conftest import unmeasured
 
 HEAVY = (
     "argcomplete",
@@ -43,7 +44,7 @@ finally:
 
 
 def imported_by(*command: str, home: Path) -> set[str]:
-    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False, env=unmeasured(home))
+    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False, env=unmeasured(environment(home)))
     return set(json.loads(done.stderr[done.stderr.rindex("[") :]))
 
 

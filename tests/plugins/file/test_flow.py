@@ -12,18 +12,9 @@ from certpush import Expected
 from certpush.errors import NoWayBack, TargetDrifted, TargetRefused
 from certpush_file.settings import FileSettings
 from certpush_file.target import FileTarget
+from plugins.trees import tree
 
 pytestmark = pytest.mark.filterwarnings("error")
-
-
-def tree(root: Path) -> dict[str, tuple[int, int, bytes | str]]:
-    """Everything below ``root``: mode, owner, and content or link target."""
-    found = {}
-    for path in sorted(root.rglob("*")):
-        about = path.lstat()
-        content = str(path.readlink()) if path.is_symlink() else path.read_bytes() if path.is_file() else "directory"
-        found[str(path.relative_to(root))] = (stat.S_IMODE(about.st_mode), about.st_uid, content)
-    return found
 
 
 @pytest.fixture

@@ -17,19 +17,11 @@ from certpush.kit.placement import Placement
 from certpush.kit.settings import Duration
 from certpush.model import KeySpec, parse_name
 from certpush_ssh.target import SshTarget
+from plugins.trees import tree
 
 pytestmark = pytest.mark.live("sshd")
 REQUEST = CertificateRequest((parse_name("svc.example.com"),))
 LAYOUTS = pytest.mark.parametrize("layout", ["files", "managed"])
-
-
-def tree(root: Path) -> dict[str, tuple[int, int, bytes | str]]:
-    found = {}
-    for path in sorted(root.rglob("*")):
-        about = path.lstat()
-        content = str(path.readlink()) if path.is_symlink() else path.read_bytes() if path.is_file() else "directory"
-        found[str(path.relative_to(root))] = (stat.S_IMODE(about.st_mode), about.st_uid, content)
-    return found
 
 
 def noting(tls: Path, word: str) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import stat
 from pathlib import Path
 
 import pytest
@@ -20,18 +19,11 @@ from certpush_ssh.target import SshTarget
 from conftest import STRIDE
 from plugins.ssh.conftest import LocalBox
 from plugins.ssh.test_rescue import deploy, installed, leftovers, processes
+from plugins.trees import tree
 
 pytestmark = pytest.mark.timeout(300)
 LAYOUTS = pytest.mark.parametrize("layout", ["files", "managed"])
 COMMANDS = ("mv", "rm", "cat", "cp", "chmod", "chown", "mkdir", "rmdir", "ln", "sync", "setsid", "run", "reload_if")
-
-
-def tree(root: Path) -> dict[str, tuple[int, bytes | str]]:
-    found = {}
-    for path in sorted(root.rglob("*")):
-        content = str(path.readlink()) if path.is_symlink() else path.read_bytes() if path.is_file() else "directory"
-        found[str(path.relative_to(root))] = (stat.S_IMODE(path.lstat().st_mode), content)
-    return found
 
 
 class Death:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ from certpush.model import Secret
 from certpush.testing.lab.sshd import Sshd
 from certpush_ssh.target import SshTarget
 from plugins.ssh.conftest import Box
+from plugins.ssh.test_rescue import deploy
+from plugins.trees import tree
 
 pytestmark = pytest.mark.live("sshd")
 SERVER = "/usr/lib/openssh/sftp-server"
@@ -32,15 +33,6 @@ BREAKS = {
     "full": f"ulimit -f 0; trap '' XFSZ; exec {SERVER}",
 }
 LAYOUTS = pytest.mark.parametrize("layout", ["files", "managed"])
-
-
-def tree(root: Path) -> dict[str, tuple[int, int, bytes | str]]:
-    found = {}
-    for path in sorted(root.rglob("*")):
-        about = path.lstat()
-        content = str(path.readlink()) if path.is_symlink() else path.read_bytes() if path.is_file() else "directory"
-        found[str(path.relative_to(root))] = (stat.S_IMODE(about.st_mode), about.st_uid, content)
-    return found
 
 
 @dataclass
@@ -68,14 +60,6 @@ def machine(request, start_sshd: Callable[..., Sshd], open_directory: Path, not_
     tls = open_directory / "tls"
     tls.mkdir()
     return Breakable(Box(sshd, tls, sudo=request.param == "sudo"), script)
-
-
-def deploy(settings, bundle) -> None:
-    with contextlib.closing(SshTarget(settings)) as target:
-        staged = target.stage(bundle)
-        target.activate(staged, bundle)
-        target.confirm(staged)
-        target.tidy({bundle.fingerprint})
 
 
 def switched(settings, bundle):
