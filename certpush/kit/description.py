@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import enum
-import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import msgspec
 
+from certpush.kit.annotations import choices_of, own_words, parts_of
 from certpush.kit.settings import Doc, Duration, Settings, fields_of, format_duration
 from certpush.model import Endpoint, JsonValue, Secret
 
@@ -55,40 +54,15 @@ def schema_of(settings: type[Settings]) -> dict[str, JsonValue]:
     return {**table, "required": required} if required else table
 
 
-def words_of(annotation: Any) -> tuple[str, ...]:
-    """The words that a key of this type may have; none where it may have any."""
-    plain, _ = _parts(annotation)
-    return _words(plain) or tuple(word for one in _choices(plain) for word in words_of(one))
-
-
 def _documented(one: msgspec.structs.FieldInfo) -> dict[str, JsonValue]:
     schema, text = _schema(one.type), _text(one.type)
     return {**schema, "description": text} if text else schema
 
 
-# --- taking annotations apart ----------------------------------------------------------------
-
-
-def _parts(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
-    """The type itself, and what was annotated to it."""
-    if get_origin(annotation) is Annotated:
-        inner, *extras = get_args(annotation)
-        plain, more = _parts(inner)
-        return plain, (*extras, *more)
-    return annotation, ()
-
-
 def _text(annotation: Any) -> str:
-    plain, extras = _parts(annotation)
+    plain, extras = parts_of(annotation)
     own = next((str(one) for one in extras if isinstance(one, Doc)), "")
-    return own or next((text for one in _choices(plain) if (text := _text(one))), "")
-
-
-def _choices(plain: Any) -> tuple[Any, ...]:
-    """The types of a union, None left out: a key that need not be there is simply left out."""
-    if get_origin(plain) in (Union, types.UnionType):
-        return tuple(one for one in get_args(plain) if one is not types.NoneType)
-    return ()
+    return own or next((text for one in choices_of(plain) if (text := _text(one))), "")
 
 
 def _is_list(plain: Any) -> bool:
@@ -99,25 +73,16 @@ def _is_table(plain: Any) -> bool:
     return isinstance(plain, type) and issubclass(plain, msgspec.Struct)
 
 
-def _words(plain: Any) -> tuple[str, ...]:
-    """The words that are allowed, where only some are."""
-    if get_origin(plain) is Literal:
-        return tuple(str(one) for one in get_args(plain))
-    if isinstance(plain, type) and issubclass(plain, enum.StrEnum):
-        return tuple(str(one) for one in plain)
-    return ()
-
-
 # --- in words --------------------------------------------------------------------------------
 
 
 def _in_words(annotation: Any) -> str:
-    plain, _ = _parts(annotation)
-    if choices := _choices(plain):
+    plain, _ = parts_of(annotation)
+    if choices := choices_of(plain):
         return " or ".join(dict.fromkeys(_in_words(one) for one in choices))
     if _is_list(plain):
         return f"list of {_in_words(get_args(plain)[0])}"
-    if allowed := _words(plain):
+    if allowed := own_words(plain):
         return " | ".join(f'"{one}"' for one in allowed)
     if plain in _PLAIN or plain in _WRITTEN:
         return (_PLAIN.get(plain) or _WRITTEN[plain])[0]
@@ -140,13 +105,13 @@ def _default(one: msgspec.structs.FieldInfo) -> str:
 
 
 def _schema(annotation: Any) -> dict[str, JsonValue]:
-    plain, extras = _parts(annotation)
-    if choices := _choices(plain):
+    plain, extras = parts_of(annotation)
+    if choices := choices_of(plain):
         several: list[JsonValue] = [_schema(one) for one in choices]
         return _schema(choices[0]) if len(several) == 1 else {"anyOf": several}
     if _is_list(plain):
         return {"type": "array", "items": _schema(get_args(plain)[0])}
-    if allowed := _words(plain):
+    if allowed := own_words(plain):
         return {"enum": list(allowed)}
     if plain in _WRITTEN:
         return {"type": "string", "pattern": _WRITTEN[plain][1]}

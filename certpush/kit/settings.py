@@ -242,7 +242,7 @@ def _in_toml_words(text: str) -> str:
 
 def _allowed(settings: type[Settings], key: str) -> str:
     """The words that a key may have, where only some are allowed."""
-    from certpush.kit.description import words_of
+    from certpush.kit.annotations import words_of
 
     annotation = next((field.type for field in fields_of(settings) if field.encode_name == key), None)
     return ", ".join(words_of(annotation))
