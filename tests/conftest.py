@@ -6,6 +6,7 @@ import fcntl
 import ipaddress
 import os
 import shutil
+import signal
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -45,7 +46,12 @@ def not_run(reason: str) -> NoReturn:
 
 
 def pytest_configure() -> None:
-    """Some tests give a home of their own; the step-ca that was found stays in use there."""
+    """Nothing of how the run was started may matter: a shell's background job ignores Ctrl-C, and hands that down.
+
+    Some tests give a home of their own; the step-ca that was found stays in use there.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if found := find_step_ca():
         os.environ.setdefault("CERTPUSH_STEP_CA", str(found))
 

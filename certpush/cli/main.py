@@ -67,8 +67,21 @@ def main() -> NoReturn:
         from certpush.cli.running import interrupted
 
         code = interrupted(sys.argv[1:])
+    _let_go_of_output()
     gc.freeze()
     sys.exit(code)
+
+
+def _let_go_of_output() -> None:
+    """What could not be written still waits in its stream: Python would try again at exit, and end with 120 instead of the code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            from certpush.cli.console import forget_output
+
+            forget_output(stream)
 
 
 def run(words: Sequence[str]) -> int:

@@ -22,7 +22,7 @@ from certpush.testing.lab.tls import TlsServer
 from live.conftest import self_signed
 
 PATIENCE_SECONDS = 40.0
-_INHERITED = ("COVERAGE_", "PYTHON")
+_INHERITED = ("COVERAGE_", "PYTHONPATH")
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:

@@ -27,7 +27,7 @@ def through_shell(place, redirection: str, *words: str) -> subprocess.CompletedP
         text=True,
         check=False,
         stdin=subprocess.DEVNULL,
-        env={name: value for name, value in os.environ.items() if name.startswith(("COVERAGE_", "PYTHON"))}
+        env={name: value for name, value in os.environ.items() if name.startswith(("COVERAGE_", "PYTHONPATH"))}
         | {"HOME": str(place.directory)},
     )
 
@@ -57,6 +57,13 @@ def test_a_command_that_reads_stdin_finds_it_empty_where_it_is_closed(place, wor
     assert TWO_LINES.fullmatch(done.stderr)
 
 
+@pytest.fixture(params=["", "1"], ids=["buffered", "unbuffered"])
+def buffering(request, place):
+    """As Python is by itself, and as containers often have it."""
+    place.more = {"PYTHONUNBUFFERED": request.param}
+
+
+@pytest.mark.usefixtures("buffering")
 @pytest.mark.parametrize("words", [("--help",), ("deploy",), ("--output", "json", "status"), ("completion", "bash")], ids=" ".join)
 def test_a_full_disk_under_the_result_is_told(place, words):
     with FULL.open("w") as full:
@@ -77,6 +84,7 @@ def test_a_full_disk_hides_no_worse_code(place):
         assert place.run("--output", "json", "deploy", stdout=full).returncode == 2
 
 
+@pytest.mark.usefixtures("buffering")
 @pytest.mark.parametrize("words", [("--help",), ("deploy",), ("--output", "json", "status"), ("completion", "bash")], ids=" ".join)
 def test_a_reader_that_left_changes_nothing(place, words):
     reading, writing = os.pipe()
@@ -88,6 +96,7 @@ def test_a_reader_that_left_changes_nothing(place, words):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.usefixtures("buffering")
 def test_a_full_disk_under_stderr_changes_nothing(place):
     place.targets = place.targets.replace("/bin/true", "/bin/false")
     with FULL.open("w") as full:
