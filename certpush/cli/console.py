@@ -136,12 +136,15 @@ class Console:
             forget_output(self.out)
 
     def _tell(self, text: str) -> None:
-        # RuntimeError: a signal came while the same stream was being written to. ValueError: it is closed.
-        with contextlib.suppress(OSError, RuntimeError, ValueError):
-            if self.above is not None:
-                self.above(text)
-            else:
-                print(text, file=self.err, flush=True)
+        try:
+            with contextlib.suppress(OSError, ValueError):  # nobody reads it, or it is closed
+                if self.above is not None:
+                    self.above(text)
+                else:
+                    print(text, file=self.err, flush=True)
+        except RuntimeError:  # we answer a signal that came while the same stream was being written to: past its buffer, then
+            with contextlib.suppress(OSError, ValueError):
+                os.write(self.err.fileno(), f"{text}\n".encode(self.err.encoding or "utf-8", "backslashreplace"))
 
 
 def _terminal_width() -> int:

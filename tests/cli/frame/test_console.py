@@ -300,6 +300,18 @@ def test_notes_and_errors_never_fail_whoever_went_away(error):
     assert console.finish(2) == 2
 
 
+def test_a_note_for_a_signal_that_came_within_a_write_goes_past_the_buffer(tmp_path):
+    class Busy(io.TextIOWrapper):
+        def write(self, text: str) -> int:
+            raise RuntimeError("reentrant call inside <_io.BufferedWriter>")
+
+    with (tmp_path / "err").open("wb") as raw, Busy(raw, encoding="ascii") as busy:
+        console = made()
+        console.err = busy
+        console.note("zurück")
+    assert (tmp_path / "err").read_bytes() == b"zur\\xfcck\n"
+
+
 def test_while_lines_move_ours_go_above_them():
     above: list[str] = []
     console = made(above=above.append)
