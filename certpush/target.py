@@ -140,6 +140,8 @@ class TargetKind(Generic[S]):
     self_rescue: bool = False
     disruption: str = ""
     settle: timedelta = timedelta(0)
+    steady: timedelta = timedelta(0)
+    """For how long every look must show the new certificate before it counts, where old workers go on answering beside new ones."""
     deadline: timedelta = timedelta(seconds=30)
     """How long the old certificate may still be seen after a switch, before the switch counts as failed."""
     key_origin: KeyOrigin = KeyOrigin.HERE

@@ -57,12 +57,15 @@ class Installed:
     """What a target has installed now, and (``handle``) the way back to it. Never a secret.
 
     ``device_default`` says that it is the certificate that the device made for itself, which
-    nobody misses and which needs no permission to be replaced.
+    nobody misses and which needs no permission to be replaced. ``own`` is the fingerprint of
+    that certificate wherever the device tells it, also while another one is installed: it is
+    what a fallback brings back, and what the device may be recognised by then.
     """
 
     fingerprint: str | None
     handle: Handle = field(default_factory=dict)
     device_default: bool = False
+    own: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +96,9 @@ class Expected:
         return cls(After.LEAF, fingerprint) if fingerprint else cls(After.NOTHING)
 
     @classmethod
-    def device_default(cls) -> Expected:
-        """The device's own certificate, whose fingerprint is not known beforehand."""
-        return cls(After.DEVICE_DEFAULT)
+    def device_default(cls, fingerprint: str | None = None) -> Expected:
+        """The device's own certificate; with None its fingerprint is not known, as where the device makes a new one."""
+        return cls(After.DEVICE_DEFAULT, fingerprint)
 
     @classmethod
     def nothing(cls) -> Expected:

@@ -32,6 +32,8 @@ class View:
         if self.installed.fingerprint:
             own = self.installed.device_default or found.get(self.installed.fingerprint, False)
             found[self.installed.fingerprint] = own
+        if self.installed.own in found:
+            found[self.installed.own] = True
         return found
 
     @property

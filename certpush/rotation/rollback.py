@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from certpush.errors import CertpushError, Stranded
-from certpush.model import Deployment, Expected, Outcome, Phase, Served
+from certpush.model import After, Deployment, Expected, Outcome, Phase, Served
 from certpush.rotation.activate import note
 from certpush.rotation.inspect import ask_installed
 from certpush.rotation.retry import persistently
@@ -26,7 +26,9 @@ def roll_back(rotation: Rotation, deployment: Deployment, cause: CertpushError) 
     armed = rotation.kind.self_rescue and deployment.phase is not Phase.CONFIRMED  # confirming disarmed it
     deployment = note(rotation, replace(deployment, phase=Phase.ROLLING_BACK, error=cause.message), cause.message)
     try:
-        served = verify_back(rotation, deployment, _ask_to_go_back(rotation, deployment))
+        expected = _ask_to_go_back(rotation, deployment)
+        deployment = _with_own_certificate(rotation, deployment, expected)
+        served = verify_back(rotation, deployment, expected)
     except Exception as error:  # noqa: BLE001 - a bug of ours leaves a state that nobody knows: that is Stranded too
         served = _rescued_by_itself(rotation, deployment, cause, as_ours(error), armed=armed)
     done = replace(deployment, phase=Phase.ROLLED_BACK, outcome=Outcome.ROLLED_BACK, finished=rotation.clock())
@@ -41,6 +43,13 @@ def _ask_to_go_back(rotation: Rotation, deployment: Deployment) -> Expected:
         return rotation.target.rollback(before, deployment.staged, previous)
 
     return persistently(lambda: rotation.ask("rollback", go_back, Expected), rotation.pause)
+
+
+def _with_own_certificate(rotation: Rotation, deployment: Deployment, expected: Expected) -> Deployment:
+    """Write down which certificate of its own the device went back to: it may be recognised by nothing else from now on."""
+    if expected.after is not After.DEVICE_DEFAULT or expected.fingerprint in (None, deployment.before.own):
+        return deployment
+    return note(rotation, replace(deployment, before=replace(deployment.before, own=expected.fingerprint)))
 
 
 def _rescued_by_itself(

@@ -15,6 +15,7 @@ from certpush.errors import (
     SafetyRefusal,
     StateError,
     Stranded,
+    TargetRefused,
     TrustError,
 )
 from certpush.model import (
@@ -41,6 +42,8 @@ from certpush.rotation.verify import verify
 
 _log = logging.getLogger(__name__)
 _NO_PLAN = Plan(Action.REFUSE, "")
+_REFUSED_THERE = ("rights", "node")
+"""Codes of findings that foretell what the target would answer; the others are rules of our own."""
 _SHARED_CERTIFICATE_WAIT = 60.0  # seconds for another target of the same run to obtain the certificate that both push
 
 
@@ -188,14 +191,15 @@ def _preflight(rotation: Rotation) -> tuple[Finding, ...]:
         return tuple(rotation.target.preflight(rotation.spec.request))
 
 
-def _refusal(rotation: Rotation, plan: Plan, findings: tuple[Finding, ...]) -> SafetyRefusal | None:
+def _refusal(rotation: Rotation, plan: Plan, findings: tuple[Finding, ...]) -> SafetyRefusal | TargetRefused | None:
     """Why a rotation must not begin; None when it may."""
     if plan.action is Action.REFUSE:
         kind = ForeignCertificate if "did not deploy" in plan.why else NoWayBack if "way back" in plan.why else SafetyRefusal
         return kind(f"{rotation.name}: {plan.why}", hint=plan.hint)
     for finding in findings:
         if finding.severity is Severity.ERROR:
-            return PreflightFailed(f"{rotation.name}: {finding.message}", hint=finding.hint)
+            refusal = TargetRefused if finding.code in _REFUSED_THERE else PreflightFailed
+            return refusal(f"{rotation.name}: {finding.message}", hint=finding.hint)
     return None
 
 

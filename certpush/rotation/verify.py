@@ -36,9 +36,14 @@ class _TimeLeft:
         self._asked = 0.0
 
     @property
+    def passed(self) -> float:
+        """Seconds since the first look."""
+        return max(self._asked, self._rotation.monotonic() - self._begun)
+
+    @property
     def over(self) -> bool:
         """Whether nothing is left of it."""
-        return max(self._asked, self._rotation.monotonic() - self._begun) >= self._length
+        return self.passed >= self._length
 
     def pause(self) -> None:
         """Wait until the next look."""
@@ -48,11 +53,12 @@ class _TimeLeft:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What must be seen at an endpoint: what is accepted, the roots it is verified with, and how often in a row."""
+    """What must be seen at an endpoint: what is accepted, the roots it is verified with, how often in a row, and over what time."""
 
     wrong: Accept
     roots: Roots
     matches: int
+    steady: float = 0.0
     may_be_silent: bool = False
 
 
@@ -64,12 +70,12 @@ def verify(rotation: Rotation, deployment: Deployment, bundle: CertificateBundle
 
     """
     rotation.tell("verify", deployment=deployment)
-    wanted = _Wanted(_unlike(bundle), bundle.roots, rotation.patience.matches)
+    wanted = _Wanted(_unlike(bundle), bundle.roots, rotation.patience.matches, rotation.kind.steady.total_seconds())
     served = _see_everywhere(rotation, wanted)
     if rotation.kind.settle:
         rotation.tell("settle", deployment=deployment)
         rotation.pause(rotation.kind.settle.total_seconds())
-        served = _see_everywhere(rotation, replace(wanted, matches=1))
+        served = _see_everywhere(rotation, replace(wanted, matches=1, steady=0.0))
     if not rotation.endpoints:
         _see_installed(rotation, bundle.fingerprint)
     return note(rotation, replace(deployment, phase=Phase.VERIFIED)), served
@@ -92,7 +98,8 @@ def verify_back(rotation: Rotation, deployment: Deployment, expected: Expected) 
         if (found := _see(rotation, endpoint, _wanted_back(rotation, deployment, expected, endpoint), time_left))
     )
     if not all(address(endpoint) in deployment.served_before for endpoint in rotation.endpoints) or not rotation.endpoints:
-        _see_installed(rotation, expected.fingerprint, not_fingerprint=deployment.wanted, any_else=expected.after is After.DEVICE_DEFAULT)
+        unknown = expected.after is After.DEVICE_DEFAULT and expected.fingerprint is None
+        _see_installed(rotation, expected.fingerprint, not_fingerprint=deployment.wanted, any_else=unknown)
     return served
 
 
@@ -118,7 +125,8 @@ def _unlike(bundle: CertificateBundle) -> Accept:
 
 def _wanted_back(rotation: Rotation, deployment: Deployment, expected: Expected, endpoint: Endpoint) -> _Wanted:
     if address(endpoint) in deployment.served_before:
-        return _Wanted(_unlike_before(deployment, expected, endpoint), (), rotation.patience.matches)
+        steady = rotation.kind.steady.total_seconds()
+        return _Wanted(_unlike_before(deployment, expected, endpoint), (), rotation.patience.matches, steady)
     return _Wanted(_unlike_new(deployment), (), 1, may_be_silent=True)
 
 
@@ -127,13 +135,15 @@ def _unlike_new(deployment: Deployment) -> Accept:
 
 
 def _unlike_before(deployment: Deployment, expected: Expected, endpoint: Endpoint) -> Accept:
-    allowed = {deployment.served_before[address(endpoint)], expected.fingerprint}
+    own = expected.after is After.DEVICE_DEFAULT
+    allowed = {expected.fingerprint, None if own else deployment.served_before[address(endpoint)]} - {None}
+    which = "its own" if own else "the old"
 
     def wrong(served: Served) -> str:
         if served.fingerprint == deployment.wanted and deployment.wanted not in allowed:
             return _STILL_NEW
-        if expected.after is After.LEAF and served.fingerprint not in allowed:
-            return f"serves neither the old nor the new certificate (sha256 {served.fingerprint[:16]})"
+        if expected.after is not After.NOTHING and allowed and served.fingerprint not in allowed:
+            return f"serves neither {which} nor the new certificate (sha256 {served.fingerprint[:16]})"
         return ""
 
     return wrong
@@ -145,16 +155,17 @@ def _see_everywhere(rotation: Rotation, wanted: _Wanted) -> tuple[Served, ...]:
 
 
 def _see(rotation: Rotation, endpoint: Endpoint, wanted: _Wanted, time_left: _TimeLeft) -> Served | None:
-    """Look until ``matches`` looks in a row are right; each is a connection of its own. None: silent, and may be.
+    """Look until ``matches`` looks in a row are right, over the time wanted; each is a connection of its own. None: silent, and may be.
 
     A look that is right is followed to the end of its row even when the time is over: the
     next endpoint of a slow one must not fail for want of time alone.
     """
-    in_a_row = 0
+    in_a_row, since = 0, 0.0
     while True:
+        now = time_left.passed
         served, problem = _one_look(rotation, endpoint, wanted)
-        in_a_row = 0 if problem else in_a_row + 1
-        if in_a_row >= wanted.matches:
+        in_a_row, since = (0, now) if problem else (in_a_row + 1, since if in_a_row else now)
+        if in_a_row >= wanted.matches and now - since >= wanted.steady:
             return served
         if problem and time_left.over:
             raise VerificationFailed(

@@ -31,6 +31,7 @@ def _write(deployment: Deployment) -> str:
             "fingerprint": deployment.before.fingerprint,
             "handle": dict(deployment.before.handle),
             "device_default": deployment.before.device_default,
+            "own": deployment.before.own,
         },
         "wanted": deployment.wanted,
         "phase": deployment.phase.value,

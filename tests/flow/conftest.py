@@ -51,6 +51,17 @@ def at(verb: str, fault: Fault, times: int | None = None) -> Callable[[Target], 
 
 
 @dataclass
+class Instead(Fault):
+    """Does something else, and answers with what that gives; None claims success."""
+
+    deed: Callable[[], Any]
+
+    def strike(self, deed: Callable[[], Any], lie: Callable[[], Any]) -> Any:
+        given = self.deed()
+        return lie() if given is None else given
+
+
+@dataclass
 class PkiIssuer:
     """Signs in memory; ``down`` makes it unreachable, ``tweak`` spoils its answers."""
 
@@ -136,12 +147,11 @@ class Bench:
             escrow=self.escrow,
             locks=Locks(self.directory / "locks"),
             endpoints=() if self.files_only else (Endpoint("127.0.0.1", self.device.port()),),
-            look=look,
             clock=self.clock,
             pause=self.pause or self.pauses.append,
             patience=Patience(matches=2, interval=0.1),
             rescue_after=self.rescue_after,
-            **{"observe": self.events.append} | more,
+            **{"observe": self.events.append, "look": look} | more,
         )
 
     def rotate(self, **more: Any) -> Receipt:

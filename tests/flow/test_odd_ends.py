@@ -13,7 +13,7 @@ from certpush.model import Outcome, Phase, WayBack, WayBackKind
 from certpush.rotation.retrace import retrace
 from certpush.target import Staged
 from certpush.testing.faulty import Fault, FaultyTarget, Raise
-from flow.conftest import at
+from flow.conftest import Instead, at
 
 
 @dataclass
@@ -29,17 +29,6 @@ class Later(Fault):
         if len(self.calls) > self.good:
             raise self.error
         return deed()
-
-
-@dataclass
-class Instead(Fault):
-    """Does something else, and answers with what that gives; None claims success."""
-
-    deed: Callable[[], Any]
-
-    def strike(self, deed: Callable[[], Any], lie: Callable[[], Any]) -> Any:
-        given = self.deed()
-        return lie() if given is None else given
 
 
 def killed_at(bench, verb: str, *, after: bool = False) -> str | None:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -121,7 +121,7 @@ class Bench(Generic[S]):
 
     def recall(self, installed: Installed) -> Installed:
         """Give back what the journal would, after it was written down as JSON."""
-        return Installed(installed.fingerprint, self.through_json("inspect()", installed.handle), installed.device_default)
+        return replace(installed, handle=self.through_json("inspect()", installed.handle))
 
     def through_json(self, verb: str, handle: Handle) -> Handle:
         """Write the handle down and read it again, as the journal does."""
