@@ -60,7 +60,7 @@ def _roots(configuration: Configuration, environ: Mapping[str, str]) -> Iterator
 
 def _fetched(settings: CaSettings, environ: Mapping[str, str]) -> Sequence[x509.Certificate]:
     """The root by its fingerprint, from the CA: only here is one asked."""
-    from certpush.stepca.allowance import allowing
+    from certpush.kit.allowance import allowing
 
     with open_public(settings, environ) as issuer, allowing(seconds=_PATIENCE_SECONDS):
         return issuer.connect().roots

@@ -125,7 +125,7 @@ def talking(arguments: argparse.Namespace) -> Iterator[StepCa]:
         TrustError: it is not that CA.
 
     """
-    from certpush.stepca.allowance import allowing
+    from certpush.kit.allowance import allowing
     from certpush.stepca.contact import explaining_distrust
     from certpush.stepca.issuer import OPERATION_SECONDS
 

@@ -12,11 +12,11 @@ from cryptography import x509
 
 from certpush.errors import IssuerRefused, TrustError
 from certpush.issuer import Issued
+from certpush.kit.allowance import PinnedContext
 from certpush.kit.own_certificate import show_in_tls
 from certpush.model import CertificateBundle, JsonValue, issued_by, to_pem
 from certpush.stepca import wire
 from certpush.stepca.address import CaAddress
-from certpush.stepca.allowance import PinnedContext
 from certpush.stepca.answers import accepted
 from certpush.stepca.durations import format_go_duration
 from certpush.stepca.refusal import Asked

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from cryptography import x509
 
 from certpush.errors import CertpushError, ClockSkew, IssuerRefused, RootMismatch
+from certpush.kit.allowance import PinnedContext
 from certpush.model import fingerprint, to_pem
 from certpush.stepca import wire
 from certpush.stepca.address import CaAddress
-from certpush.stepca.allowance import PinnedContext
 from certpush.stepca.answers import accepted
 from certpush.stepca.client import StepCa
 from certpush.stepca.durations import format_moment

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from certpush.errors import BundleInvalid, ConfigError
 from certpush.issuer import Issued
+from certpush.kit.allowance import allowing
 from certpush.model import CertificateBundle, CertificateRequest, Finding
 from certpush.stepca.address import CaAddress, normalised_fingerprint
-from certpush.stepca.allowance import allowing
 from certpush.stepca.bootstrap import address_of, completed, read_root_file, user_path
 from certpush.stepca.client import StepCa, utc_now
 from certpush.stepca.contact import explaining_distrust, fetch_root

@@ -9,8 +9,8 @@ from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from certpush.errors import IssuerUnreachable
+from certpush.kit.allowance import current
 from certpush.kit.settings import format_duration
-from certpush.stepca.allowance import current
 from certpush.stepca.transport_errors import AnswerLost
 
 _log = logging.getLogger(__name__)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 import uuid
 import weakref
@@ -11,19 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from certpush._version import __version__
 from certpush.errors import CertpushError, IssuerRefused, TrustError
+from certpush.kit.allowance import Allowance, PinnedContext, allowing
+from certpush.kit.sessions import AllowedConnection, BareAdapter, harden
 from certpush.model import JsonValue
 from certpush.stepca.address import CaAddress
-from certpush.stepca.allowance import Allowance, PinnedContext, allowing, connect
 from certpush.stepca.jose import compact_json
 from certpush.stepca.transport_errors import naming, translate
 
@@ -133,50 +128,8 @@ def _date(text: str) -> datetime | None:
 class _CaSession(requests.Session):
     def __init__(self, context: PinnedContext) -> None:
         super().__init__()
-        self.trust_env = False  # no proxies, .netrc, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE
-        self.headers = requests.structures.CaseInsensitiveDict(
-            {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": f"certpush/{__version__}"}
-        )
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self.adapters.clear()  # plain http has no adapter at all
-        self.mount("https://", _PinnedAdapter(context))
+        self.headers = requests.structures.CaseInsensitiveDict({"Accept": "application/json"})
+        harden(self, BareAdapter(AllowedConnection, ssl_context=context))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Say that there is none: requests would read the whole body of a redirect even where it is not followed."""
-
-
-class _PinnedAdapter(HTTPAdapter):
-    def __init__(self, context: PinnedContext) -> None:
-        self._context = context
-        super().__init__(max_retries=0)
-
-    def init_poolmanager(self, *_args: object, **_options: object) -> None:
-        self.poolmanager = urllib3.PoolManager(num_pools=1, maxsize=1, ssl_context=self._context)
-        self.poolmanager.pool_classes_by_scheme = {"https": _Pool}
-
-    def get_connection_with_tls_context(self, request: requests.PreparedRequest, *_args: object, **_options: object) -> HTTPConnectionPool:
-        # The context alone says who is trusted: what requests passes here would add to it.
-        pool: HTTPConnectionPool = self.poolmanager.connection_from_url(request.url or "")
-        return pool
-
-    def cert_verify(self, *_args: object, **_options: object) -> None:
-        """Leave the pool as it is: requests would load certifi's public CAs into our context."""
-
-
-class _Connection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        # urllib3 gives each address of a name the whole time; here all share what is left.
-        try:
-            return connect(self.host, self.port or 443)
-        except OSError as error:
-            raise urllib3.exceptions.NewConnectionError(self, str(error)) from error
-
-    def connect(self) -> None:
-        super().connect()
-        # Not a claim of ours: PinnedContext.trusting_nobody is used only where a fingerprint judges
-        # what was read, and urllib3's warning would be noise there.
-        self.is_verified = True
-
-
-class _Pool(HTTPSConnectionPool):
-    ConnectionCls = _Connection

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from urllib3.exceptions import NewConnectionError
 
 from certpush.errors import BundleInvalid, CertpushError, IssuerRefused, IssuerUnreachable, RootMismatch, TrustError
+from certpush.kit.connection_errors import NO_TLS, causes_of, reason_among
 
 
 class AnswerLost(IssuerUnreachable):
@@ -44,24 +45,23 @@ def naming(request_id: str) -> Iterator[None]:
         raise
 
 
-_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
 _NOT_YET_VALID, _EXPIRED, _HOST_MISMATCH, _IP_MISMATCH = 9, 10, 62, 64  # X509_V_ERR_* of OpenSSL
 
 
 def translate(asked: str, error: BaseException) -> CertpushError:
     """Name what happened to a request that got no answer."""
-    causes = tuple(_causes(error))
+    causes = tuple(causes_of(error))
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _not_trusted(asked, cause)
         reason = getattr(cause, "reason", None) if isinstance(cause, ssl.SSLError) else None  # Python's own ones have none
         if reason and "ALERT" in reason:
             return _alerted(asked, reason)
-        if reason in _NO_TLS:
+        if reason in NO_TLS:
             return IssuerUnreachable(f"{asked}: what answers there does not speak TLS", hint="is it the port of step-ca, by https?")
     if any(isinstance(cause, NewConnectionError | socket.gaierror) for cause in causes):
-        return IssuerUnreachable(f"{asked}: {_reason(causes)}", hint="is the CA running, and are host and port right?")
-    return AnswerLost(f"{asked}: no complete answer ({_reason(causes)})", hint="try again; a look at the CA's log may help")
+        return IssuerUnreachable(f"{asked}: {reason_among(causes)}", hint="is the CA running, and are host and port right?")
+    return AnswerLost(f"{asked}: no complete answer ({reason_among(causes)})", hint="try again; a look at the CA's log may help")
 
 
 def _not_trusted(asked: str, error: ssl.SSLCertVerificationError) -> TrustError:
@@ -100,26 +100,3 @@ def _alerted(asked: str, alert: str) -> OwnCertificateRefused:
         alert=alert,
         hint="the certificate shown must come from this very CA, with its chain",
     )
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """All that an error was made of: requests and urllib3 keep the reason in args, in ``reason`` or as cause, by turns."""
-    queue, seen = [error], set()
-    while queue:
-        one = queue.pop(0)
-        if not isinstance(one, BaseException) or id(one) in seen:
-            continue
-        seen.add(id(one))
-        yield one
-        queue += [*one.args, getattr(one, "reason", None), one.__cause__, one.__context__]
-
-
-def _reason(causes: tuple[BaseException, ...]) -> str:
-    for cause in causes:
-        if isinstance(cause, TimeoutError):
-            return "no answer in time"
-        if isinstance(cause, ssl.SSLEOFError):
-            return "the connection was closed"
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror.lower()
-    return type(causes[-1]).__name__

@@ -18,11 +18,11 @@ from certpush.cli.exits import OK
 from certpush.cli.which_ca import open_public, public_settings
 from certpush.config import load, locate
 from certpush.errors import CertpushError, ConfigError, RootMismatch
+from certpush.kit.allowance import allowing
 from certpush.kit.command import escaped
 from certpush.kit.tls import utc_now
 from certpush.model import fingerprint
 from certpush.stepca.address import CaAddress, normalised_fingerprint
-from certpush.stepca.allowance import allowing
 from certpush.stepca.client import StepCa
 from certpush.stepca.contact import IN_DOCKER, ON_THE_CA, explaining_distrust, fetch_root, root_in_use
 from certpush.stepca.issuer import OPERATION_SECONDS

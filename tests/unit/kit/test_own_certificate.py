@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from certpush.errors import BundleInvalid
 from certpush.kit import own_certificate
+from certpush.kit.allowance import PinnedContext
 from certpush.kit.own_certificate import show_in_tls
 from certpush.model import KeySpec, PrivateKey
-from certpush.stepca.allowance import PinnedContext
 from certpush.testing.authority.in_memory import Authority
 
 AUTHORITY = Authority()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from certpush.errors import IssuerUnreachable
-from certpush.stepca.allowance import allowing
+from certpush.kit.allowance import allowing
 from certpush.stepca.patience import CaBusy, persistently, wait_asked
 from certpush.stepca.transport_errors import AnswerLost
 

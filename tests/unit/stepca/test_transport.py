@@ -12,10 +12,11 @@ import certifi
 import pytest
 
 from certpush.errors import IssuerRefused, IssuerUnreachable, RootMismatch, TrustError
+from certpush.kit import allowance
+from certpush.kit.allowance import PinnedContext, allowing, connect, current
 from certpush.model import to_pem
-from certpush.stepca import allowance, transport
+from certpush.stepca import transport
 from certpush.stepca.address import CaAddress
-from certpush.stepca.allowance import PinnedContext, allowing, connect, current
 from certpush.stepca.transport import Transport
 from certpush.stepca.transport_errors import AnswerLost, OutsideValidity, OwnCertificateRefused, WrongName, translate
 from certpush.testing.authority.in_memory import Authority

@@ -1,4 +1,4 @@
-"""What one exchange with a CA may cost at most: time for all of it, and bytes received.
+"""What one exchange with a server may cost at most: time for all of it, and bytes received.
 
 A timeout of a socket begins anew with each byte, so a server that sends one byte a second
 would be waited for without end, and a body can be capped while a header line is not. So both
@@ -60,7 +60,7 @@ class Allowance:
             raise OSError("more was received than allowed")
 
 
-_current: ContextVar[Allowance] = ContextVar("certpush_ca_allowance")
+_current: ContextVar[Allowance] = ContextVar("certpush_allowance")
 
 
 def current() -> Allowance:
@@ -128,7 +128,7 @@ class PinnedContext(ssl.SSLContext):
     """A TLS context made from nothing but what it is given: no system store, no SSLKEYLOGFILE, no SSL_CERT_FILE.
 
     ``ssl.create_default_context`` would honour SSLKEYLOGFILE, and requests would add certifi's
-    public CAs; either lets others read or answer in the CA's place.
+    public CAs; either lets others read or answer in the server's place.
     """
 
     sslsocket_class = AllowedSocket
