@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Self, cast
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -138,7 +138,7 @@ class PinnedContext(ssl.SSLContext):
     """The leaf (DER) that the server showed in the latest handshake."""
 
     @classmethod
-    def trusting(cls, roots_pem: bytes) -> PinnedContext:
+    def trusting(cls, roots_pem: bytes) -> Self:
         """Accept servers whose certificate leads to these roots and covers the host's name."""
         context = cls(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -147,7 +147,7 @@ class PinnedContext(ssl.SSLContext):
         return context
 
     @classmethod
-    def trusting_nobody(cls) -> PinnedContext:
+    def trusting_nobody(cls) -> Self:
         """Accept any server: only for what is checked by its fingerprint when it has been read, and with nothing secret sent."""
         context = cls(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2

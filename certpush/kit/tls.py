@@ -17,7 +17,8 @@ from cryptography import x509
 from certpush.errors import TargetUnreachable
 from certpush.kit.command import escaped
 from certpush.kit.starttls import begin_tls
-from certpush.model import UNREADABLE, Endpoint, Served, fingerprint, to_pem
+from certpush.kit.trust import with_colons, write_pin
+from certpush.model import UNREADABLE, Endpoint, Identity, Served, fingerprint, to_pem
 
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME: dates are compared here, against the clock that is passed in
 DEFAULT_TIMEOUT = 10.0
@@ -47,6 +48,23 @@ def look(endpoint: Endpoint, roots: Sequence[x509.Certificate], now: datetime, *
         problem=problem,
         judged=bool(roots),
     )
+
+
+def tls_identity(endpoint: Endpoint, *, compare: str, timeout: float = DEFAULT_TIMEOUT) -> tuple[Identity, ...]:
+    """Fetch the certificate that is served without judging it, for a person to compare; ``compare`` says with what.
+
+    Raises:
+        TargetUnreachable: nothing answers there, or it does not speak TLS.
+
+    """
+    leaf = _seen(endpoint, timeout)
+    shown = (
+        with_colons(fingerprint(leaf)),
+        f"subject {subject_of(leaf) or '(none)'}",
+        f"issuer {issuer_of(leaf) or '(none)'}",
+        f"valid from {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} to {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC",
+    )
+    return (Identity("trust", write_pin(fingerprint(leaf)), shown, compare),)
 
 
 def utc_now() -> datetime:
