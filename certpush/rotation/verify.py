@@ -124,7 +124,8 @@ def _unlike(bundle: CertificateBundle) -> Accept:
 
 
 def _wanted_back(rotation: Rotation, deployment: Deployment, expected: Expected, endpoint: Endpoint) -> _Wanted:
-    if address(endpoint) in deployment.served_before:
+    gone = expected.after is After.NOTHING and deployment.before.fingerprint is not None  # the fallback was to serve none at all
+    if address(endpoint) in deployment.served_before and not gone:
         steady = rotation.kind.steady.total_seconds()
         return _Wanted(_unlike_before(deployment, expected, endpoint), (), rotation.patience.matches, steady)
     return _Wanted(_unlike_new(deployment), (), 1, may_be_silent=True)

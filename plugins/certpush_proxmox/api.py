@@ -1,0 +1,98 @@
+"""The way to one device's API: proxmoxer over connections that were judged, each answer judged before it is believed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from certpush.kit.https import TrustedConnections, exchange
+from certpush.model import JsonValue
+from certpush_proxmox.library import Shown, open_client
+from certpush_proxmox.login import ticket, token_header
+from certpush_proxmox.product import Product
+from certpush_proxmox.refusals import judge
+from certpush_proxmox.settings import LoginSettings
+
+if TYPE_CHECKING:
+    import requests
+
+_IDLE = 3.0  # seconds after which a kept connection is not used again: pveproxy ends it after 5
+
+
+class Api:
+    """Calls of one device. Logs in at the first; everything goes through ``connections``, which decide whether it is the right one."""
+
+    def __init__(self, product: Product, settings: LoginSettings, *, pause: Callable[[float], None] = time.sleep) -> None:
+        self.product = product
+        self.where = str(settings.address)
+        self.connections = TrustedConnections(settings.trust, where=self.where)
+        self.date: datetime | None = None
+        """The device's clock at its latest answer."""
+        self.settings = settings
+        self._pause = pause
+        self._seconds = settings.request_timeout.total_seconds()
+        self._client: Any = None
+        self._session: requests.Session | None = None
+        self._used = time.monotonic()
+
+    def get(self, *path: str, **params: str) -> JsonValue:
+        """Read."""
+        return self._ask(lambda resource: resource.get(**params), path)
+
+    def post(self, *path: str, **fields: str | int) -> JsonValue:
+        """Change; sent once. ``AnswerLost`` says that it is not known whether it was done."""
+        return self._ask(lambda resource: resource.post(**fields), path)
+
+    def delete(self, *path: str, **params: str | int) -> JsonValue:
+        """Remove; as ``post``."""
+        return self._ask(lambda resource: resource.delete(**params), path)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._session is not None:
+            self._session.close()
+
+    def _ask(self, call: Callable[[Any], JsonValue], path: tuple[str, ...]) -> JsonValue:
+        return self._send(call, self._logged_in(), path)
+
+    def _send(self, call: Callable[[Any], JsonValue], client: Any, path: tuple[str, ...]) -> JsonValue:
+        if time.monotonic() - self._used > _IDLE:
+            self.connections.forget()
+        try:
+            with exchange(self.connections, seconds=self._seconds):
+                return call(client(list(path)))
+        finally:
+            self._used = time.monotonic()
+
+    def _logged_in(self) -> Any:
+        if self._client is None:
+            address = self.settings.address
+            client, session = open_client(address.host, address.port, seconds=self._seconds)
+            self.connections.serve(session)
+            session.hooks["response"].append(self._hear)
+            self._session = session
+            session.auth = self._who_we_are(client)
+            self._client = client
+        return self._client
+
+    def _who_we_are(self, client: Any) -> Shown:
+        def ask(*path: str, **fields: str | int) -> JsonValue:
+            return self._send(lambda resource: resource.post(**fields), client, path)
+
+        shown = token_header(self.product, self.settings, self._seconds)
+        return shown or ticket(self.product, self.settings, self._seconds, ask, pause=self._pause)
+
+    def _hear(self, response: requests.Response, *_: object, **__: object) -> None:
+        self.date = _date(response.headers.get("Date", "")) or self.date
+        judge(self.where, response)
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else None

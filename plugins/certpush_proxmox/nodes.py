@@ -1,0 +1,120 @@
+"""Which nodes there are and which one answers: told by the API, never guessed from names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from certpush.errors import CertpushError, TargetRefused
+from certpush.kit.command import escaped
+from certpush.model import JsonValue
+from certpush_proxmox.api import Api
+from certpush_proxmox.certificates import seen
+from certpush_proxmox.refusals import RightsMissing
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node as the cluster sees it; what was not told is None."""
+
+    name: str
+    online: bool = True
+    fingerprint: str | None = None
+    """Of the certificate file of its web UI: the node that was asked vouches for the others with it."""
+    address: str | None = None
+    local: bool | None = None
+    """Whether it is the one that answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The nodes, and whether they are enough to change anything; None where we may not know."""
+
+    nodes: Mapping[str, Node]
+    quorate: bool | None = None
+
+    def known(self, name: str, where: str) -> Node:
+        """The node of this name.
+
+        Raises:
+            TargetRefused: there is none.
+
+        """
+        if name not in self.nodes:
+            raise TargetRefused(
+                f"{where}: there is no node {escaped(name)}", hint=f"there are: {', '.join(sorted(self.nodes))}; or leave node out"
+            )
+        return self.nodes[name]
+
+
+def look_at_cluster(api: Api) -> Cluster:
+    """List the nodes; addresses and quorum only where ``Sys.Audit`` on / lets us know them."""
+    listed = {name: one for one in _tables(api.get("nodes")) if (name := str(one.get("node", "")))}
+    if not listed:
+        raise TargetRefused(f"{api.where}: no node was listed", hint="is it the API of Proxmox VE?")
+    status = _status(api)
+    members = {str(one.get("name")): one for one in status if one.get("type") == "node"}
+    nodes = {name: _node(name, one, members.get(name, {})) for name, one in listed.items()}
+    quorate = next((bool(one.get("quorate")) for one in status if one.get("type") == "cluster"), None)
+    return Cluster(nodes, quorate)
+
+
+def _status(api: Api) -> list[Mapping[str, JsonValue]]:
+    try:
+        return list(_tables(api.get("cluster", "status")))
+    except RightsMissing:
+        return []
+
+
+def _node(name: str, listed: Mapping[str, JsonValue], member: Mapping[str, JsonValue]) -> Node:
+    told = str(listed.get("ssl_fingerprint") or "").replace(":", "").lower()
+    address, local = member.get("ip"), member.get("local")
+    return Node(
+        name,
+        online=str(listed.get("status", "online")) != "offline",
+        fingerprint=told if len(told) == 64 else None,
+        address=str(address) if address else None,
+        local=None if local is None else bool(local),
+    )
+
+
+def who_answers(api: Api, cluster: Cluster) -> str:
+    """The name of the node that was asked.
+
+    Raises:
+        TargetRefused: it cannot be told.
+
+    """
+    if len(cluster.nodes) == 1:
+        return next(iter(cluster.nodes))
+    local = next((one.name for one in cluster.nodes.values() if one.local), None)
+    return local or _recognised(api, cluster)
+
+
+def _recognised(api: Api, cluster: Cluster) -> str:
+    """Without the right to see the cluster's status: ``localhost`` has the own certificate of the node that answers, as no other has."""
+    own = _own_certificate(api, "localhost")
+    alike = [name for name in _online(cluster.nodes.values()) if own is not None and _own_certificate(api, name) == own]
+    if len(alike) == 1:
+        return alike[0]
+    raise TargetRefused(
+        f"{api.where}: which node of the cluster answers there cannot be told",
+        hint=f"write node = one of: {', '.join(sorted(cluster.nodes))}; or give Sys.Audit on / to the token",
+    )
+
+
+def _online(nodes: Iterable[Node]) -> Iterator[str]:
+    return (one.name for one in nodes if one.online)
+
+
+def _own_certificate(api: Api, node: str) -> str | None:
+    try:
+        return seen(api.product, api.get("nodes", node, "certificates", "info")).own
+    except CertpushError:
+        return None  # a node that cannot be asked is not the one that answers
+
+
+def _tables(answer: JsonValue) -> Iterator[Mapping[str, JsonValue]]:
+    if not isinstance(answer, list):
+        raise TargetRefused("a list of nodes cannot be understood", hint="is it the API of Proxmox VE?")
+    return (one for one in answer if isinstance(one, dict))

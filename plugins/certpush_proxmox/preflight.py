@@ -1,0 +1,139 @@
+"""What would make a rotation fail, or what it would break elsewhere; found by reading alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from certpush import CertificateRequest, Finding, Severity
+from certpush.errors import TargetRefused
+from certpush.kit import findings as found
+from certpush.kit.command import escaped
+from certpush.kit.settings import format_duration
+from certpush.model import JsonValue
+
+if TYPE_CHECKING:
+    from certpush_proxmox.device import Device
+
+SKEW = 30.0  # seconds, as for the CA
+
+
+def findings(device: Device, request: CertificateRequest) -> Iterator[Finding]:
+    """The checks that all products share."""
+    version = _table(device.api.get("version"))
+    yield found.ok("login", f"logged in to {device.product.title} {escaped(str(version.get('version', '?')))[:40]}")
+    yield from found.key_type(request)
+    yield from clock(device)
+    yield from rights(device)
+
+
+def clock(device: Device) -> Iterator[Finding]:
+    """Compare the device's clock, as its answers tell it, with ours."""
+    if device.api.date is None:
+        return
+    skew = (device.api.date - datetime.now(UTC)).total_seconds()
+    if abs(skew) > SKEW:
+        direction = "behind" if skew < 0 else "ahead of"
+        yield found.warning("clock-skew", f"its clock is {abs(skew):.0f} s {direction} ours", "have both set by NTP: chronyc tracking")
+    else:
+        yield found.ok("clock", "its clock agrees with ours")
+
+
+def rights(device: Device) -> Iterator[Finding]:
+    """Whether we may upload; a token with privilege separation has none of its user's rights by itself."""
+    path = device.product.rights.format(node=device.node)
+    answer = optional(device, "access", "permissions")
+    if not isinstance(answer, dict):
+        return
+    if may(answer, path, "Sys.Modify"):
+        yield found.ok("rights", f"Sys.Modify on {path}")
+        return
+    who = _who(device)
+    yield found.error(
+        "rights", f"{device.api.where}: {who} may not change the certificate: Sys.Modify is missing on {path}", grant(device, path)
+    )
+
+
+def may(permissions: Mapping[str, JsonValue], path: str, privilege: str) -> bool:
+    """Whether the privilege reaches this path: the nearest path that is listed decides, from above only what is handed down."""
+    nearest = path
+    while True:
+        listed = permissions.get(nearest)
+        if isinstance(listed, dict) and (listed or nearest == path):
+            return privilege in listed and (nearest == path or bool(listed[privilege]))
+        if nearest == "/":
+            return False
+        nearest = nearest.rpartition("/")[0] or "/"
+
+
+def grant(device: Device, path: str) -> str:
+    """The commands that give what is missing."""
+    settings = device.api.settings
+    token = getattr(settings, "token_id", None)
+    user = settings.user or str(token).partition("!")[0]
+    commands = [one.format(path=path, user=user, token=token) for one in device.product.grants if token or "{token}" not in one]
+    return "on the device, as root: " + "; ".join(commands)
+
+
+def optional(device: Device, *path: str) -> JsonValue:
+    """Ask what is nice to know: None where we may not, or where this version does not have it."""
+    try:
+        return device.api.get(*path)
+    except TargetRefused:
+        return None
+
+
+def cluster(device: Device) -> Iterator[Finding]:
+    """Whether the node is there and the cluster can write (VE)."""
+    from certpush_proxmox.nodes import look_at_cluster
+
+    there = look_at_cluster(device.api)
+    node = there.nodes.get(device.node)
+    if node is not None and not node.online:
+        yield found.error("node", f"the node {device.node} is offline, as the cluster sees it", "bring it back, or leave it out of nodes")
+    elif node is not None:
+        yield found.ok("node", f"node {device.node} is online")
+    if there.quorate is False:
+        yield found.error(
+            "quorum",
+            "the cluster has no quorum, so nothing can be written there",
+            "bring enough nodes back: `pvecm status` shows which are missing",
+        )
+    elif there.quorate:
+        yield found.ok("quorum", "the cluster has quorum")
+
+
+def acme(device: Device, request: CertificateRequest) -> Iterator[Finding]:
+    """Whether the node itself would overwrite ours: pveupdate renews what ends within 30 days, whoever made it (VE)."""
+    config = optional(device, "nodes", device.node, "config")
+    if not isinstance(config, dict) or not any(key.startswith("acme") for key in config):
+        return
+    lifetime = f" of {format_duration(request.lifetime)}" if request.lifetime else ""
+    yield found.warning(
+        "acme",
+        f"the node {device.node} has ACME domains: its own daily renewal overwrites what ends within 30 days, so also ours{lifetime}",
+        f"decide for one of the two: `pvenode config set --delete acme,acmedomain0` on {device.node}, or no target here",
+    )
+
+
+def pinned_backups(device: Device) -> Iterator[Finding]:
+    """Which storages pin the certificate of a backup server: they stop when that one is rotated (VE)."""
+    storages = optional(device, "storage")
+    for one in storages if isinstance(storages, list) else ():
+        if isinstance(one, dict) and one.get("type") == "pbs" and one.get("fingerprint"):
+            name, server = escaped(str(one.get("storage")))[:80], escaped(str(one.get("server")))[:80]
+            yield Finding(
+                Severity.WARNING,
+                "pinned-backup",
+                f"the storage {name} pins the certificate of the backup server {server}, and fails once that one gets another",
+                f"when {server} has certificates of your CA and this node trusts its root: pvesm set {name} --delete fingerprint",
+            )
+
+
+def _who(device: Device) -> str:
+    return getattr(device.api.settings, "token_id", None) or device.api.settings.user or "the login"
+
+
+def _table(answer: JsonValue) -> Mapping[str, JsonValue]:
+    return answer if isinstance(answer, dict) else {}
