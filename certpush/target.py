@@ -30,6 +30,7 @@ from certpush.model import (
     Identity,
     Installed,
     KeySpec,
+    Name,
     Staged,
 )
 
@@ -115,10 +116,16 @@ class KeyOrigin(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Member(Generic[S]):
-    """One member of a cluster: its name behind the target's (``proxmox/pve2``) and its own settings."""
+    """One member of a cluster: its name behind the target's (``proxmox/pve2``), and settings that lead to it alone.
+
+    With ``names`` the member has a certificate of its own, for these names; without, it shares
+    the target's. A name is made of letters, digits, dot, hyphen and underscore, and no two
+    members have the same.
+    """
 
     name: str
     settings: S
+    names: tuple[Name, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +152,13 @@ class TargetKind(Generic[S]):
     deadline: timedelta = timedelta(seconds=30)
     """How long the old certificate may still be seen after a switch, before the switch counts as failed."""
     key_origin: KeyOrigin = KeyOrigin.HERE
-    members: Callable[[S], tuple[Member[S], ...]] | None = None
-    """Expand a cluster into its members, in the order they are rotated; None: the target itself."""
-    shared_certificate: bool = True
-    """Whether a cluster's members share one certificate."""
+    members: Callable[[S, CertificateRequest], tuple[Member[S], ...]] | None = None
+    """Expand a cluster into its members; may ask the device, and changes nothing there.
+
+    Their order is the order of rotation: the first is the canary, and the first that fails stops
+    the rest. The request has all names of the target, to tell which belong to which member. An
+    empty answer, or None instead of a function: the target is its own only member.
+    """
     identify: Callable[[S], tuple[Identity, ...]] | None = None
     """Show who answers, without logging in; for ``certpush trust``."""
     api: int = 1

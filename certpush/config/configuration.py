@@ -25,6 +25,8 @@ class TargetSpec:
     name: str
     kind: str
     certificate: CertificateSpec
+    shared: bool = False
+    """Whether it pushes a ``[certificate.NAME]``, which is not its alone."""
     table: Mapping[str, Any] = field(repr=False)
     tags: tuple[str, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()

@@ -138,6 +138,7 @@ def _target(name: str, table: Mapping[str, Any], certificates: Mapping[str, Cert
         name=name,
         kind=keys.kind,
         certificate=certificate,
+        shared=keys.certificate is not None,
         table={key: value for key, value in table.items() if key not in _CORE_KEYS},
         tags=tuple(keys.tags),
         endpoints=tuple(_endpoint(one, path) for one in keys.endpoints),

@@ -120,9 +120,9 @@ def _examine(spec: TargetSpec, opener: Opener) -> Iterator[Finding]:
     yield from timer_fits(spec, kind)
     yield from reload_fits(spec, kind)
     yield from _known_names(spec.certificate.request)
-    for name, settings in members:
+    for member in members:
         try:
-            rotation = opener.rotation(spec, name, settings, Wishes())
+            rotation = opener.rotation(spec, member, Wishes())
         except CertpushError as error:
             yield _error("open", error)
             continue

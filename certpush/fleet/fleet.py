@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from certpush.config import DEFAULT_CA, Configuration, FleetKeys, TargetSpec, from_tables, load, locate
 from certpush.errors import CertpushError, ConfigError
+from certpush.fleet.cluster import members_foreseen, members_of
 from certpush.fleet.held import Held
-from certpush.fleet.opening import Opener, Wishes
+from certpush.fleet.opening import Wishes
 from certpush.fleet.receipts import Receipts
 from certpush.fleet.selecting import named, select
-from certpush.fleet.waves import in_waves, members_of
+from certpush.fleet.waves import in_waves
 from certpush.fleet.workers import all_of
 from certpush.kit.tls import utc_now
 from certpush.model import (
@@ -27,14 +29,12 @@ from certpush.model import (
     Event,
     Finding,
     Identity,
-    Outcome,
     Receipt,
     Severity,
     TargetStatus,
 )
 
 if TYPE_CHECKING:  # each verb imports what it needs: who only looks at an endpoint loads no HTTP client and no plugin
-    from certpush.rotation.rotation import Rotation
     from certpush.stepca.issuer import StepCaIssuer
 
 
@@ -128,7 +128,9 @@ class Fleet:
         from certpush.rotation.run import foresee
 
         self._refuse_previous_for_many(words, previous)
-        return self._each(words, foresee, self._held.looking(), Wishes(force=force, adopt=adopt, previous=previous), FleetKeys())
+        wishes = Wishes(force=force, adopt=adopt, previous=previous)
+        job = partial(members_foreseen, opener=self._held.looking(), deed=foresee, wishes=wishes)
+        return in_waves(self.select(words), job, FleetKeys(), self._held.slots, wishes.stop)
 
     def deploy(
         self,
@@ -155,47 +157,36 @@ class Fleet:
 
         self._refuse_previous_for_many(words, previous)
         wishes = Wishes(force=force, adopt=adopt, previous=previous, stop=stop or threading.Event())
-        return Receipts(self._each(words, rotate, self._held.changing(), wishes, self.configuration.fleet))
+        job = partial(members_of, opener=self._held.changing(), deed=rotate, wishes=wishes)
+        return Receipts(in_waves(self.select(words), job, self.configuration.fleet, self._held.slots, wishes.stop))
 
     def _refuse_previous_for_many(self, words: Sequence[str], previous: CertificateBundle | None) -> None:
         if previous is not None and len(self.select(words)) != 1:
             raise ConfigError("a previous pair belongs to one target", hint="name the one target that uses it")
 
-    def _each(
-        self, words: Sequence[str], deed: Callable[[Rotation], Receipt], opener: Opener, wishes: Wishes, limits: FleetKeys
-    ) -> Generator[Receipt, None, None]:
-        job = partial(members_of, opener=opener, deed=deed, wishes=wishes)
-        return in_waves(self.select(words), job, limits, self._held.slots, wishes.stop)
-
     def rollback(self, name: str) -> Receipt:
         """Go back to the certificate before the last one, and verify it; of a cluster one member at a time, ``TARGET/MEMBER``."""
-        from certpush.rotation.retrace import retrace
+        from certpush.fleet.going_back import go_back
         from certpush.rotation.run import receipt_for
 
         spec, opener = self._one(name.partition("/")[0]), self._held.changing()
         try:
-            member, settings = opener.member(spec, name)
-            receipt = retrace(opener.rotation(spec, member, settings, Wishes()))
+            return go_back(spec, name, opener, self.configuration.targets.values())
         except CertpushError as error:
             return receipt_for(name, error)
-        if receipt.outcome is Outcome.ROLLED_BACK and member == spec.name and not self._shared(spec):
-            opener.escrow.make_current(spec.certificate.name, receipt.now)
-        return receipt
-
-    def _shared(self, spec: TargetSpec) -> bool:
-        return sum(one.certificate.name == spec.certificate.name for one in self.configuration.targets.values()) > 1
 
     # --- looking ---
 
     def status(self, words: Sequence[str] = ()) -> Iterator[TargetStatus]:
-        """Look at every endpoint now; changes nothing."""
-        from certpush.fleet.status import status_of
+        """Look at every endpoint now; changes nothing. Each member of a cluster has a status of its own."""
+        from certpush.fleet.status import statuses_of
 
         opener = self._held.looking()
-        return all_of((partial(status_of, spec, opener) for spec in self.select(words)), self._held.slots, threading.Event())
+        jobs = (partial(statuses_of, spec, opener) for spec in self.select(words))
+        return chain.from_iterable(all_of(jobs, self._held.slots, threading.Event()))
 
     def history(self, name: str | None = None, *, limit: int = 50) -> tuple[Deployment, ...]:
-        """What the journal holds of one target or of all, newest first."""
+        """What the journal holds of one target with its members, of one member, or of all, newest first."""
         return self._held.looking().journal.history(name, limit)
 
     def doctor(self, words: Sequence[str] = ()) -> Iterator[tuple[str, Finding]]:

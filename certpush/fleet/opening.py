@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from certpush.config import TargetKeys, TargetSpec
-from certpush.errors import CertpushError, ConfigError, TargetBug
+from certpush.errors import ConfigError, TargetBug
+from certpush.fleet.calling import asking
 from certpush.kit.settings import SecretReader, Settings, convert, fields_of
 from certpush.kit.tls import look
 from certpush.model import CertificateBundle, CertificateRequest, Endpoint, Event
 
 if TYPE_CHECKING:  # who only looks at an endpoint opens no target, and has nothing to rotate
+    from certpush.fleet.members import MemberSpec
     from certpush.issuer import Issued, Issuer
     from certpush.rotation.rotation import Look, Rotation
     from certpush.state.escrow import Escrow
@@ -72,30 +74,20 @@ class Opener:
         """
         return read_settings(spec, kind, self.read_secret, self.journal.pins(spec.name))
 
-    def members(self, spec: TargetSpec) -> tuple[tuple[str, Settings], ...]:
-        """The names and settings of the target's members in the order they are rotated; mostly the target itself."""
-        kind = self.kind(spec)
-        settings = self.settings(spec, kind)
-        if kind.members is None:
-            return ((spec.name, settings),)
-        with _asking(kind, spec.name, "members"):
-            return tuple((f"{spec.name}/{member.name}", member.settings) for member in kind.members(settings))
-
-    def member(self, spec: TargetSpec, name: str) -> tuple[str, Settings]:
-        """The one member of this name, ``TARGET/MEMBER``; where there is only one, the target's own name means it.
+    def members(self, spec: TargetSpec) -> tuple[MemberSpec, ...]:
+        """The target's members in the order they are rotated, ``TARGET/MEMBER``; mostly the target itself alone.
 
         Raises:
-            ConfigError: there are several and it is none of them, so that nobody takes one for all.
+            CertpushError: the kind or its settings cannot be used, or the device did not tell its members.
 
         """
-        members = dict(self.members(spec))
-        chosen = next(iter(members)) if name == spec.name and len(members) == 1 else name
-        if chosen not in members:
-            raise ConfigError(f"{name[:80]!a} is not one member of {spec.name}", hint=f"name one of: {', '.join(members)}")
-        return chosen, members[chosen]
+        from certpush.fleet.members import expand
 
-    def rotation(self, spec: TargetSpec, name: str, settings: Settings, wishes: Wishes) -> Rotation:
-        """Open the target; nothing is asked of it yet.
+        kind = self.kind(spec)
+        return expand(spec, kind, self.settings(spec, kind))
+
+    def rotation(self, spec: TargetSpec, member: MemberSpec, wishes: Wishes) -> Rotation:
+        """Open the member; nothing is asked of it yet.
 
         Raises:
             CertpushError: it cannot be opened, or nothing says where to look at it.
@@ -104,18 +96,18 @@ class Opener:
         from certpush.rotation.rotation import Rotation
 
         kind = self.kind(spec)
-        target = _open(kind, settings, name)
+        target = _open(kind, member.settings, member.name)
         try:
-            endpoints = self.endpoints(spec, kind, target)
+            endpoints = self.endpoints(spec, kind, target, member.name)
         except BaseException:
             with suppress(Exception):  # what went wrong first is what is told
                 target.close()
             raise
         return Rotation(
-            name=name,
+            name=member.name,
             kind=kind,
             target=target,
-            spec=spec.certificate,
+            spec=member.certificate,
             issuer=_LazyIssuer(self.issuer, spec.certificate.ca, partial(self.turn, spec.certificate.ca, wishes.stop)),
             journal=self.journal,
             escrow=self.escrow,
@@ -134,7 +126,7 @@ class Opener:
             previous=wishes.previous,
         )
 
-    def endpoints(self, spec: TargetSpec, kind: TargetKind[Any], target: Target) -> tuple[Endpoint, ...]:
+    def endpoints(self, spec: TargetSpec, kind: TargetKind[Any], target: Target, name: str) -> tuple[Endpoint, ...]:
         """Where to look: the configuration's endpoints, else the target's own; none only where that was asked for.
 
         Raises:
@@ -144,7 +136,7 @@ class Opener:
         """
         if spec.verify == _VERIFY_FILES:
             return ()
-        with _asking(kind, spec.name, "endpoints"):
+        with asking(kind, name, "endpoints"):
             found = spec.endpoints or tuple(target.endpoints())
         if not found:
             raise ConfigError(
@@ -176,23 +168,10 @@ def keys_of(kind: TargetKind[Any]) -> frozenset[str]:
     return frozenset(item.encode_name for item in fields_of(kind.settings))
 
 
-@contextmanager
-def _asking(kind: TargetKind[Any], name: str, phase: str) -> Iterator[None]:
-    """Whatever escapes the plugin becomes an error that names it; ours pass."""
-    try:
-        yield
-    except CertpushError:
-        raise
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
-        from certpush.rotation.rotation import plugin_bug
-
-        raise plugin_bug(error, kind.name, name, phase) from None
-
-
 def _open(kind: TargetKind[Any], settings: Settings, name: str) -> Target:
     from certpush.target import Target
 
-    with _asking(kind, name, "open"):
+    with asking(kind, name, "open"):
         target: object = kind.open(settings)
     if not isinstance(target, Target):
         raise TargetBug(f"the plugin for {kind.name} opened something that is no Target", target=name, phase="open")

@@ -1,38 +1,71 @@
-"""How a target stands: what its endpoints serve now, beside what the journal knows."""
+"""How a target stands: what its endpoints serve now, beside what the journal knows. Of a cluster, each member."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from certpush.config import TargetSpec
 from certpush.errors import CertpushError
 from certpush.fleet.opening import Opener, Wishes
-from certpush.model import Deployment, Endpoint, Installed, Outcome, Phase, Served, Standing, TargetStatus
+from certpush.model import CertificateSpec, Deployment, Endpoint, Installed, Outcome, Phase, Served, Standing, TargetStatus
 from certpush.rotation.inspect import View
 from certpush.schedule import danger_from, due_at
+
+if TYPE_CHECKING:  # who only looks at an endpoint loads no plugin, and so lists no members
+    from certpush.fleet.members import MemberSpec
 
 _OURS = (Standing.OK, Standing.DUE, Standing.DANGER, Standing.EXPIRED)
 
 
-def status_of(spec: TargetSpec, opener: Opener) -> TargetStatus:
-    """Look at one target; changes nothing, raises nothing for a target that does not answer."""
-    last = opener.journal.last(spec.name)
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """Whose status it is: the target itself, or one of its members. ``member`` opens it; None where its endpoints are enough."""
+
+    name: str
+    spec: TargetSpec
+    certificate: CertificateSpec
+    member: MemberSpec | None = None
+
+
+def statuses_of(spec: TargetSpec, opener: Opener) -> list[TargetStatus]:
+    """Look at one target, or at each of its members in their order; changes nothing, raises nothing for one that does not answer."""
+    if spec.endpoints and spec.verify != "files":  # a handshake needs neither the plugin nor a login, and members have no such endpoints
+        return [_status_of(_Subject(spec.name, spec, spec.certificate), opener)]
     try:
-        view = _look(spec, opener)
+        members = opener.members(spec)
     except CertpushError as error:
-        return TargetStatus(spec.name, spec.kind, _lost(last) or Standing.UNREACHABLE, problems=(error.message,), last=last)
-    served = tuple(view.served.values())
+        return [_unlisted(spec, opener, error)]
+    return [_status_of(_Subject(one.name, spec, one.certificate, one), opener) for one in members]
+
+
+def _unlisted(spec: TargetSpec, opener: Opener, error: CertpushError) -> TargetStatus:
+    """Nobody can say now which members there are; what the journal knows of the target and of them is told."""
+    known = opener.journal.newest(spec.name)
+    lost = next((one for one in known if _lost(one)), None)
+    last = lost or next(iter(known), None)
+    return TargetStatus(spec.name, spec.kind, _lost(last) or Standing.UNREACHABLE, problems=(error.message,), last=last)
+
+
+def _status_of(subject: _Subject, opener: Opener) -> TargetStatus:
+    last, kind = opener.journal.last(subject.name), subject.spec.kind
+    try:
+        view = _look(subject, opener)
+    except CertpushError as error:
+        return TargetStatus(subject.name, kind, _lost(last) or Standing.UNREACHABLE, problems=(error.message,), last=last)
+    served, certificate = tuple(view.served.values()), subject.certificate
     held = opener.escrow.find(view.installed.fingerprint) if view.installed.fingerprint and not served else None
     first = min(served, key=lambda one: one.not_after, default=held)  # the one that ends first
     not_before, not_after = (first.not_before, first.not_after) if first else (None, None)
-    due = due_at(not_before, not_after, spec.certificate.renew_at, spec.certificate.name) if not_before and not_after else None
-    standing = _lost(last) or _standing(spec, view, _Known(last, _rotated(spec, opener)), opener.clock(), (not_before, not_after, due))
+    due = due_at(not_before, not_after, certificate.renew_at, certificate.name) if not_before and not_after else None
+    known = _Known(last, opener.journal.last(subject.name, outcome=Outcome.ROTATED) is not None)
+    standing = _lost(last) or _standing(certificate, view, known, opener.clock(), (not_before, not_after, due))
     if standing not in _OURS:
         due = None  # when somebody else's certificate is due is not for us to say
     return TargetStatus(
-        target=spec.name,
-        kind=spec.kind,
+        target=subject.name,
+        kind=kind,
         standing=standing,
         served=served,
         installed=view.installed.fingerprint,
@@ -57,25 +90,10 @@ class _Known:
     rotated: bool
 
 
-def _rotated(spec: TargetSpec, opener: Opener) -> bool:
-    return opener.journal.last(spec.name, outcome=Outcome.ROTATED) is not None
-
-
-def _look(spec: TargetSpec, opener: Opener) -> View:
-    current = opener.escrow.current(spec.certificate.name)
+def _look(subject: _Subject, opener: Opener) -> View:
+    current = opener.escrow.current(subject.certificate.name)
     roots = current.roots if current else ()
-    installed, endpoints = Installed(None), spec.endpoints
-    if not endpoints or spec.verify == "files":
-        # Only here is the target itself asked; a handshake needs no login.
-        from certpush.rotation.run import close_quietly
-
-        name, settings = opener.members(spec)[0]
-        rotation = opener.rotation(spec, name, settings, Wishes())
-        endpoints = rotation.endpoints
-        try:
-            installed = rotation.ask("inspect", rotation.target.inspect, Installed)
-        finally:
-            close_quietly(rotation)
+    installed, endpoints = _asked(subject, subject.member, opener) if subject.member else (Installed(None), subject.spec.endpoints)
     served: dict[Endpoint, Served] = {}
     silent: dict[Endpoint, str] = {}
     for endpoint in endpoints:
@@ -86,12 +104,23 @@ def _look(spec: TargetSpec, opener: Opener) -> View:
     return View(installed, served, silent)
 
 
+def _asked(subject: _Subject, member: MemberSpec, opener: Opener) -> tuple[Installed, tuple[Endpoint, ...]]:
+    """What the target itself says is installed, and where to look at it."""
+    from certpush.rotation.run import close_quietly
+
+    rotation = opener.rotation(subject.spec, member, Wishes())
+    try:
+        return rotation.ask("inspect", rotation.target.inspect, Installed), rotation.endpoints
+    finally:
+        close_quietly(rotation)
+
+
 def _lost(last: Deployment | None) -> Standing | None:
     return Standing.STRANDED if last is not None and last.phase is Phase.STRANDED else None
 
 
 def _standing(  # noqa: PLR0911 - a list of cases, worst first, reads best one a line
-    spec: TargetSpec,
+    certificate: CertificateSpec,
     view: View,
     known: _Known,
     now: datetime,
@@ -114,6 +143,6 @@ def _standing(  # noqa: PLR0911 - a list of cases, worst first, reads best one a
         return Standing.EXPIRED
     if any(not one.chain_ok for one in view.served.values()):
         return Standing.DRIFTED  # the leaf is ours, but not all of what was deployed with it
-    if now >= danger_from(not_before, not_after, spec.certificate.danger_left):
+    if now >= danger_from(not_before, not_after, certificate.danger_left):
         return Standing.DANGER
     return Standing.DUE if now >= due else Standing.OK

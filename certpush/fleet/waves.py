@@ -5,20 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from certpush.config import FleetKeys, TargetSpec
-from certpush.errors import CertpushError, Interrupted
-from certpush.fleet.opening import Opener, Wishes
+from certpush.errors import Interrupted
+from certpush.fleet.cluster import GOOD
 from certpush.fleet.workers import Slots, all_of
-from certpush.model import Outcome, Receipt
-
-if TYPE_CHECKING:  # who only looks at an endpoint rotates nothing
-    from certpush.rotation.rotation import Rotation
+from certpush.model import Receipt
 
 Deed = Callable[[TargetSpec], list[Receipt]]
 """Does something to one target and all its members; gives their receipts."""
-GOOD = (Outcome.ROTATED, Outcome.UNCHANGED)
 
 
 def in_waves(
@@ -68,20 +63,3 @@ class _Failures:
             f"{name}: not begun, because {before} before it", hint="mend that first; canary and stop_after in [fleet] say when it is enough"
         )
         return receipt_for(name, error)
-
-
-def members_of(spec: TargetSpec, opener: Opener, deed: Callable[[Rotation], Receipt], wishes: Wishes) -> list[Receipt]:
-    """Do it to one target's members in their order; the first that fails stops the rest."""
-    from certpush.rotation.run import receipt_for
-
-    receipts: list[Receipt] = []
-    try:
-        if wishes.stop.is_set():
-            raise Interrupted(f"{spec.name}: stopped before it was begun", hint="run it again when you like")
-        for name, settings in opener.members(spec):
-            receipts.append(deed(opener.rotation(spec, name, settings, wishes)))
-            if receipts[-1].outcome not in GOOD:
-                break
-    except CertpushError as error:
-        receipts.append(receipt_for(spec.name, error))
-    return receipts

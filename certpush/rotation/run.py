@@ -59,6 +59,18 @@ def rotate(rotation: Rotation) -> Receipt:
         close_quietly(rotation)
 
 
+def settle_only(rotation: Rotation) -> Receipt:
+    """Bring what an earlier run left to its end, and rotate nothing."""
+    try:
+        with rotation.locks.hold(rotation.name):
+            settle(rotation)
+        return Receipt(rotation.name, Outcome.UNCHANGED, Plan(Action.NOTHING, "settled"))
+    except Exception as error:  # noqa: BLE001 - as above
+        return receipt_for(rotation.name, as_ours(error))
+    finally:
+        close_quietly(rotation)
+
+
 def foresee(rotation: Rotation) -> Receipt:
     """The plan alone: changes nothing, neither here nor there."""
     try:

@@ -1,8 +1,9 @@
 """The escrow: every certificate with its key, kept as generations for as long as a way back may need them.
 
-``certificates/NAME/GENERATION/{fullchain,key,roots}.pem``, 0600 in 0700 directories. A
-generation is complete or absent: it is written under another name, flushed, and renamed.
-``current`` is a symlink to the newest, swapped by one rename.
+``certificates/NAME/GENERATION/{fullchain,key,roots}.pem``, 0600 in 0700 directories; the NAME of a
+member's own certificate is ``TARGET+MEMBER`` there. A generation is complete or absent: it is
+written under another name, flushed, and renamed. ``current`` is a symlink to the newest, swapped
+by one rename.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from certpush.model import CertificateBundle
 _CURRENT = "current"
 _NEXT = ".current-next"
 _UNFINISHED = ".unfinished-"
+_IN_FOLDERS = "+"  # instead of "/"; no name of a target, certificate or member has it
 
 
 class Escrow:
@@ -35,7 +37,7 @@ class Escrow:
             StateError: it cannot be written. Nothing half-written stays behind.
 
         """
-        home = self._directory / certificate
+        home = self._home(certificate)
         generation = home / _generation(bundle)
         try:
             self._make_home(certificate)
@@ -51,7 +53,7 @@ class Escrow:
 
     def current(self, certificate: str) -> CertificateBundle | None:
         """The newest generation, or None when there is none or it cannot be read any more."""
-        home = self._directory / certificate
+        home = self._home(certificate)
         name = _current_name(home)  # read once: a link that is swapped between two files would give half of each
         return _read(home / name) if name else None
 
@@ -73,12 +75,12 @@ class Escrow:
 
     def generations(self, certificate: str) -> tuple[CertificateBundle, ...]:
         """All generations of a certificate, oldest first."""
-        bundles = (_read(generation) for generation in _generations(self._directory / certificate))
+        bundles = (_read(generation) for generation in _generations(self._home(certificate)))
         return tuple(bundle for bundle in bundles if bundle is not None)
 
     def prune(self, certificate: str, keep: frozenset[str]) -> None:
         """Remove the generations that nothing may need any more; never the current one, nor one in ``keep`` (fingerprints)."""
-        home = self._directory / certificate
+        home = self._home(certificate)
         kept, current = {fingerprint[:16] for fingerprint in keep}, _current_name(home)
         for generation in _generations(home):
             if generation.name != current and generation.name.rpartition("-")[2] not in kept:
@@ -86,16 +88,28 @@ class Escrow:
         for leftover in home.glob(f"{_UNFINISHED}*"):
             shutil.rmtree(leftover, ignore_errors=True)  # what stays is no harm; the next prune meets it again
 
+    def of_members(self, certificate: str) -> tuple[str, ...]:
+        """The names of the certificates that members of a target have of their own: ``NAME/MEMBER``, where we hold any."""
+        named = (home.name.replace(_IN_FOLDERS, "/") for home in self._homes(None))
+        return tuple(name for name in named if name.startswith(f"{certificate}/"))
+
+    def _home(self, certificate: str) -> Path:
+        return self._directory / _folder(certificate)
+
     def _make_home(self, certificate: str) -> None:
         with Directory.open(str(self._directory.parent)) as state:
             state.make(self._directory.name, mode=0o700)
         with Directory.open(str(self._directory)) as certificates:
-            certificates.make(certificate, mode=0o700)
+            certificates.make(_folder(certificate), mode=0o700)
 
     def _homes(self, certificate: str | None) -> list[Path]:
         if certificate is not None:
-            return [self._directory / certificate]
+            return [self._home(certificate)]
         return sorted(self._directory.iterdir()) if self._directory.is_dir() else []
+
+
+def _folder(certificate: str) -> str:
+    return certificate.replace("/", _IN_FOLDERS)
 
 
 def _generation(bundle: CertificateBundle) -> str:

@@ -101,8 +101,8 @@ class Journal:
                 raise self._damaged(f"record {deployment.id} is gone")
             _add_step(connection, deployment, at, note)
 
-    def unfinished(self, target: str) -> tuple[Deployment, ...]:
-        """Deployments to this target that a run left without settling them, oldest first.
+    def unfinished(self, target: str, *, members: bool = False) -> tuple[Deployment, ...]:
+        """Deployments to this target (or to its ``members``) that a run left without settling them, oldest first.
 
         Raises:
             JournalUnreadable: an open record of any target is damaged: whose it is cannot be told any more.
@@ -110,7 +110,8 @@ class Journal:
         """
         settled = tuple(phase.value for phase in Phase if phase.settled)
         marks = ", ".join("?" * len(settled))
-        return tuple(one for one in self._iterate(f"phase NOT IN ({marks}) ORDER BY seq", settled) if one.target == target)
+        every = self._iterate(f"phase NOT IN ({marks}) ORDER BY seq", settled)
+        return tuple(one for one in every if (one.target.startswith(f"{target}/") if members else one.target == target))
 
     def last(self, target: str, *, outcome: Outcome | None = None) -> Deployment | None:
         """The newest deployment to this target, of this outcome where one is given."""
@@ -118,6 +119,14 @@ class Journal:
             if outcome is None or one.outcome is outcome:
                 return one
         return None
+
+    def newest(self, target: str) -> tuple[Deployment, ...]:
+        """The newest deployment to the target itself and to each of its members, the newest of all first."""
+        where, values = _and_members(target)
+        found: dict[str, Deployment] = {}
+        for one in self._iterate(f"{where} ORDER BY seq DESC", values):
+            found.setdefault(one.target, one)
+        return tuple(found.values())
 
     def deployed(self, target: str) -> frozenset[str]:
         """Fingerprints of all certificates that certpush ever sent to this target."""
@@ -142,8 +151,8 @@ class Journal:
         return frozenset(fingerprint for either in newest.values() for fingerprint in either if fingerprint)
 
     def history(self, target: str | None = None, limit: int = 50) -> tuple[Deployment, ...]:
-        """Deployments, newest first."""
-        where, values = ("target = ?", (target,)) if target is not None else ("1", ())
+        """Deployments, newest first; those to a target's members are its own, too."""
+        where, values = _and_members(target) if target is not None else ("1", ())
         return self._deployments(f"{where} ORDER BY seq DESC LIMIT ?", (*values, limit))
 
     def steps(self, deployment: str) -> tuple[tuple[str, datetime, str], ...]:
@@ -277,6 +286,11 @@ def _connect(path: Path | str) -> sqlite3.Connection:
 def _make_durable(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _and_members(target: str) -> tuple[str, tuple[str, ...]]:
+    """The condition for records of a target and of its members: ``TARGET/...`` ends before ``TARGET0``, in the order of the index."""
+    return "(target = ? OR target >= ? AND target < ?)", (target, f"{target}/", f"{target}0")
 
 
 def _perhaps_there(deployment: Deployment) -> tuple[str | None, ...]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import pytest
 
-from certpush import Doc, Duration, Endpoint, Expected, Installed, Secret, Settings, Staged, Target, TargetKind
+from certpush import CertificateRequest, Doc, Duration, Endpoint, Expected, Installed, Member, Secret, Settings, Staged, Target, TargetKind
 from certpush.config import Configuration, TargetSpec, from_tables
 from certpush.errors import TargetUnreachable
 from certpush.fleet.opening import Opener
@@ -73,6 +74,20 @@ def spec(**more: object) -> TargetSpec:
     table = {"kind": "box", "names": ["box.lan"], "endpoints": ["box.lan:443"], **more}
     table = {key: value for key, value in table.items() if value is not None}
     return from_tables({"target": {"box": table}}, {"HOME": "/nonexistent"}).targets["box"]
+
+
+def with_members(*names: str, **own: tuple[str, ...]) -> Callable[..., tuple[Member[BoxSettings], ...]]:
+    """For ``kind(members=...)``: these members, the ``own`` ones with a certificate for these names."""
+
+    def members(settings: BoxSettings, request) -> tuple[Member[BoxSettings], ...]:
+        return tuple(
+            Member(
+                name, msgspec.structs.replace(settings, host=f"{name}.lan"), CertificateRequest.of(*own[name]).names if name in own else ()
+            )
+            for name in (*names, *own)
+        )
+
+    return members
 
 
 def nobody_answers(endpoint: Endpoint, roots, now):

@@ -1,4 +1,4 @@
-"""From a table to a rotation: settings, pins, members, endpoints, and what a plugin may do wrong."""
+"""From a table to a rotation: settings, pins, endpoints, and what a plugin may do wrong."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from certpush import Duration, Endpoint, Settings
 from certpush.errors import ConfigError, TargetBug, TargetUnreachable
 from certpush.fleet.opening import Wishes
 from certpush.kit.tls import utc_now
-from certpush.target import Member
 from unit.fleet.conftest import Box, kind, spec
 
 
@@ -22,8 +21,8 @@ class PlainSettings(Settings):
 def opened(bench, one=None, **wishes):
     one = one or spec()
     opener = bench.opener()
-    ((name, settings),) = opener.members(one)
-    return opener.rotation(one, name, settings, Wishes(**wishes))
+    (member,) = opener.members(one)
+    return opener.rotation(one, member, Wishes(**wishes))
 
 
 # --- settings ---------------------------------------------------------------------------------
@@ -71,44 +70,6 @@ def test_what_a_person_pinned_counts_until_the_configuration_says_otherwise(benc
     bench.journal.pin("box", "gone_from_the_kind", "x", utc_now())
     assert bench.opener().settings(spec(), bench.kinds["box"]).host_key == "SHA256:pinned"
     assert bench.opener().settings(spec(host_key="SHA256:written"), bench.kinds["box"]).host_key == "SHA256:written"
-
-
-# --- members ----------------------------------------------------------------------------------
-
-
-def test_mostly_a_target_is_its_own_only_member(bench):
-    ((name, settings),) = bench.opener().members(spec(host="a.lan"))
-    assert (name, settings.host) == ("box", "a.lan")
-
-
-def test_members_stand_behind_the_targets_name(bench):
-    bench.kinds["box"] = kind(members=lambda settings: (Member("one", settings), Member("two", settings)))
-    assert [name for name, _ in bench.opener().members(spec())] == ["box/one", "box/two"]
-
-
-def test_one_member_is_named_and_never_taken_for_all(bench):
-    assert bench.opener().member(spec(), "box")[0] == "box"
-    bench.kinds["box"] = kind(members=lambda settings: (Member("one", settings), Member("two", settings)))
-    assert bench.opener().member(spec(), "box/two")[0] == "box/two"
-    for name in ("box", "box/three", "box/"):
-        with pytest.raises(ConfigError) as refused:
-            bench.opener().member(spec(), name)
-        assert refused.value.hint == "name one of: box/one, box/two"
-    bench.kinds["box"] = kind(members=lambda settings: (Member("only", settings),))
-    assert bench.opener().member(spec(), "box")[0] == "box/only"
-
-
-def test_a_target_that_is_no_cluster_has_no_members_to_name(bench):
-    with pytest.raises(ConfigError, match="is not one member of box"):
-        bench.opener().member(spec(), "box/one")
-
-
-def test_a_plugin_that_fails_to_count_its_members_is_named(bench):
-    bench.kinds["box"] = kind(members=lambda _: 1 // 0)
-    with pytest.raises(TargetBug) as bug:
-        bench.opener().members(spec())
-    assert (bug.value.target, bug.value.phase) == ("box", "members")
-    assert "box" in bug.value.message
 
 
 # --- opening ----------------------------------------------------------------------------------

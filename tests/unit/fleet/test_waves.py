@@ -8,13 +8,11 @@ import pytest
 
 from certpush import Outcome, Receipt
 from certpush.config import FleetKeys
-from certpush.errors import Interrupted, TargetRefused
-from certpush.fleet.opening import Wishes
-from certpush.fleet.waves import in_waves, members_of
+from certpush.errors import Interrupted
+from certpush.fleet.waves import in_waves
 from certpush.fleet.workers import Slots
 from certpush.model import Action, Plan
-from certpush.target import Member
-from unit.fleet.conftest import BoxSettings, configured, kind, spec
+from unit.fleet.conftest import configured
 
 PLAN = Plan(Action.NOTHING, "")
 SPECS = tuple(configured("a", "b", "c", "d", "e").targets.values())
@@ -108,39 +106,3 @@ def test_more_canaries_than_targets_are_all_of_them():
 
 def test_nobody_is_begun_who_was_not_asked_for():
     assert list(in_waves((), lambda _: [], FleetKeys(canary=1), Slots(1), threading.Event())) == []
-
-
-# --- the members of one target ----------------------------------------------------------------
-
-
-def members(*names: str):
-    return lambda settings: tuple(Member(name, settings) for name in names)
-
-
-def test_members_are_done_in_their_order_and_the_first_that_fails_stops_the_rest(bench):
-    bench.kinds["box"] = kind(members=members("one", "two", "three"))
-    done: list[str] = []
-
-    def deed(rotation):
-        done.append(rotation.name)
-        return Receipt(rotation.name, Outcome.FAILED if rotation.name.endswith("two") else Outcome.UNCHANGED, PLAN)
-
-    receipts = members_of(spec(), bench.opener(), deed, Wishes())
-    assert done == [one.target for one in receipts] == ["box/one", "box/two"]
-
-
-def test_what_cannot_be_opened_is_a_receipt(bench):
-    def refuse(settings: BoxSettings):
-        raise TargetRefused("locked")
-
-    bench.kinds["box"] = kind(open=refuse)
-    (receipt,) = members_of(spec(), bench.opener(), lambda _: pytest.fail("was begun"), Wishes())
-    assert (receipt.target, receipt.outcome, receipt.error.message) == ("box", Outcome.FAILED, "locked")
-
-
-def test_after_a_stop_nothing_is_begun(bench):
-    wishes = Wishes()
-    wishes.stop.set()
-    (receipt,) = members_of(spec(), bench.opener(), lambda _: pytest.fail("was begun"), wishes)
-    assert isinstance(receipt.error, Interrupted)
-    assert receipt.outcome is Outcome.FAILED
