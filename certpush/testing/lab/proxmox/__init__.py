@@ -6,5 +6,6 @@ workers, which go on serving the old certificate for some seconds after a reload
 
 from certpush.testing.lab.proxmox.faults import Answer, Broken, ProxmoxFaults
 from certpush.testing.lab.proxmox.node import ProxmoxNode
+from certpush.testing.lab.proxmox.tickets import totp_code
 
-__all__ = ["Answer", "Broken", "ProxmoxFaults", "ProxmoxNode"]
+__all__ = ["Answer", "Broken", "ProxmoxFaults", "ProxmoxNode", "totp_code"]

@@ -18,7 +18,7 @@ _ELSEWHERE = "https://127.0.0.1:1/api2/json/"
 _INSTEAD_OF_WORK = {
     Answer.HTML: Response(200, "OK", _PAGE, "text/html"),
     Answer.HTML_ERROR: Response(502, "Bad Gateway", _PAGE, "text/html"),
-    Answer.REDIRECT: Response(307, "Temporary Redirect", headers={"Location": _ELSEWHERE}),
+    Answer.REDIRECT: Response(307, "Temporary Redirect", _PAGE, "text/html", headers={"Location": _ELSEWHERE}),
 }
 
 

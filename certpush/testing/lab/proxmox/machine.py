@@ -11,6 +11,8 @@ from certpush.testing.lab.proxmox.faults import ProxmoxFaults
 from certpush.testing.lab.proxmox.files import CUSTOM, CUSTOM_KEY, OWN, OWN_KEY, ROOT, NodeFiles
 from certpush.testing.lab.proxmox.own_pki import ClusterCa, key_pem
 from certpush.testing.lab.proxmox.refusals import died
+from certpush.testing.lab.proxmox.tasks import Tasks
+from certpush.testing.lab.proxmox.tickets import Tickets
 from certpush.testing.lab.proxmox.tls import Shown, shown
 from certpush.testing.lab.proxmox.workers import Workers
 
@@ -42,6 +44,7 @@ class Machine:
     version: str
     ca: ClusterCa
     accounts: Accounts
+    tickets: Tickets
     timing: Timing
     real_clock: Clock
     checks_pairs: bool
@@ -52,6 +55,7 @@ class Machine:
         self.content |= {ROOT: self.ca.pem, OWN: self.ca.sign(self.name, self.host), OWN_KEY: key_pem(self.name)}
         self.files = NodeFiles(self.name, self.content, self.faults, checks_pairs=self.checks_pairs)
         self.workers = Workers(self.load, overlap=self.timing.overlap, first_new=self.timing.first_new)
+        self.tasks = Tasks(self.name)
         self.lock = threading.RLock()
 
     def clock(self) -> datetime:

@@ -6,19 +6,22 @@ from typing import Self
 
 from certpush.model import CertificateBundle, fingerprint
 from certpush.testing.authority.in_memory import Clock, real_clock
+from certpush.testing.lab.proxmox.access_calls import access_routes
 from certpush.testing.lab.proxmox.accounts import Accounts, Acl
 from certpush.testing.lab.proxmox.admission import Doorkeeper
+from certpush.testing.lab.proxmox.certificate_calls import certificate_routes
 from certpush.testing.lab.proxmox.faults import ProxmoxFaults
 from certpush.testing.lab.proxmox.files import CUSTOM, CUSTOM_KEY, OWN
 from certpush.testing.lab.proxmox.info import first_certificate
 from certpush.testing.lab.proxmox.machine import Machine, Timing
-from certpush.testing.lab.proxmox.node_calls import node_routes
+from certpush.testing.lab.proxmox.membership import Membership, Standalone
 from certpush.testing.lab.proxmox.own_pki import ClusterCa
 from certpush.testing.lab.proxmox.records import Recorded
-from certpush.testing.lab.proxmox.refusals import Refused
-from certpush.testing.lab.proxmox.routes import Call, Routes
+from certpush.testing.lab.proxmox.routes import Routes
 from certpush.testing.lab.proxmox.server import NodeApi
 from certpush.testing.lab.proxmox.service import Service
+from certpush.testing.lab.proxmox.system_calls import system_routes
+from certpush.testing.lab.proxmox.tickets import Tickets
 from certpush.testing.server import Server
 
 USER = "certpush@pve"
@@ -33,6 +36,15 @@ def usual_accounts() -> Accounts:
     accounts.add_user(USER, rights=_RIGHTS)
     accounts.add_token(TOKEN, rights=_RIGHTS)
     return accounts
+
+
+def serve_node(machine: Machine, membership: Membership) -> Service:
+    """A node's API on its port, not yet open."""
+    accounts, tickets, clock = machine.accounts, machine.tickets, machine.clock
+    calls = [*access_routes(accounts, tickets, clock), *certificate_routes(machine), *system_routes(machine, membership)]
+    routes = Routes(calls, accounts, lambda node, call: membership.forward(machine.name, node, call))
+    api = NodeApi(machine, routes, Doorkeeper(accounts, tickets, clock))
+    return Service(api, machine.workers, machine.faults, clock, host=machine.host, idle=machine.timing.idle)
 
 
 class ProxmoxNode(Server):
@@ -58,11 +70,8 @@ class ProxmoxNode(Server):
         clock: Clock = real_clock,
     ) -> None:
         timing = Timing(overlap, first_new, refusal_delay, idle)
-        self._machine = Machine(name, host, version, ClusterCa(), usual_accounts(), timing, clock, checks_pairs)
-        machine = self._machine
-        routes = Routes(node_routes(machine), machine.accounts, self._forward)
-        api = NodeApi(machine, routes, Doorkeeper(machine.accounts, machine.clock))
-        self._service = Service(api, machine.workers, machine.faults, machine.clock, host=host, idle=timing.idle)
+        self._machine = Machine(name, host, version, ClusterCa(), usual_accounts(), Tickets(), timing, clock, checks_pairs)
+        self._service = serve_node(self._machine, Standalone(self._machine))
 
     @property
     def name(self) -> str:
@@ -179,7 +188,4 @@ class ProxmoxNode(Server):
     def stop(self) -> None:
         """Close the port and every connection; files and accounts stay."""
         self._service.stop()
-
-    def _forward(self, node: str, _call: Call) -> None:
-        if node not in ("localhost", self.name):
-            raise Refused(500, f"hostname lookup '{node}' failed - failed to get address info for: {node}: Name or service not known\n")
+        self._machine.tasks.wait()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from certpush.testing.lab.proxmox.admission import Doorkeeper, Unknown, api_path
 from certpush.testing.lab.proxmox.http import Head, Response, plain
 from certpush.testing.lab.proxmox.machine import Machine
@@ -41,4 +43,5 @@ class NodeApi:
         except Unreadable as error:
             return plain(500, str(error))
         request.recorded.parameters = given
-        return self._routes.answer(path, given, request)
+        response = self._routes.answer(path, given, request)
+        return replace(response, delay=self._machine.timing.refusal) if response.status == 401 else response

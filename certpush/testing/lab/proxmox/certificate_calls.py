@@ -1,32 +1,27 @@
-"""The calls of a PVE node that concern certificates and what goes with them."""
+"""The calls of a PVE node that concern its certificates."""
 
 from __future__ import annotations
 
 from certpush.model import JsonValue
 from certpush.testing.lab.proxmox.machine import Machine
-from certpush.testing.lab.proxmox.parameters import CERTIFICATES, KEY, NODE, SWITCH, a_text, switch, text
+from certpush.testing.lab.proxmox.parameters import CERTIFICATES, KEY, NODE, SWITCH, switch, text
 from certpush.testing.lab.proxmox.pems import without_leading_text
 from certpush.testing.lab.proxmox.routes import Call, Route
 
 _AT_NODE = "/nodes/{node}"
 
 
-def node_routes(machine: Machine) -> list[Route]:
-    """All calls that a node answers for itself."""
+def certificate_routes(machine: Machine) -> list[Route]:
+    """What a node answers about its certificates."""
     custom = f"{_AT_NODE}/certificates/custom"
     modify, node = (_AT_NODE, ("Sys.Modify",)), {"node": NODE}
     upload = {**node, "certificates": CERTIFICATES, "key": KEY, "force": SWITCH, "restart": SWITCH}
     calls = CertificateCalls(machine)
     return [
-        Route("GET", "/version", lambda _: _version(machine)),
-        Route("GET", "/access/permissions", lambda call: _permissions(machine, call), {"userid": _ANY, "path": _ANY}),
         Route("GET", f"{_AT_NODE}/certificates/info", calls.information, node, to_node=True),
         Route("POST", custom, calls.upload, upload, modify, to_node=True),
         Route("DELETE", custom, calls.remove, {**node, "restart": SWITCH}, modify, to_node=True),
     ]
-
-
-_ANY = a_text(optional=True)
 
 
 class CertificateCalls:
@@ -64,16 +59,3 @@ class CertificateCalls:
     def _reload_if_asked(self, call: Call) -> None:
         if switch(call.given, "restart"):
             self._machine.reload()
-
-
-def _version(machine: Machine) -> JsonValue:
-    return {"version": machine.version, "release": machine.version.rpartition(".")[0], "repoid": "14a22df1c0ffee00"}
-
-
-def _permissions(machine: Machine, call: Call) -> JsonValue:
-    accounts, whose = machine.accounts, text(call.given, "userid") or call.caller
-    if whose != call.caller and whose.partition("!")[0] != call.caller:
-        accounts.require(call.caller, "/access", "Sys.Audit")
-    path = text(call.given, "path")
-    told = {path: accounts.privileges(whose, path)} if path else accounts.effective(whose)
-    return {where: dict.fromkeys(sorted(some), 1) for where, some in told.items()}
