@@ -8,11 +8,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from certpush.config import DEFAULT_CA, TargetSpec
-from certpush.errors import CertpushError, StateError
+from certpush.errors import CertpushError, ConfigError, StateError
 from certpush.fleet.fitting import key_fits, names_fit, reload_fits, timer_fits
+from certpush.fleet.members import MemberSpec
 from certpush.fleet.opening import Opener, Wishes
 from certpush.fleet.workers import Slots, all_of
 from certpush.kit.dns import unknown_names
@@ -21,10 +22,13 @@ from certpush.rotation.inspect import inspect
 from certpush.rotation.rotation import Rotation, as_ours
 from certpush.rotation.run import close_quietly, plan_for
 from certpush.state.directory import open_state_directory
+from certpush.target import TargetKind
 
 DNS_SECONDS = 3.0
 """How long the names of one certificate are asked for; a dead name server must not hold up all else."""
 _NOTHING = timedelta(0)
+Found = tuple[str, Finding]
+"""Where, and what."""
 
 
 class Checkable(Protocol):
@@ -45,7 +49,7 @@ def longest_requests(specs: Sequence[TargetSpec]) -> dict[str, CertificateReques
     return longest
 
 
-def examine_cas(asked: Mapping[str, CertificateRequest | None], issuer: Callable[[str], Checkable]) -> Iterator[tuple[str, Finding]]:
+def examine_cas(asked: Mapping[str, CertificateRequest | None], issuer: Callable[[str], Checkable]) -> Iterator[Found]:
     """Check each CA; one that cannot be opened is a finding, and the others are checked nevertheless."""
     for ca, request in asked.items():
         where = "ca" if ca == DEFAULT_CA else f"ca.{ca}"
@@ -56,7 +60,7 @@ def examine_cas(asked: Mapping[str, CertificateRequest | None], issuer: Callable
         yield from ((where, finding) for finding in found)
 
 
-def examine_state(directory: Path, open_it: Callable[[], object]) -> Iterator[tuple[str, Finding]]:
+def examine_state(directory: Path, open_it: Callable[[], object]) -> Iterator[Found]:
     """Check where certpush remembers; makes nothing where nothing is yet."""
     try:
         there = _state_is_there(directory)
@@ -81,59 +85,85 @@ def _state_is_there(directory: Path) -> bool:
     )
 
 
-def examine_targets(specs: Sequence[TargetSpec], opener: Opener, slots: Slots) -> Iterator[tuple[str, Finding]]:
+def examine_targets(specs: Sequence[TargetSpec], opener: Opener, slots: Slots) -> Iterator[Found]:
     """Check targets, many at once, and tell of them in their order."""
     if not specs:
         yield "targets", Finding(Severity.INFO, "targets", "there is no target yet, or none that is enabled; add a [target.NAME] table")
-    waiting: dict[int, tuple[Finding, ...]] = {}
+    waiting: dict[int, tuple[Found, ...]] = {}
     jobs = (partial(_numbered, number, spec, opener) for number, spec in enumerate(specs))
     told = 0
     for number, found in all_of(jobs, slots, threading.Event()):
         waiting[number] = found
         while told in waiting:
-            yield from ((specs[told].path, finding) for finding in waiting.pop(told))
+            yield from waiting.pop(told)
             told += 1
 
 
-def _numbered(number: int, spec: TargetSpec, opener: Opener) -> tuple[int, tuple[Finding, ...]]:
+def _numbered(number: int, spec: TargetSpec, opener: Opener) -> tuple[int, tuple[Found, ...]]:
     return number, tuple(examine(spec, opener))
 
 
-def examine(spec: TargetSpec, opener: Opener) -> Iterator[Finding]:
-    """Check one target: plugin, settings, key, names, reachability, rights, certificate in place, way back."""
-    told: set[str] = set()
-    for finding in _examine(spec, opener):
-        if finding.message not in told:  # what a check finds alone may also be why there can be no plan
-            told.add(finding.message)
-            yield finding
+def examine(spec: TargetSpec, opener: Opener) -> Iterator[Found]:
+    """Check one target: plugin, settings, key, names, reachability, rights, certificate in place, way back; of a cluster each member."""
+    told: set[tuple[str, str]] = set()
+    for where, finding in _examine(spec, opener):
+        if (where, finding.message) not in told:  # what a check finds alone may also be why there can be no plan
+            told.add((where, finding.message))
+            yield where, finding
 
 
-def _examine(spec: TargetSpec, opener: Opener) -> Iterator[Finding]:
+def _examine(spec: TargetSpec, opener: Opener) -> Iterator[Found]:
     try:
         kind = opener.kind(spec)
-        members = opener.members(spec)
+        members, unlisted = _listed(spec, opener)
     except CertpushError as error:
-        yield _error("settings", error)
+        yield spec.path, _error("settings", error)
         return
+    yield from ((spec.path, finding) for finding in (*_configured(spec, kind), *unlisted, *_all_names_used(spec, members)))
+    for member in members:
+        yield from ((f"target.{member.name}", finding) for finding in _opened(spec, member, opener))
+
+
+def _listed(spec: TargetSpec, opener: Opener) -> tuple[tuple[MemberSpec, ...], tuple[Finding, ...]]:
+    """The members; or none, and why the device did not tell them although the settings are good."""
+    try:
+        return opener.members(spec), ()
+    except ConfigError:
+        raise
+    except CertpushError as error:
+        return (), (_error("target", error),)
+
+
+def _configured(spec: TargetSpec, kind: TargetKind[Any]) -> Iterator[Finding]:
     yield Finding(Severity.OK, "settings", f"the plugin {kind.name} is there and takes the settings")
     yield key_fits(spec, kind)
     yield from timer_fits(spec, kind)
     yield from reload_fits(spec, kind)
     yield from _known_names(spec.certificate.request)
-    for member in members:
-        try:
-            rotation = opener.rotation(spec, member, Wishes())
-        except CertpushError as error:
-            yield _error("open", error)
-            continue
-        try:
-            yield from _unfinished(rotation)
-            yield from names_fit(rotation.spec.request.names, rotation.endpoints)
-            lost = unknown_names([one.host for one in rotation.endpoints], seconds=DNS_SECONDS)
-            yield from _lost_endpoints(rotation.endpoints, lost)
-            yield from _device(rotation, lost)
-        finally:
-            close_quietly(rotation)
+
+
+def _opened(spec: TargetSpec, member: MemberSpec, opener: Opener) -> Iterator[Finding]:
+    try:
+        rotation = opener.rotation(spec, member, Wishes())
+    except CertpushError as error:
+        yield _error("open", error)
+        return
+    try:
+        yield from _unfinished(spec, rotation)
+        yield from names_fit(rotation.spec.request.names, rotation.endpoints)
+        lost = unknown_names([one.host for one in rotation.endpoints], seconds=DNS_SECONDS)
+        yield from _lost_endpoints(rotation.endpoints, lost)
+        yield from _device(rotation, lost)
+    finally:
+        close_quietly(rotation)
+
+
+def _all_names_used(spec: TargetSpec, members: Sequence[MemberSpec]) -> Iterator[Finding]:
+    """Where members have certificates of their own, a name may be in none of them, as one that was mistyped."""
+    used = {name for one in members for name in one.certificate.request.names}
+    for name in spec.certificate.request.names:
+        if members and name not in used:
+            yield Finding(Severity.WARNING, "names", f"no member's certificate has the name {name}", "correct it, or take it out of names")
 
 
 def _known_names(request: CertificateRequest) -> Iterator[Finding]:
@@ -161,13 +191,13 @@ def _lost_endpoints(endpoints: Sequence[Endpoint], lost: Mapping[str, str]) -> I
             )
 
 
-def _unfinished(rotation: Rotation) -> Iterator[Finding]:
+def _unfinished(spec: TargetSpec, rotation: Rotation) -> Iterator[Finding]:
     for one in rotation.journal.unfinished(rotation.name):
         yield Finding(
             Severity.WARNING,
             "unfinished",
             f"an earlier run stopped in the phase {one.phase}",
-            f"`certpush deploy {rotation.name}` brings it to its end first: forward, or back",
+            f"`certpush deploy {spec.name}` brings it to its end first: forward, or back",
         )
 
 
