@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
@@ -14,6 +15,7 @@ from certpush_proxmox.product import Removal
 from certpush_proxmox.refusals import ReloadFailed
 from certpush_proxmox.upload import check_clock, former, ready
 
+_log = logging.getLogger(__name__)
 _LOOKS_SECONDS = 2.0
 
 Checks = Callable[[Device, CertificateRequest], Iterable[Finding]]
@@ -64,7 +66,9 @@ class ProxmoxTarget(Target):
         self._device.trust(to.fingerprint, to.own, _text(staged.handle, "fingerprint") if staged else None)
         now = self._device.look()
         _refuse_what_is_not_ours(now, to, staged)
-        if now.installed == to.fingerprint and not (to.device_default and self._device.product.removal is Removal.OWN):
+        if now.installed == to.fingerprint:
+            if now.written is None and self._device.product.removal is Removal.OWN:
+                self._sweep()
             self._see_it_served(to.fingerprint)
             return Expected.leaf(to.fingerprint)
         if previous is not None and previous.fingerprint == to.fingerprint:
@@ -85,6 +89,13 @@ class ProxmoxTarget(Target):
             self._device.put(former(previous), previous.fingerprint)
         except ReloadFailed:
             """The files are the old ones again; whether they are served is for the core to see."""
+
+    def _sweep(self) -> None:
+        """Remove what a refused upload may have left: it is not listed where it cannot be read, and would be used at the next start."""
+        try:
+            self._device.remove(None)
+        except TargetRefused as error:
+            _log.warning("%s: leftovers of an upload may lie there: %s", self._device.api.where, error.message)
 
     def _own_certificate(self, to: Installed) -> Expected:
         removal = self._device.product.removal

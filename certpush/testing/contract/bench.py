@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Generic, TypeAlias, TypeVar
 
+import msgspec
 import pytest
 
 from certpush.errors import TargetUnreachable
 from certpush.kit.settings import Settings
 from certpush.kit.tls import look, utc_now
+from certpush.kit.trust import Trust
 from certpush.model import (
     After,
     CertificateBundle,
@@ -73,10 +75,19 @@ class Bench(Generic[S]):
 
     def open(self, settings: S | None = None) -> Watched:
         """Make a fresh instance."""
-        chosen = self.case.settings if settings is None else settings
+        chosen = self._recognising(self.case.settings if settings is None else settings)
         opened = Watched(lambda: self.kind.open(chosen), self.case.patience)
         self._opened.append(opened)
         return opened
+
+    def _recognising(self, settings: S) -> S:
+        """As the core does: let an appliance that is trusted by a pin be recognised by the certificates that were given to it."""
+        trust = getattr(settings, "trust", None)
+        if not isinstance(trust, Trust):
+            return settings
+        wider = trust.also(*(bundle.fingerprint for bundle in self.minted))
+        recognising: S = msgspec.structs.replace(settings, trust=wider)  # type: ignore[type-var] # a Struct, to msgspec
+        return recognising
 
     def end(self) -> None:
         """Close what was opened."""
