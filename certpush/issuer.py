@@ -41,6 +41,17 @@ class Issuer(Protocol):
         """Keep this certificate from being renewed (and list it, where the CA keeps a list)."""
         ...
 
+    def roots(self) -> tuple[x509.Certificate, ...]:
+        """The roots that its certificates lead to, checked against what is configured; the CA is asked where that is not enough.
+
+        Raises:
+            IssuerUnreachable: it had to be asked, and did not answer.
+            TrustError: it is not our CA.
+            ConfigError: nothing says which root it has.
+
+        """
+        ...
+
     def check(self, request: CertificateRequest | None) -> tuple[Finding, ...]:
         """Check all that can be known before asking: reachability, root, provisioner, clock, lifetime."""
         ...

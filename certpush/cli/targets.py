@@ -52,9 +52,12 @@ def _summary(loader: PluginLoader, offer: Offer) -> str:
 
 def _show_kind(console: Console, kind: TargetKind[Any]) -> None:
     from certpush.cli.console import safe
+    from certpush.config import TargetKeys
     from certpush.kit.description import describe
+    from certpush.kit.trust import takes_trust
 
-    fields = describe(kind.settings)
+    core = {one.key: one for one in describe(TargetKeys) if one.key == "trust" and takes_trust(kind.settings)}
+    fields = [core.get(one.key, one) for one in describe(kind.settings)]
     console.line(f"{console.paint(safe(kind.name), 'bold')}  {safe(kind.summary)}\n")
     for label, text in _facts(kind):
         console.line(f"  {label:<10}  {safe(text)}")

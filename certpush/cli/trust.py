@@ -37,17 +37,28 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         before = fleet.pinned(spec.name)
         console.document["identities"] = [_document(one, before.get(one.setting)) for one in shown]
         console.document["pinned"] = None
+        ours = _deployed(fleet, spec)
         for one in shown:
-            _show(console, one, before.get(one.setting))
+            _show(console, one, before.get(one.setting), ours=_plain(one.value) in ours)
         chosen = _matching(shown, arguments.fingerprint, spec) if arguments.fingerprint is not None else _compared(console, shown, spec)
         _pin(console, fleet, spec, chosen)
     return 0
 
 
-def _show(console: Console, identity: Identity, before: str | None) -> None:
+def _deployed(fleet: Fleet, spec: TargetSpec) -> frozenset[str]:
+    """The certificates by which the target and its members are known, because the last deployment put them there."""
+    from certpush.model import Outcome
+
+    newest = {one.target: one for one in reversed(fleet.history(spec.name))}
+    return frozenset(one.wanted for one in newest.values() if one.outcome is Outcome.ROTATED)
+
+
+def _show(console: Console, identity: Identity, before: str | None, *, ours: bool) -> None:
     from certpush.cli.console import safe
 
-    if before is not None and before != identity.value:
+    if ours:  # that it is another than a person pinned once is how it should be
+        console.line("  certpush deployed this certificate itself: it is known, and needs no pin")
+    elif before is not None and before != identity.value:
         console.result(console.paint(f"  this is NOT what was pinned before: {safe(before)}", "red"))
         console.result("  go on only if you know why it changed: the machine was set up anew, or got new keys")
     for line in identity.shown:
@@ -113,12 +124,19 @@ def _refuse_configured(spec: TargetSpec, shown: Sequence[Identity]) -> None:
     from certpush.errors import ConfigError
 
     for one in shown:
-        configured = spec.table.get(one.setting)
-        if configured and one.value not in (configured if isinstance(configured, list) else [configured]):
+        if _configured_otherwise(spec, one):
             raise ConfigError(
                 f"{spec.path}: {one.setting} stands in the configuration, and what is shown is another: nothing was pinned",
                 hint=f'once you compared it: write {one.setting} = "{one.value}" there, or remove it and run this again',
             )
+
+
+def _configured_otherwise(spec: TargetSpec, shown: Identity) -> bool:
+    """Whether the configuration names the one who must answer, and it is another; a CA or a file that is trusted allows for more."""
+    if shown.setting == "trust":
+        return spec.trust.lower().startswith("sha256:") and _plain(spec.trust) != _plain(shown.value)
+    configured = spec.table.get(shown.setting)
+    return bool(configured) and shown.value not in (configured if isinstance(configured, list) else [configured])
 
 
 def _pin(console: Console, fleet: Fleet, spec: TargetSpec, identity: Identity) -> None:

@@ -45,7 +45,10 @@ class TargetKeys(CertificateKeys):
     )
     verify: Annotated[Literal["handshake", "files"], Doc("files: nothing serves it, look at what is installed")] = "handshake"
     trust: Annotated[
-        str, Doc('whom to trust when talking to an appliance by TLS: "ca", a PEM path, or "sha256:..."; no effect on file and ssh')
+        str,
+        Doc(
+            'whom an appliance\'s API is trusted by: "ca" (the one that signs here), a PEM path, or "sha256:..."; no effect on file and ssh'
+        ),
     ] = "ca"
     window: Annotated[str | None, Doc("when it may be rotated unattended: Sat 02:00-05:00; no effect yet")] = None
     pinned_by: Annotated[list[str], Doc("who pins this certificate and must be told; named in the plan")] = msgspec.field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from certpush.config import TargetKeys, TargetSpec
 from certpush.errors import ConfigError, TargetBug
 from certpush.fleet.calling import asking
+from certpush.fleet.trusted import Recognition, configured_trust, pins_known
 from certpush.kit.settings import SecretReader, Settings, convert, fields_of
 from certpush.kit.tls import look
+from certpush.kit.trust import Trust, takes_trust
 from certpush.model import CertificateBundle, CertificateRequest, Endpoint, Event
 
 if TYPE_CHECKING:  # who only looks at an endpoint opens no target, and has nothing to rotate
@@ -27,6 +29,7 @@ if TYPE_CHECKING:  # who only looks at an endpoint opens no target, and has noth
     from certpush.target import Target, TargetKind
 
 _VERIFY_FILES = "files"
+_CORE_PINS = {"trust"}  # recorded for the core's key of that name, which is more than a text to the kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,14 +68,17 @@ class Opener:
         """
         return self.load_kind(spec.kind)
 
-    def settings(self, spec: TargetSpec, kind: TargetKind[Any]) -> Settings:
+    def settings(self, spec: TargetSpec, kind: TargetKind[Any], *, ask_ca: bool = True) -> Settings:
         """The kind's settings for this target: its table, what a person pinned, and core keys that the kind also wants.
+
+        ``ask_ca`` False is for what needs to trust nobody: a CA whose root is not known yet is left alone.
 
         Raises:
             ConfigError: with the path of what is wrong.
 
         """
-        return read_settings(spec, kind, self.read_secret, self.journal.pins(spec.name))
+        known = Recognition(self.journal, self.escrow, self.issuer if ask_ca else None)
+        return read_settings(spec, kind, self.read_secret, self.journal.pins(spec.name), partial(known.of, spec))
 
     def members(self, spec: TargetSpec) -> tuple[MemberSpec, ...]:
         """The target's members in the order they are rotated, ``TARGET/MEMBER``; mostly the target itself alone.
@@ -84,7 +90,15 @@ class Opener:
         from certpush.fleet.members import expand
 
         kind = self.kind(spec)
-        return expand(spec, kind, self.settings(spec, kind))
+        return tuple(self._recognised(one, spec, kind) for one in expand(spec, kind, self.settings(spec, kind)))
+
+    def _recognised(self, member: MemberSpec, spec: TargetSpec, kind: TargetKind[Any]) -> MemberSpec:
+        """The member, known also by what a person pinned for it alone, and by what was deployed to it."""
+        if member.name == spec.name or not takes_trust(kind.settings):
+            return member
+        own: Any = member.settings
+        trust = own.trust.also(*pins_known(self.journal, member.name))
+        return replace(member, settings=_with_core_keys(own, {"trust": trust}))
 
     def rotation(self, spec: TargetSpec, member: MemberSpec, wishes: Wishes) -> Rotation:
         """Open the member; nothing is asked of it yet.
@@ -146,17 +160,26 @@ class Opener:
         return found
 
 
-def read_settings(spec: TargetSpec, kind: TargetKind[Any], read_secret: SecretReader, pins: Mapping[str, str] | None = None) -> Settings:
+def read_settings(
+    spec: TargetSpec,
+    kind: TargetKind[Any],
+    read_secret: SecretReader,
+    pins: Mapping[str, str] | None = None,
+    widened: Callable[[Trust], Trust] = lambda configured: configured,
+) -> Settings:
     """The kind's settings for this target: ``pins``, then its table, and core keys that the kind also wants.
+
+    A kind that takes ``trust`` as a ``Trust`` gets the one that is configured, as ``widened`` gives it.
 
     Raises:
         ConfigError: with the path of what is wrong.
 
     """
     known = keys_of(kind)
-    table = {**{setting: value for setting, value in (pins or {}).items() if setting in known}, **spec.table}
+    table = {**{setting: value for setting, value in (pins or {}).items() if setting in known - _CORE_PINS}, **spec.table}
     settings: Settings = convert(table, kind.settings, path=spec.path, read_secret=read_secret, beside=TargetKeys)
-    core = {"rescue_after": spec.rescue_after, "trust": spec.trust}
+    trust = widened(configured_trust(spec)) if takes_trust(kind.settings) else spec.trust
+    core = {"rescue_after": spec.rescue_after, "trust": trust}
     try:
         return _with_core_keys(settings, {key: value for key, value in core.items() if key in known})
     except ConfigError as error:

@@ -8,8 +8,9 @@ from pathlib import Path
 from cryptography import x509
 
 from certpush.errors import BundleInvalid, ConfigError
+from certpush.kit.annotations import parts_of
 from certpush.kit.command import escaped
-from certpush.kit.settings import Settings
+from certpush.kit.settings import Settings, fields_of
 from certpush.model import MAX_PEM_BYTES, read_certificates, to_pem
 
 _PREFIX = "sha256:"
@@ -61,6 +62,11 @@ class Trust(Settings):
     def empty(self) -> bool:
         """Whether nobody is trusted."""
         return not self.pins and not self.roots
+
+
+def takes_trust(settings: type[Settings]) -> bool:
+    """Whether a settings class has a field ``trust: Trust``, which the core fills."""
+    return any(one.encode_name == "trust" and parts_of(one.type)[0] is Trust for one in fields_of(settings))
 
 
 def read_pin(text: str) -> str:

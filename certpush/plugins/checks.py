@@ -8,7 +8,8 @@ from typing import Any, NoReturn, TypeAlias
 from certpush import hookspecs
 from certpush._version import __version__
 from certpush.errors import PluginBroken
-from certpush.kit.settings import Settings
+from certpush.kit.settings import Settings, fields_of
+from certpush.kit.trust import takes_trust
 from certpush.model import Event, KeySpec
 from certpush.plugins.offers import Offer, shown
 from certpush.target import TargetKind
@@ -51,6 +52,8 @@ def _problem_of(kind: TargetKind[Any], offer: Offer) -> str:
     settings: object = kind.settings
     if not isinstance(settings, type) or not issubclass(settings, Settings):
         return "its settings are no subclass of certpush.Settings"
+    if takes_trust(settings) and any(one.encode_name == "trust" and one.required for one in fields_of(settings)):
+        return "its settings have no default for trust, which certpush fills in afterwards"
     if not callable(kind.open):
         return "TargetKind.open cannot be called"
     if not kind.accepted_keys or not set(kind.accepted_keys) <= set(KeySpec):

@@ -133,6 +133,18 @@ class StepCaIssuer:
                     raise
             return persistently(lambda: ca.renew_with_token(current), self._sleep)
 
+    def roots(self) -> tuple[x509.Certificate, ...]:
+        """The configured root; fetched by its fingerprint where only that is configured, and not asked for twice.
+
+        Raises:
+            IssuerUnreachable: the CA does not answer.
+            RootMismatch: its root is not the configured one.
+            ConfigError: nothing says which root this CA has.
+
+        """
+        with self._talking() as ca:
+            return ca.roots
+
     def check(self, request: CertificateRequest | None) -> tuple[Finding, ...]:
         """Check all that can be known before asking, each finding with what to do."""
         from certpush.stepca.checks import examine

@@ -6,12 +6,17 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from certpush.errors import PinMismatch
+from certpush.kit.trust import Trust
 from certpush.model import Secret
 from certpush.plugins import RESERVED_NAMES, PluginLoader
+from certpush.testing.authority import Authority
+from unit.kit.appliance import Appliance
 
 GUIDE = Path(__file__).parents[2] / "docs" / "plugins.md"
 
@@ -101,7 +106,7 @@ def blocks(language: str) -> list[str]:
 @pytest.fixture
 def plugin(tmp_path: Path) -> Path:
     """The guide's plugin, laid down as pip would."""
-    code, test, observer = blocks("python")
+    code, _, test, observer = blocks("python")
     project = tomllib.loads(blocks("toml")[0])["project"]
     (tmp_path / "certpush_acme_nas.py").write_text(code)
     (tmp_path / "test_acme_nas.py").write_text(test)
@@ -141,6 +146,19 @@ def test_the_plugin_of_the_guide_is_found_by_its_entry_point(plugin: Path, monke
     assert loader.load_observer("chat").__name__ == "say"
     for module in ("certpush_acme_nas", "acme_nas_client", "chat_observer"):
         monkeypatch.delitem(sys.modules, module)
+
+
+def test_the_request_of_the_guide_reaches_the_right_appliance_alone() -> None:
+    known: dict[str, Callable[[Trust, str], str]] = {}
+    exec(blocks("python")[1], known)
+    bundle = Authority("Nas").issue("127.0.0.1")
+    answer = b'HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{"version": "7.2"}'
+    with Appliance(bundle, answer=answer) as appliance:
+        address = f"127.0.0.1:{appliance.port}"
+        assert known["version"](Trust(pins=(bundle.fingerprint,)), address) == "7.2"
+        with pytest.raises(PinMismatch, match=f"^{address} shows"):
+            known["version"](Trust(pins=("0" * 64,)), address)
+        assert appliance.requests == 1
 
 
 def test_the_guide_names_all_reserved_kinds_and_every_verb() -> None:

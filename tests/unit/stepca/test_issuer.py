@@ -104,6 +104,19 @@ def test_a_root_in_a_file_needs_no_first_contact(ca, tmp_path):
     assert ca.asked(f"GET /root/{ca.authority.fingerprint}") == []
 
 
+def test_its_roots_are_fetched_once_and_not_at_all_where_they_stand_in_a_file(ca, issuer, tmp_path):
+    assert issuer.roots() == issuer.roots() == (ca.authority.root,)
+    assert [one.path for one in ca.seen] == [f"/root/{ca.authority.fingerprint}"]
+    (tmp_path / "root.crt").write_bytes(ca.authority.root_pem)
+    with opened(ca, root=str(tmp_path / "root.crt"), fingerprint=None, url="https://127.0.0.1:1") as filed:
+        assert filed.roots() == (ca.authority.root,)
+
+
+def test_roots_that_cannot_be_fetched_are_told(ca):
+    with opened(ca, url="https://127.0.0.1:1") as down, pytest.raises(IssuerUnreachable):
+        down.roots()
+
+
 def test_file_and_fingerprint_that_disagree_are_refused_before_any_network(ca, tmp_path):
     (tmp_path / "root.crt").write_bytes(Authority("Other").root_pem)
     with opened(ca, root=str(tmp_path / "root.crt")) as issuer, pytest.raises(RootMismatch):
