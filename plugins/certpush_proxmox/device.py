@@ -16,7 +16,7 @@ from certpush.kit.tls import look
 from certpush.model import Endpoint, JsonValue
 from certpush_proxmox.api import Api
 from certpush_proxmox.certificates import Seen, seen
-from certpush_proxmox.product import Product
+from certpush_proxmox.product import Product, Removal
 from certpush_proxmox.refusals import Proxied, ReloadFailed
 from certpush_proxmox.settings import LoginSettings
 
@@ -114,6 +114,15 @@ class Device:
             self._settle(lambda now: now.written is None or (before is None and now.device_default), error)
             if own is not None:
                 self._see_to_it(own, error)
+        self._see_it_removed()
+
+    def _see_it_removed(self) -> None:
+        """Without quorum the API says that files are removed which are still there."""
+        if self.product.removal is not Removal.NEW and self.look().written is not None:
+            raise TargetRefused(
+                f"{self.api.where}: its certificate was not removed, though it said so",
+                hint="has the cluster lost its quorum? `pvecm status` shows it",
+            )
 
     def reload(self) -> None:
         """Have the service take up its files, by the endpoint that does nothing else.

@@ -97,6 +97,16 @@ def posts(node: ProxmoxNode, method: str = "POST") -> list[Any]:
     return [one for one in node.requests if one.method == method and one.path.endswith(CUSTOM)]
 
 
+def move(site: Site, node: ProxmoxNode) -> None:
+    """Let the target be another node."""
+    site.targets["proxmox"] |= {
+        "host": node.host,
+        "port": node.port,
+        "token": site.secret(node.token),
+        "trust": f"sha256:{node.own_fingerprint}",
+    }
+
+
 def install(node: ProxmoxNode, bundle: CertificateBundle) -> None:
     """As another administrator does it; old workers are gone afterwards."""
     node.install(bundle)
@@ -127,11 +137,8 @@ def one(site: Site, node: ProxmoxNode) -> Site:
     site.targets["proxmox"] = {
         "kind": "proxmox",
         "names": ["pve1.home.example", "127.0.0.1"],
-        "host": node.host,
-        "port": node.port,
         "token_id": node.token_id,
-        "token": site.secret(node.token),
-        "trust": f"sha256:{node.own_fingerprint}",
         "lifetime": "24h",
     }
+    move(site, node)
     return site

@@ -22,7 +22,7 @@ from certpush.errors import (
 from certpush.model import Outcome, WayBackKind
 from certpush.testing.lab.proxmox import Answer, Broken
 from certpush_proxmox.upload import former, ready
-from plugins.proxmox.conftest import exit_code, install, posts
+from plugins.proxmox.conftest import exit_code, install, move, posts
 
 
 def test_the_first_deployment_and_the_next(one, node):
@@ -63,7 +63,7 @@ def test_the_own_files_of_the_node_are_never_touched(one, node):
     assert {name: content for name, content in node.files.items() if name.startswith("pve-ssl")} == before
 
 
-def test_old_workers_are_waited_out(site, one, start_node):
+def test_old_workers_are_waited_out(one, start_node):
     slow = start_node(overlap=2.5, first_new=0.2)
     one.targets["proxmox"] |= {
         "host": slow.host,
@@ -118,15 +118,18 @@ def test_a_person_can_go_back(one, node):
     assert node.served() == first
 
 
-def test_a_pair_that_kills_the_web_server_is_undone_over_the_connection_that_is_open(one, node, start_node):
+def test_a_pair_that_kills_the_web_server_is_undone_over_the_connection_that_is_open(one, start_node):
     """TLS_KEY_FILE on the node makes it serve another key than the one uploaded: every handshake of a new worker ends."""
+    node = start_node(overlap=3.0, first_new=0.2)
+    move(one, node)
     first = one.deploy_one().now
-    node.faults.tls_key_file = node.files["pve-ssl.key"]
+    node.faults.tls_key_file = node.files["pveproxy-ssl.key"]
     receipt = one.deploy_one(force=True)
-    assert receipt.outcome in (Outcome.ROLLED_BACK, Outcome.STRANDED)
-    assert isinstance(receipt.error, TargetRefused) or receipt.outcome is Outcome.STRANDED
+    assert receipt.outcome is Outcome.ROLLED_BACK
+    assert isinstance(receipt.error, TargetRefused)
     assert "ends every TLS connection" in receipt.error.message
-    assert first
+    assert "TLS_KEY_FILE" in receipt.error.hint
+    assert node.served() == first
 
 
 def test_a_foreign_certificate_needs_permission(one, node, mint):
