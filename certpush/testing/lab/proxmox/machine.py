@@ -25,14 +25,12 @@ class Timing:
 
     ``overlap``: how long old workers accept after a reload; ``first_new``: from when new ones do.
     ``refusal``: what a 401 is delayed by. ``idle``: how long a connection may be silent.
-    ``pins``: how often a worker reads its neighbours' fingerprints anew at most.
     """
 
     overlap: float = 5.2
     first_new: float = 0.3
     refusal: float = 3.0
     idle: float = 5.0
-    pins: float = 60.0
 
 
 @dataclass

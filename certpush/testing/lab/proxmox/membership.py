@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +13,9 @@ from certpush.testing.lab.proxmox.info import first_certificate, with_colons
 from certpush.testing.lab.proxmox.machine import Machine
 from certpush.testing.lab.proxmox.refusals import Refused
 from certpush.testing.lab.proxmox.routes import Call
+
+NO_CONNECTION, NO_ANSWER = 595, 596  # AnyEvent::HTTP's own
+NOT_PINNED = "error:0A000086:SSL routines::certificate verify failed"
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,20 @@ def file_fingerprint(machine: Machine) -> str:
     return with_colons(fingerprint(certificate)) if certificate else ""
 
 
+def at_odd_name(name: str, names: Collection[str]) -> Response:
+    """What a call for a node that is not in the cluster under exactly that name ends with.
+
+    Its full name, or one in capitals, can be looked up, but no directory of that name has a certificate to pin.
+
+    Raises:
+        Refused: nobody knows it.
+
+    """
+    if name.partition(".")[0].lower() not in names:
+        raise unknown_node(name)
+    return Response(NO_ANSWER, NOT_PINNED)
+
+
 def unknown_node(name: str) -> Refused:
     """What a call for a node that nobody knows ends with."""
     return Refused(500, f"hostname lookup '{name}' failed - failed to get address info for: {name}: Name or service not known\n")
@@ -70,6 +87,4 @@ class Standalone:
 
     def forward(self, asking: str, node: str, _call: Call) -> Response | None:
         """Refuse what is for anyone else."""
-        if node not in ("localhost", asking):
-            raise unknown_node(node)
-        return None
+        return None if node in ("localhost", asking) else at_odd_name(node, (asking,))

@@ -47,31 +47,12 @@ def serve_node(machine: Machine, membership: Membership) -> Service:
     return Service(api, machine.workers, machine.faults, clock, host=machine.host, idle=machine.timing.idle)
 
 
-class ProxmoxNode(Server):
-    """A node at a free port of ``host``; see ``ProxmoxFaults`` for what it can do wrong.
+class PveServer(Server):
+    """One node, alone or in a cluster."""
 
-    ``overlap``: for how many seconds old workers still accept after a reload; until then, from
-    ``first_new`` on, old and new ones take turns. ``refusal_delay``: how late a 401 comes.
-    ``idle``: after how many silent seconds it hangs up.
-    ``checks_pairs=False``: a PVE before 9.1.10, which takes any key with any certificate.
-    """
-
-    def __init__(  # noqa: PLR0913 - keywords, all with a default
-        self,
-        name: str = "pve1",
-        *,
-        host: str = "127.0.0.1",
-        overlap: float = 5.2,
-        first_new: float = 0.3,
-        refusal_delay: float = 3.0,
-        idle: float = 5.0,
-        version: str = "9.2.11",
-        checks_pairs: bool = True,
-        clock: Clock = real_clock,
-    ) -> None:
-        timing = Timing(overlap, first_new, refusal_delay, idle)
-        self._machine = Machine(name, host, version, ClusterCa(), usual_accounts(), Tickets(), timing, clock, checks_pairs)
-        self._service = serve_node(self._machine, Standalone(self._machine))
+    def __init__(self, machine: Machine, membership: Membership) -> None:
+        self._machine = machine
+        self.service = serve_node(machine, membership)
 
     @property
     def name(self) -> str:
@@ -86,22 +67,22 @@ class ProxmoxNode(Server):
     @property
     def port(self) -> int:
         """The port it listens at; 0 before the first start."""
-        return self._service.listener.port
+        return self.service.listener.port
 
     @property
     def running(self) -> bool:
         """Whether the port is open."""
-        return self._service.listener.listening
+        return self.service.listener.listening
 
     @property
     def connections(self) -> int:
         """How many connections came in so far."""
-        return self._service.listener.accepted
+        return self.service.listener.accepted
 
     @property
     def requests(self) -> list[Recorded]:
         """What came in, in order."""
-        return self._service.requests
+        return self.service.requests
 
     @property
     def faults(self) -> ProxmoxFaults:
@@ -182,10 +163,37 @@ class ProxmoxNode(Server):
 
     def start(self) -> Self:
         """Open the port; workers read the files anew."""
-        self._service.start()
+        self.service.start()
         return self
 
     def stop(self) -> None:
         """Close the port and every connection; files and accounts stay."""
-        self._service.stop()
+        self.service.stop()
         self._machine.tasks.wait()
+
+
+class ProxmoxNode(PveServer):
+    """A node that stands alone, at a free port of ``host``; see ``ProxmoxFaults`` for what it can do wrong.
+
+    ``overlap``: for how many seconds old workers still accept after a reload; until then, from
+    ``first_new`` on, old and new ones take turns. ``refusal_delay``: how late a 401 comes.
+    ``idle``: after how many silent seconds it hangs up. ``checks_pairs=False``: a PVE before
+    9.1.10, which takes any key with any certificate.
+    """
+
+    def __init__(  # noqa: PLR0913 - keywords, all with a default
+        self,
+        name: str = "pve1",
+        *,
+        host: str = "127.0.0.1",
+        overlap: float = 5.2,
+        first_new: float = 0.3,
+        refusal_delay: float = 3.0,
+        idle: float = 5.0,
+        version: str = "9.2.11",
+        checks_pairs: bool = True,
+        clock: Clock = real_clock,
+    ) -> None:
+        timing = Timing(overlap, first_new, refusal_delay, idle)
+        machine = Machine(name, host, version, ClusterCa(), usual_accounts(), Tickets(), timing, clock, checks_pairs)
+        super().__init__(machine, Standalone(machine))

@@ -347,6 +347,13 @@ def test_a_node_that_is_unknown_cannot_be_looked_up(node, new):
         assert said.reason.startswith("hostname lookup 'pve7' failed - ")
 
 
+@pytest.mark.parametrize("name", ["pve1.certpush.test", "PVE1"])
+def test_a_node_by_another_form_of_its_name_is_looked_up_and_not_recognised(node, name):
+    said = ask(node, "GET", f"/nodes/{name}/certificates/info")
+    assert (said.status, said.body) == (596, b"")
+    assert said.reason == "error:0A000086:SSL routines::certificate verify failed"
+
+
 def test_information_describes_the_files_in_their_order(node, new):
     upload(node, new, restart=0)
     told = ask(node, "GET", "/nodes/pve1/certificates/info").json["data"]
