@@ -19,7 +19,7 @@ _COLOUR = {"rotated": "green", "rolled-back": "yellow", "stranded": "red"}  # by
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
-    parser.add_argument("target", nargs="?", metavar="TARGET", help="only this target")
+    parser.add_argument("target", nargs="?", metavar="TARGET", help="only this target and its members, or only TARGET/MEMBER")
     parser.add_argument("--limit", type=_positive, default=20, metavar="N", help="how many records, newest first (default 20)")
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from certpush.model import Event
 
 _DOING = {
+    "members": "asking for its members",
     "inspect": "looking",
     "plan": "planning",
     "preflight": "checking",
@@ -33,11 +34,11 @@ _LINES = 12  # more targets than this are counted, not listed
 
 
 class Progress:
-    """Hears events; one line a target."""
+    """Hears events; one line a target, which of a cluster shows the member whose turn it is."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._doing: dict[str, str] = {}
+        self._doing: dict[str, tuple[str, str]] = {}
         self._ended: set[str] = set()
         self._lock = threading.Lock()
         self._shown = False
@@ -47,9 +48,9 @@ class Progress:
         """Take note of an event; safe from any thread."""
         with self._lock:
             if event.phase in _ENDED:
-                self._doing.pop(event.target, None)
+                self._doing.pop(_whole(event.target), None)
             elif event.phase in _DOING:
-                self._doing[event.target] = _DOING[event.phase]
+                self._doing[_whole(event.target)] = (event.target, _DOING[event.phase])
         target = safe(event.target)
         if event.phase == "warning":
             self._console.warn(f"{event.target}: {event.message}")
@@ -62,8 +63,8 @@ class Progress:
     def ended(self, target: str) -> None:
         """A target's receipt is there."""
         with self._lock:
-            self._doing.pop(target, None)
-            self._ended.add(target.split("/", 1)[0])  # the members of a cluster are one target
+            self._doing.pop(_whole(target), None)
+            self._ended.add(_whole(target))
 
     @contextmanager
     def shown(self, targets: int = 0) -> Iterator[None]:
@@ -100,7 +101,7 @@ class Progress:
 
         table = Table.grid(padding=(0, 2))
         with self._lock:
-            rows, more, done = list(self._doing.items())[:_LINES], len(self._doing) - _LINES, len(self._ended)
+            rows, more, done = list(self._doing.values())[:_LINES], len(self._doing) - _LINES, len(self._ended)
         for target, doing in rows:
             table.add_row(Spinner("dots", style="cyan"), Text(safe(target), style="bold", no_wrap=True, overflow="ellipsis"), Text(doing))
         if more > 0:
@@ -108,6 +109,11 @@ class Progress:
         if self._targets > 1:
             table.add_row("", f"{done} of {self._targets} done", "")
         return table
+
+
+def _whole(target: str) -> str:
+    """The target that a member belongs to: its members, one after another, are one target."""
+    return target.partition("/")[0]
 
 
 class _Unfailing:

@@ -25,7 +25,9 @@ REASONS = {
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
     parser.add_argument(
-        "what", metavar="TARGET|SERIAL", help="a target or certificate, or a serial number: decimal, or hexadecimal with 0x"
+        "what",
+        metavar="TARGET|SERIAL",
+        help="a target, its member as TARGET/MEMBER, a certificate, or a serial number: decimal, or hexadecimal with 0x",
     )
     parser.add_argument("--reason", choices=tuple(REASONS), default="superseded", metavar="REASON", help=_reasons())
     parser.add_argument("--ca", metavar="NAME", help="whose serial number it is: the [ca.NAME], where there are several")
@@ -39,10 +41,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Revoke, and say what was revoked."""
     from certpush.fleet.fleet import Fleet
+    from certpush.fleet.revoking import is_a_name
 
     with Fleet.load(arguments.config) as fleet:
-        known = (*fleet.configuration.targets, *fleet.configuration.certificates)
-        if arguments.what not in known:
+        if not is_a_name(arguments.what, fleet.configuration):
             _make_sure(arguments.what, console, sure=arguments.yes)
         serials = fleet.revoke(arguments.what, ca=arguments.ca, reason=arguments.reason, reason_code=REASONS[arguments.reason])
     for serial in serials:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
-    parser.add_argument("target", metavar="TARGET", help="the target's name")
+    parser.add_argument("target", metavar="TARGET", help="the target's name; of a cluster one member, TARGET/MEMBER")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:

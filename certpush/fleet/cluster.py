@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -9,12 +10,13 @@ from typing import TYPE_CHECKING
 from certpush.config import TargetSpec
 from certpush.errors import CertpushError, Interrupted, Stranded
 from certpush.fleet.opening import Opener, Wishes
-from certpush.model import Outcome, Phase, Receipt
+from certpush.model import Event, Outcome, Phase, Receipt
 
 if TYPE_CHECKING:  # who only looks at an endpoint rotates nothing
     from certpush.fleet.members import MemberSpec
     from certpush.rotation.rotation import Rotation
 
+_log = logging.getLogger(__name__)
 Deed = Callable[["Rotation"], Receipt]
 """Does something to one member, and gives its receipt."""
 GOOD = (Outcome.ROTATED, Outcome.UNCHANGED)
@@ -39,7 +41,7 @@ def members_foreseen(spec: TargetSpec, opener: Opener, deed: Deed, wishes: Wishe
     from certpush.rotation.run import receipt_for
 
     try:
-        return [_do(spec, opener, member, deed, wishes) for member in opener.members(spec)]
+        return [_do(spec, opener, member, deed, wishes) for member in _asked(spec, opener)]
     except CertpushError as error:
         return [receipt_for(spec.name, error)]
 
@@ -61,12 +63,22 @@ def _rotated(spec: TargetSpec, opener: Opener, deed: Deed, wishes: Wishes) -> li
 
 def _listed(spec: TargetSpec, opener: Opener) -> tuple[MemberSpec, ...]:
     try:
-        return opener.members(spec)
+        return _asked(spec, opener)
     except CertpushError as error:
         if _half_way(spec, opener):
             with opener.locks.hold(spec.name):  # another run may be at it
                 _refuse_to_call_it_unchanged(spec, opener, error)
         raise
+
+
+def _asked(spec: TargetSpec, opener: Opener) -> tuple[MemberSpec, ...]:
+    """The target's members; where the device may have to be asked for them, observers hear of it."""
+    if opener.kind(spec).members is not None:
+        try:
+            opener.observe(Event("members", spec.name, opener.clock()))
+        except Exception as error:  # noqa: BLE001 - what an observer does never changes the outcome
+            _log.warning("%s: an observer failed on members: %s", spec.name, type(error).__name__)
+    return opener.members(spec)
 
 
 def _half_way(spec: TargetSpec, opener: Opener) -> bool:

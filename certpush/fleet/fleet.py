@@ -222,7 +222,7 @@ class Fleet:
         kind = opener.kind(spec)
         if kind.identify is None:
             raise ConfigError(f"{name}: a target of kind {kind.name} shows no identity", hint="there is nothing to pin")
-        return kind.identify(opener.settings(spec, kind))
+        return kind.identify(opener.settings(spec, kind, ask_ca=False))
 
     def pinned(self, name: str) -> Mapping[str, str]:
         """What a person pinned for this target: the settings field (``host_key``) and its value."""
@@ -255,7 +255,7 @@ class Fleet:
         return obtain(CertificateSpec(name="-", request=request, ca=ca or DEFAULT_CA), self.issuer(ca), self._clock)
 
     def revoke(self, name_or_serial: str, *, ca: str | None = None, reason: str = "superseded", reason_code: int = 4) -> tuple[int, ...]:
-        """Revoke one serial number (decimal or 0x...), or what a certificate's or target's newer ones superseded.
+        """Revoke one serial number (decimal or 0x...), or what newer ones of a certificate, target or member superseded.
 
         Gives the serial numbers that were revoked. A certificate that a target still uses is
         not, and one that was revoked before is passed over where a name was given. ``ca`` says
@@ -266,16 +266,16 @@ class Fleet:
             IssuerError: the CA said no.
 
         """
-        from certpush.fleet.revoking import certificate_called, revoke_all, serial_number, superseded, the_ca_of_serials
+        from certpush.fleet.revoking import certificates_called, is_a_name, revoke_all, serial_number, superseded, the_ca_of_serials
 
-        certificate = certificate_called(name_or_serial, self.configuration)
-        if certificate is None:
+        if not is_a_name(name_or_serial, self.configuration):
             serial = serial_number(name_or_serial, (*self.configuration.targets, *self.configuration.certificates))
             self.issuer(the_ca_of_serials(ca, self.configuration)).revoke(serial, reason=reason, reason_code=reason_code)
             return (serial,)
         opener = self._held.looking()
-        old = superseded(certificate, opener.escrow, opener.journal)
-        return revoke_all(old, self.issuer(certificate.ca), reason=reason, reason_code=reason_code) if old else ()
+        certificates = certificates_called(name_or_serial, self.configuration, opener.escrow, opener.journal)
+        old = tuple(serial for one in certificates for serial in superseded(one, opener.escrow, opener.journal))
+        return revoke_all(old, self.issuer(certificates[0].ca), reason=reason, reason_code=reason_code) if old else ()
 
     # --- the end ---
 

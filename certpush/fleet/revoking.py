@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Sequence
-from typing import Protocol
+from dataclasses import replace
+from typing import NoReturn, Protocol
 
-from certpush.config import Configuration
+from certpush.config import Configuration, TargetSpec
 from certpush.errors import ConfigError
 from certpush.model import CertificateSpec
 from certpush.state.escrow import Escrow
@@ -25,12 +26,36 @@ class Revoker(Protocol):
         ...
 
 
-def certificate_called(name: str, configuration: Configuration) -> CertificateSpec | None:
-    """The certificate of that name, or the one that the target of that name has; None where there is neither."""
+def is_a_name(text: str, configuration: Configuration) -> bool:
+    """Whether it names a certificate, a target or a target's member, and so no serial number is meant."""
+    return text in configuration.certificates or text.partition("/")[0] in configuration.targets
+
+
+def certificates_called(name: str, configuration: Configuration, escrow: Escrow, journal: Journal) -> tuple[CertificateSpec, ...]:
+    """The certificate of that name, or those that the target of that name or its member has.
+
+    Raises:
+        ConfigError: it is a member that has no certificate of its own, or none at all.
+
+    """
     if name in configuration.certificates:
-        return configuration.certificates[name]
-    target = configuration.targets.get(name)
-    return target.certificate if target else None
+        return (configuration.certificates[name],)
+    target = configuration.targets[name.partition("/")[0]]
+    own = () if target.shared else tuple(replace(target.certificate, name=one) for one in escrow.of_members(target.name))
+    if name == target.name:
+        return (target.certificate, *own)
+    return tuple(one for one in own if one.name == name) or _refuse(name, target, journal)
+
+
+def _refuse(name: str, target: TargetSpec, journal: Journal) -> NoReturn:
+    if journal.last(name) is None:
+        raise ConfigError(
+            f"certpush has deployed nothing to {name[:140]!a}", hint=f"`certpush history {target.name}` shows what it deployed there"
+        )
+    raise ConfigError(
+        f"{name} has no certificate of its own",
+        hint=f"`certpush revoke {target.certificate.name}` means the one that the members of {target.name} share",
+    )
 
 
 def superseded(certificate: CertificateSpec, escrow: Escrow, journal: Journal) -> tuple[int, ...]:

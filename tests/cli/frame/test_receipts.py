@@ -40,3 +40,26 @@ def test_what_went_wrong_beside_the_result_stands_in_the_document_and_nothing_el
     for phase in ("stage", "warning", "rollback", "done"):
         progress.observe(Event(phase, "wiki", NOON, f"{phase}: one\ntwo"))
     assert console.document == {"warnings": ["wiki: warning: one\ntwo"]}
+
+
+def lines(progress: Progress) -> list[list[str]]:
+    """What stands on the moving lines now, without what spins."""
+    table = progress._lines()
+    cells = [[str(cell) for cell in column.cells] for column in table.columns]
+    return [list(row) for row in zip(*cells[1:], strict=True)]
+
+
+def test_a_cluster_is_one_line_that_shows_the_member_whose_turn_it_is():
+    progress = Progress(Console(json=True))
+    progress._targets = 2
+    for target, phase in [("pve", "members"), ("wiki", "stage"), ("pve/one", "inspect"), ("pve/one", "plan"), ("pve/two", "stage")]:
+        progress.observe(Event(phase, target, NOON))
+        if phase == "members":
+            assert lines(progress) == [["pve", "asking for its members"], ["0 of 2 done", ""]]
+    assert lines(progress) == [["pve/two", "staging"], ["wiki", "staging"], ["0 of 2 done", ""]]
+    progress.observe(Event("done", "pve/two", NOON))
+    assert lines(progress) == [["wiki", "staging"], ["0 of 2 done", ""]]
+    progress.observe(Event("inspect", "pve/three", NOON))
+    for member in ("one", "two", "three"):
+        progress.ended(f"pve/{member}")
+    assert lines(progress) == [["wiki", "staging"], ["1 of 2 done", ""]]

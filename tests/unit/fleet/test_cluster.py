@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -127,6 +128,20 @@ def test_members_that_cannot_be_listed_are_one_receipt_of_the_target(bench):
     bench.kinds["box"] = kind(members=members)
     (receipt,) = members_of(cluster(), bench.opener(), lambda _: pytest.fail("was begun"), Wishes())
     assert (receipt.target, receipt.outcome, receipt.error.message) == ("box", Outcome.FAILED, "entry.lan: no answer")
+
+
+def test_who_watches_hears_that_the_members_are_asked_for_and_cannot_hinder_it(bench):
+    heard: list[tuple[str, str]] = []
+
+    def observe(event) -> None:
+        heard.append((event.target, event.phase))
+        raise OSError("the terminal is gone")
+
+    bench.kinds["box"] = kind(members=with_members("one"))
+    assert len(members_of(cluster(), replace(bench.opener(), observe=observe), Deed(), Wishes())) == 1
+    bench.kinds["box"] = kind()
+    assert len(members_of(spec(), replace(bench.opener(), observe=observe), Deed(), Wishes())) == 1
+    assert heard == [("box", "members")]
 
 
 # --- a stop -----------------------------------------------------------------------------------

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from certpush import Deployment, Installed, Phase, WayBack, WayBackKind
 from certpush.errors import ConfigError
-from certpush.fleet.revoking import certificate_called, revoke_all, serial_number, the_ca_of_serials
+from certpush.fleet.revoking import certificates_called, is_a_name, revoke_all, serial_number, the_ca_of_serials
 from certpush.stepca.refusal import CaRefusal
 from unit.fleet.conftest import configured
 
@@ -32,11 +33,53 @@ def test_a_name_that_is_near_is_told():
     assert refused.value.hint.startswith("did you mean 'wiki'? Else write a serial number as")
 
 
-def test_a_target_means_its_certificate_and_a_certificate_itself():
+def called(name: str, configuration, bench) -> list[str]:
+    opener = bench.opener()
+    return [one.name for one in certificates_called(name, configuration, opener.escrow, opener.journal)]
+
+
+def test_a_target_means_its_certificate_and_a_certificate_itself(bench):
     configuration = configured("box", certificate={"wild": {"names": ["*.lan"]}})
-    assert certificate_called("box", configuration).name == "box"
-    assert certificate_called("wild", configuration).name == "wild"
-    assert certificate_called("0x12", configuration) is None
+    assert called("box", configuration, bench) == ["box"]
+    assert called("wild", configuration, bench) == ["wild"]
+    assert [is_a_name(one, configuration) for one in ("box", "wild", "box/one", "wild/one", "0x12")] == [True, True, True, False, False]
+
+
+def deployed(bench, target: str) -> None:
+    bench.journal.begin(
+        Deployment(
+            id=target,
+            target=target,
+            certificate="box",
+            before=Installed(None),
+            wanted="ab" * 32,
+            phase=Phase.CONFIRMED,
+            way_back=WayBack(WayBackKind.EXACT, ""),
+        )
+    )
+
+
+def test_a_target_means_the_certificates_of_its_members_too_and_a_member_its_own(bench):
+    for folder in ("box", "box+one", "box+two", "boxes", "boxes+one"):
+        (bench.directory / "certificates" / folder).mkdir(parents=True)
+    assert called("box", configured("box"), bench) == ["box", "box/one", "box/two"]
+    assert called("box/two", configured("box"), bench) == ["box/two"]
+    (one,) = certificates_called("box/two", configured("box"), bench.opener().escrow, bench.journal)
+    assert one.ca == configured("box").targets["box"].certificate.ca
+
+
+def test_a_member_without_a_certificate_of_its_own_does_not_mean_the_others(bench):
+    deployed(bench, "box/one")
+    with pytest.raises(ConfigError) as refused:
+        called("box/one", configured("box"), bench)
+    assert refused.value.message == "box/one has no certificate of its own"
+    assert refused.value.hint == "`certpush revoke box` means the one that the members of box share"
+
+
+def test_a_member_that_nobody_knows_is_told(bench):
+    with pytest.raises(ConfigError) as refused:
+        called("box/onne", configured("box"), bench)
+    assert refused.value.message == "certpush has deployed nothing to 'box/onne'"
 
 
 def test_where_there_is_one_ca_a_serial_number_is_its():
