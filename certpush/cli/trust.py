@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _MD5 = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){15}")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
-    parser.add_argument("target", metavar="TARGET", help="the target's name")
+    parser.add_argument("target", metavar="TARGET", help="the target's name; of a cluster also one member, TARGET/MEMBER")
     parser.add_argument(
         "--fingerprint",
         metavar="VALUE",
@@ -33,23 +34,31 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     with Fleet.load(arguments.config) as fleet:
         shown = fleet.identities(arguments.target)
-        spec = fleet.configuration.targets[arguments.target]
-        before = fleet.pinned(spec.name)
+        whose = _Whose(arguments.target, fleet.configuration.targets[arguments.target.partition("/")[0]])
+        before = fleet.pinned(whose.name)
         console.document["identities"] = [_document(one, before.get(one.setting)) for one in shown]
         console.document["pinned"] = None
-        ours = _deployed(fleet, spec)
+        ours = _deployed(fleet, whose.name)
         for one in shown:
             _show(console, one, before.get(one.setting), ours=_plain(one.value) in ours)
-        chosen = _matching(shown, arguments.fingerprint, spec) if arguments.fingerprint is not None else _compared(console, shown, spec)
-        _pin(console, fleet, spec, chosen)
+        chosen = _matching(shown, arguments.fingerprint, whose) if arguments.fingerprint is not None else _compared(console, shown, whose)
+        _pin(console, fleet, whose, chosen)
     return 0
 
 
-def _deployed(fleet: Fleet, spec: TargetSpec) -> frozenset[str]:
+@dataclass(frozen=True)
+class _Whose:
+    """A target, or a member of one: ``name`` is the one that a person wrote."""
+
+    name: str
+    spec: TargetSpec
+
+
+def _deployed(fleet: Fleet, name: str) -> frozenset[str]:
     """The certificates by which the target and its members are known, because the last deployment put them there."""
     from certpush.model import Outcome
 
-    newest = {one.target: one for one in reversed(fleet.history(spec.name))}
+    newest = {one.target: one for one in reversed(fleet.history(name))}
     return frozenset(one.wanted for one in newest.values() if one.outcome is Outcome.ROTATED)
 
 
@@ -66,7 +75,7 @@ def _show(console: Console, identity: Identity, before: str | None, *, ours: boo
     console.line(f"  compare it {safe(identity.compare)}")
 
 
-def _matching(shown: Sequence[Identity], fingerprint: str, spec: TargetSpec) -> Identity:
+def _matching(shown: Sequence[Identity], fingerprint: str, whose: _Whose) -> Identity:
     """The identity that a script expects."""
     from certpush.errors import PinMismatch
 
@@ -74,10 +83,10 @@ def _matching(shown: Sequence[Identity], fingerprint: str, spec: TargetSpec) -> 
     wanted = _plain(fingerprint)
     for one in shown:
         if wanted == _plain(one.value):
-            _refuse_configured(spec, [one])
+            _refuse_configured(whose, [one])
             return one
     raise PinMismatch(
-        f"{spec.name}: what it shows is not {fingerprint[:120]}; nothing was pinned, and nothing secret was sent",
+        f"{whose.name}: what it shows is not {fingerprint[:120]}; nothing was pinned, and nothing secret was sent",
         hint="compare the two on the machine itself: somebody may be in between",
     )
 
@@ -102,50 +111,51 @@ def _refuse_other_kinds(fingerprint: str) -> None:
         raise ConfigError(f"{fingerprint[:120]!a} is an MD5 fingerprint, which proves nothing", hint="ssh-keygen -E sha256 -lf FILE")
 
 
-def _compared(console: Console, shown: Sequence[Identity], spec: TargetSpec) -> Identity:
+def _compared(console: Console, shown: Sequence[Identity], whose: _Whose) -> Identity:
     """The identity that a person found to be right."""
     from certpush.cli.asking import agreed, can_ask
     from certpush.errors import ConfigError, PinMismatch
 
     if not can_ask() or console.json:
         raise ConfigError(
-            f"{spec.name}: nobody is here to compare what it shows",
-            hint=f"certpush trust {spec.name} --fingerprint VALUE, with the value as the machine itself shows it",
+            f"{whose.name}: nobody is here to compare what it shows",
+            hint=f"certpush trust {whose.name} --fingerprint VALUE, with the value as the machine itself shows it",
         )
-    _refuse_configured(spec, shown)  # before a person goes and compares
+    _refuse_configured(whose, shown)  # before a person goes and compares
     for one in shown:
         if agreed(console, "Is it the same there?"):
             return one
-    raise PinMismatch(f"{spec.name}: not pinned; nothing secret was sent", hint="find out who answers there before you go on")
+    raise PinMismatch(f"{whose.name}: not pinned; nothing secret was sent", hint="find out who answers there before you go on")
 
 
-def _refuse_configured(spec: TargetSpec, shown: Sequence[Identity]) -> None:
+def _refuse_configured(whose: _Whose, shown: Sequence[Identity]) -> None:
     """What is configured comes first, so a pin in the state would change nothing and look as if it did."""
     from certpush.errors import ConfigError
 
     for one in shown:
-        if _configured_otherwise(spec, one):
+        if _configured_otherwise(whose, one):
             raise ConfigError(
-                f"{spec.path}: {one.setting} stands in the configuration, and what is shown is another: nothing was pinned",
+                f"{whose.spec.path}: {one.setting} stands in the configuration, and what is shown is another: nothing was pinned",
                 hint=f'once you compared it: write {one.setting} = "{one.value}" there, or remove it and run this again',
             )
 
 
-def _configured_otherwise(spec: TargetSpec, shown: Identity) -> bool:
+def _configured_otherwise(whose: _Whose, shown: Identity) -> bool:
     """Whether the configuration names the one who must answer, and it is another; a CA or a file that is trusted allows for more."""
-    if shown.setting == "trust":
-        return spec.trust.lower().startswith("sha256:") and _plain(spec.trust) != _plain(shown.value)
+    spec = whose.spec
+    if shown.setting == "trust":  # a fingerprint in the configuration is the whole cluster's first address; members have others
+        return whose.name == spec.name and spec.trust.lower().startswith("sha256:") and _plain(spec.trust) != _plain(shown.value)
     configured = spec.table.get(shown.setting)
     return bool(configured) and shown.value not in (configured if isinstance(configured, list) else [configured])
 
 
-def _pin(console: Console, fleet: Fleet, spec: TargetSpec, identity: Identity) -> None:
+def _pin(console: Console, fleet: Fleet, whose: _Whose, identity: Identity) -> None:
     from certpush.cli.console import safe
 
-    fleet.pin(spec.name, identity)
+    fleet.pin(whose.name, identity)
     console.document["pinned"] = {"setting": identity.setting, "value": identity.value}
     console.line(console.paint(f"pinned: {safe(identity.value)}", "green"))
-    console.line(f"{spec.name} is talked to only while it shows this. Next: certpush deploy {spec.name} --plan")
+    console.line(f"{whose.name} is talked to only while it shows this. Next: certpush deploy {whose.spec.name} --plan")
 
 
 def _document(identity: Identity, before: str | None) -> dict[str, Any]:

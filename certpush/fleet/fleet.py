@@ -116,8 +116,9 @@ class Fleet:
         """
         return select(self.configuration.targets, words)
 
-    def _one(self, name: str) -> TargetSpec:
-        return named(self.configuration.targets, name)
+    def _whole(self, name: str) -> TargetSpec:
+        """The target of this name, also where one member is meant, ``TARGET/MEMBER``."""
+        return named(self.configuration.targets, name.partition("/")[0])
 
     # --- rotating ---
 
@@ -169,7 +170,7 @@ class Fleet:
         from certpush.fleet.going_back import go_back
         from certpush.rotation.run import receipt_for
 
-        spec, opener = self._one(name.partition("/")[0]), self._held.changing()
+        spec, opener = self._whole(name), self._held.changing()
         try:
             return go_back(spec, name, opener, self.configuration.targets.values())
         except CertpushError as error:
@@ -212,25 +213,25 @@ class Fleet:
     # --- trust ---
 
     def identities(self, name: str) -> tuple[Identity, ...]:
-        """What the target shows to a stranger, for a person to compare; nothing secret is sent.
+        """What the target shows to a stranger, or its member ``TARGET/MEMBER``, for a person to compare; nothing secret is sent.
 
         Raises:
-            ConfigError: this kind has nothing to compare.
+            ConfigError: this kind has nothing to compare, or there is no such target or member.
 
         """
-        spec, opener = self._one(name), self._held.looking()
-        kind = opener.kind(spec)
-        if kind.identify is None:
-            raise ConfigError(f"{name}: a target of kind {kind.name} shows no identity", hint="there is nothing to pin")
-        return kind.identify(opener.settings(spec, kind, ask_ca=False))
+        from certpush.fleet.first_contact import identities
+
+        return identities(self._whole(name), name, self._held.looking())
 
     def pinned(self, name: str) -> Mapping[str, str]:
-        """What a person pinned for this target: the settings field (``host_key``) and its value."""
-        return self._held.looking().journal.pins(self._one(name).name)
+        """What a person pinned for this target or member: the settings field (``host_key``) and its value."""
+        self._whole(name)
+        return self._held.looking().journal.pins(name)
 
     def pin(self, name: str, identity: Identity) -> None:
-        """Record that a person compared this identity and found it right."""
-        self._held.changing().journal.pin(self._one(name).name, identity.setting, identity.value, self._clock())
+        """Record that a person compared this identity of a target or member, and found it right."""
+        self._whole(name)
+        self._held.changing().journal.pin(name, identity.setting, identity.value, self._clock())
 
     # --- certificates ---
 

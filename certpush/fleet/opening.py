@@ -94,11 +94,14 @@ class Opener:
 
     def _recognised(self, member: MemberSpec, spec: TargetSpec, kind: TargetKind[Any]) -> MemberSpec:
         """The member, known also by what a person pinned for it alone, and by what was deployed to it."""
-        if member.name == spec.name or not takes_trust(kind.settings):
+        if member.name == spec.name:
             return member
         own: Any = member.settings
-        trust = own.trust.also(*pins_known(self.journal, member.name))
-        return replace(member, settings=_with_core_keys(own, {"trust": trust}))
+        pinned = self.journal.pins(member.name)
+        known: dict[str, object] = {key: pinned[key] for key in keys_of(kind) - _CORE_PINS - set(spec.table) if key in pinned}
+        if takes_trust(kind.settings):
+            known["trust"] = own.trust.also(*pins_known(self.journal, member.name))
+        return replace(member, settings=_with_core_keys(own, known)) if known else member
 
     def rotation(self, spec: TargetSpec, member: MemberSpec, wishes: Wishes) -> Rotation:
         """Open the member; nothing is asked of it yet.

@@ -98,7 +98,7 @@ class Rotation:
             raise
         except TrustError as error:
             # A plugin does not know what its target is called, and a person wants the command to copy.
-            error.hint = error.hint.replace("certpush trust NAME", f"certpush trust {self.name.partition('/')[0]}")
+            error.hint = error.hint.replace("certpush trust NAME", f"certpush trust {self.name}")
             raise
         except CertpushError:
             raise

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from certpush import Settings
+from certpush import Identity, Settings
 from certpush.config import from_tables
 from certpush.errors import ConfigError, TargetBug, TargetUnreachable, TrustError
+from certpush.fleet.first_contact import identities
 from certpush.fleet.members import one_of
 from certpush.fleet.opening import Wishes
+from certpush.kit.tls import utc_now
 from certpush.model import CertificateRequest
 from certpush.target import Member
 from unit.fleet.conftest import Box, BoxSettings, kind, spec, with_members
@@ -153,6 +155,39 @@ def test_one_member_is_named_and_never_taken_for_all(bench):
 def test_a_target_that_is_no_cluster_has_no_members_to_name(bench):
     with pytest.raises(ConfigError, match="is not one member of box"):
         one_of(bench.opener().members(spec()), spec(), "box/one")
+
+
+# --- who they are -----------------------------------------------------------------------------
+
+
+def test_what_a_person_pinned_for_a_member_counts_for_it_alone_until_the_configuration_says_otherwise(bench):
+    bench.kinds["box"] = kind(members=with_members("one", "two"))
+    bench.journal.pin("box", "host_key", "SHA256:of the first address", utc_now())
+    bench.journal.pin("box/two", "host_key", "SHA256:of two", utc_now())
+    opener = bench.opener()
+    assert [one.settings.host_key for one in opener.members(cluster())] == ["SHA256:of the first address", "SHA256:of two"]
+    written = cluster(host_key="SHA256:written")
+    assert {one.settings.host_key for one in opener.members(written)} == {"SHA256:written"}
+
+
+def test_each_member_shows_who_it_is(bench):
+    bench.kinds["box"] = kind(
+        members=with_members("one", "two"), identify=lambda settings: (Identity("host_key", f"SHA256:{settings.host}", (), ""),)
+    )
+    target, opener = cluster(host="entry.lan"), bench.opener()
+    assert [one.value for name in ("box", "box/two") for one in identities(target, name, opener)] == ["SHA256:entry.lan", "SHA256:two.lan"]
+    with pytest.raises(ConfigError) as refused:
+        identities(target, "box/three", opener)
+    assert refused.value.hint == "name one of: box/one, box/two"
+
+
+def test_a_kind_without_identities_says_so_and_one_that_fails_to_show_them_is_named(bench):
+    with pytest.raises(ConfigError, match="shows no identity"):
+        identities(cluster(), "box", bench.opener())
+    bench.kinds["box"] = kind(identify=lambda settings: 1 // 0)
+    with pytest.raises(TargetBug) as bug:
+        identities(cluster(), "box", bench.opener())
+    assert bug.value.phase == "identify"
 
 
 # --- what a plugin may do wrong ---------------------------------------------------------------
