@@ -24,7 +24,7 @@ def members(product: Product, settings: ProxmoxSettings, request: CertificateReq
     """Each node with settings that lead to itself; the one through which we ask comes last, for it tells of the others."""
     with contextlib.closing(Api(product, settings)) as api:
         there = look_at_cluster(api)
-        entry = who_answers(api, there)
+        entry = who_answers(api, there, next((name for name, place in settings.places.items() if place == settings.address), None))
         names = [there.known(name, api.where).name for name in settings.chosen] or sorted(there.nodes)
     in_order = [*(name for name in names if name != entry), *(name for name in names if name == entry)]
     return tuple(_member(settings, request, there, there.nodes[name], entry=name == entry) for name in in_order)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from certpush.errors import CertpushError, TargetRefused
+from certpush.errors import TargetRefused
 from certpush.kit.command import escaped
-from certpush.model import JsonValue
+from certpush.model import JsonValue, fingerprint
 from certpush_proxmox.api import Api
-from certpush_proxmox.certificates import seen
 from certpush_proxmox.refusals import RightsMissing
 
 
@@ -78,8 +77,8 @@ def _node(name: str, listed: Mapping[str, JsonValue], member: Mapping[str, JsonV
     )
 
 
-def who_answers(api: Api, cluster: Cluster) -> str:
-    """The name of the node that was asked.
+def who_answers(api: Api, cluster: Cluster, said: str | None = None) -> str:
+    """The name of the node that was asked; ``said`` is what the configuration says, which counts where the cluster does not tell.
 
     Raises:
         TargetRefused: it cannot be told.
@@ -88,30 +87,22 @@ def who_answers(api: Api, cluster: Cluster) -> str:
     if len(cluster.nodes) == 1:
         return next(iter(cluster.nodes))
     local = next((one.name for one in cluster.nodes.values() if one.local), None)
-    return local or _recognised(api, cluster)
+    return local or _recognised(api, cluster, said)
 
 
-def _recognised(api: Api, cluster: Cluster) -> str:
-    """Without the right to see the cluster's status: ``localhost`` has the own certificate of the node that answers, as no other has."""
-    own = _own_certificate(api, "localhost")
-    alike = [name for name in _online(cluster.nodes.values()) if own is not None and _own_certificate(api, name) == own]
+def _recognised(api: Api, cluster: Cluster, said: str | None) -> str:
+    """Without the right to see the cluster's status: by the certificate that was shown, as far as no two nodes have the same."""
+    shown = fingerprint(api.connections.peer) if api.connections.peer else None
+    alike = [one.name for one in cluster.nodes.values() if one.fingerprint == shown]
+    if said is not None and (said in alike or not alike):
+        return said
     if len(alike) == 1:
         return alike[0]
     raise TargetRefused(
         f"{api.where}: which node of the cluster answers there cannot be told",
-        hint=f"write node = one of: {', '.join(sorted(cluster.nodes))}; or give Sys.Audit on / to the token",
+        hint=f"give Sys.Audit on / to the token; or write node = one of: {', '.join(sorted(cluster.nodes))} "
+        '(for a cluster: addresses = ["NODE=ADDRESS"], also of the host itself)',
     )
-
-
-def _online(nodes: Iterable[Node]) -> Iterator[str]:
-    return (one.name for one in nodes if one.online)
-
-
-def _own_certificate(api: Api, node: str) -> str | None:
-    try:
-        return seen(api.product, api.get("nodes", node, "certificates", "info")).own
-    except CertpushError:
-        return None  # a node that cannot be asked is not the one that answers
 
 
 def _tables(answer: JsonValue) -> Iterator[Mapping[str, JsonValue]]:

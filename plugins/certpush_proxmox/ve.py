@@ -102,7 +102,7 @@ def name_of(api: Api, settings: ProxmoxSettings) -> str:
     there = look_at_cluster(api)
     if settings.node is not None:
         there.known(settings.node, api.where)
-    answers = who_answers(api, there)
+    answers = who_answers(api, there, settings.node)
     if settings.node not in (None, answers):
         raise TargetRefused(
             f"{api.where}: the node {answers} answers there, not {settings.node}",
