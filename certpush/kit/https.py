@@ -130,8 +130,6 @@ def _telling(connections: TrustedConnections) -> Iterator[None]:
             stack.enter_context(exchange(connections))
         try:
             yield
-        except requests.exceptions.InvalidURL:
-            raise  # a caller's mistake
         except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError) as error:
             raise _lost(connections, error) from None  # the library's errors hold the request
 

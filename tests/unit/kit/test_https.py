@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import socket
 import ssl
@@ -12,6 +13,8 @@ import certifi
 import pytest
 import requests
 from cryptography import x509
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from certpush.errors import CertpushError, PinMismatch, TargetRefused, TargetUnreachable, TrustError
 from certpush.kit.allowance import allowing
@@ -327,7 +330,15 @@ def test_a_compressed_answer_is_refused_unread(appliance, encoding):
     appliance.answer = b"HTTP/1.1 200 X\r\nContent-Encoding: %b\r\nContent-Length: %d\r\n\r\n" % (encoding.encode(), len(bomb)) + bomb
     with pytest.raises(TargetRefused, match="compressed"):
         ask(appliance, pinned(GOOD), stream=True)
-    assert b"Accept-Encoding: identity\r\n" in appliance.received[0]
+
+
+def test_nobody_asks_for_a_compressed_answer(appliance):
+    _connections, session = opened(appliance, pinned(GOOD))
+    with session:
+        session.get(appliance.url)
+        session.get(appliance.url, headers={"accept-encoding": "gzip"})
+    for one in appliance.received:
+        assert [line for line in one.split(b"\r\n") if line.lower().startswith(b"accept-encoding")] == [b"Accept-Encoding: identity"]
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 304])
@@ -457,6 +468,23 @@ def test_an_answer_that_breaks_off_is_lost(appliance, sent):
         ask(appliance, pinned(GOOD), "POST", data={"key": "CANARY"})
     assert b"CANARY" in b"".join(appliance.received)
     assert appliance.requests == 1
+
+
+PIECES = st.sampled_from([b"\r\n", b"\r\n\r\n", b"\0", b"\xff", b":", b" ", b"9" * 40, b"-1", b"chunked", b"Location: /", b""]) | st.binary(
+    max_size=3
+)
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\nTransfer-Encoding: identity\r\nSet-Cookie: a=b; Max-Age=1\r\n\r\n"
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, len(HEAD)), st.integers(0, 20), PIECES), min_size=1, max_size=3))
+def test_whatever_bytes_are_answered_an_error_of_ours_comes_of_it_or_an_answer(appliance, changes):
+    answer = HEAD + b'{"data": 1}'
+    for at, length, piece in changes:
+        answer = answer[:at] + piece + answer[at + length :]
+    appliance.answer = lambda connection: connection.sendall(answer)
+    with contextlib.suppress(AnswerLost, TargetRefused):
+        assert ask(appliance, pinned(GOOD))[1].status_code
 
 
 def test_no_error_says_what_was_sent(appliance):
