@@ -56,7 +56,12 @@ def _configure(name: str, parser: argparse.ArgumentParser) -> None:
     if name in (*TAKES_TARGETS, *TAKES_A_TARGET):
         many = name in TAKES_TARGETS
         named: Any = next(one for one in parser._actions if not one.option_strings)  # noqa: SLF001 - as below
-        named.completer = lambda parsed_args, **_: list(names_in(configuration_tables(parsed_args.config, os.environ), groups=many))
+        named.completer = lambda parsed_args, **_: _words(configuration_tables(parsed_args.config, os.environ), many=many)
+
+
+def _words(tables: Mapping[str, Any], *, many: bool) -> list[str]:
+    """One member can be meant only where one target is."""
+    return [*names_in(tables, groups=many), *(() if many else members_in(tables, os.environ))]
 
 
 def _files_after(parser: argparse.ArgumentParser) -> None:
@@ -81,6 +86,27 @@ def names_in(tables: Mapping[str, Any], *, groups: bool) -> Iterator[str]:
         yield from sorted({kind for one in targets.values() if isinstance(kind := one.get("kind"), str)})
         lists = [tags for one in targets.values() if isinstance(tags := one.get("tags"), list)]
         yield from sorted({f"@{tag}" for tags in lists for tag in tags if isinstance(tag, str)})
+
+
+def members_in(tables: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[str]:
+    """The members of the targets, ``TARGET/MEMBER``, as far as certpush has worked on them: each left a lock."""
+    try:
+        locks = sorted(path.stem for path in (_state_directory(tables, environ) / "locks").glob("*+*.lock"))
+    except OSError:
+        return
+    yield from (name.replace("+", "/") for name in locks if name.partition("+")[0] in tables.get("target", {}))
+
+
+def _state_directory(tables: Mapping[str, Any], environ: Mapping[str, str]) -> Path:
+    # As certpush.config.default_state_directory; a test keeps the two alike.
+    named = tables.get("state", {}).get("directory")
+    if isinstance(named, str) and named:
+        return Path(os.path.expanduser(named))  # noqa: PTH111 - Path.expanduser raises for a home of nobody
+    if "STATE_DIRECTORY" in environ:
+        return Path(environ["STATE_DIRECTORY"].split(":")[0])
+    if os.geteuid() == 0:
+        return Path("/var/lib/certpush")
+    return Path(environ.get("XDG_STATE_HOME") or Path(environ.get("HOME", "/")) / ".local" / "state") / "certpush"
 
 
 def configuration_tables(explicit: str | None, environ: Mapping[str, str]) -> dict[str, Any]:

@@ -44,6 +44,9 @@ def _meant(targets: Mapping[str, TargetSpec], word: str) -> tuple[TargetSpec, ..
     if word in targets:
         return (targets[word],)
     found = tuple(one for one in targets.values() if (word[1:] in one.tags if word.startswith("@") else one.kind == word))
+    if not found and word.partition("/")[0] in targets:
+        whole = word.partition("/")[0]
+        raise ConfigError(f"{word[:140]!a}: a target is taken as a whole, with all its members", hint=f"name {whole}")
     if not found:
         raise ConfigError(f"no target, kind or @tag is called {word[:80]!a}", hint=_hint(word, _all_words(targets)))
     enabled = tuple(one for one in found if one.enabled)

@@ -164,7 +164,6 @@ def plan_for(rotation: Rotation, view: View) -> Plan:
     """The plan for what was just seen; changes nothing."""
     rotation.tell("plan")
     deployed = rotation.journal.deployed(rotation.name)
-    adopted = rotation.journal.adopted(rotation.name)
     with rotation.calling("changes"):
         changes = tuple(rotation.target.changes(rotation.spec.request))
     return make_plan(
@@ -175,7 +174,7 @@ def plan_for(rotation: Rotation, view: View) -> Plan:
             endpoints=rotation.endpoints,
             view=view,
             current=rotation.escrow.current(rotation.spec.name),
-            ours=deployed | adopted,
+            ours=rotation.journal.ours(rotation.name),
             held=frozenset(one for one in view.present if _holds(rotation, one)),
             changes=(*changes, *(f"pinned by {one}: tell them" for one in rotation.pinned_by)),
             rescue_after=rotation.rescue_after,
@@ -248,7 +247,7 @@ def _refuse_other_pair(rotation: Rotation, view: View) -> None:
 
 
 def _record_adoption(rotation: Rotation, view: View) -> None:
-    known = rotation.journal.deployed(rotation.name) | rotation.journal.adopted(rotation.name)
+    known = rotation.journal.ours(rotation.name)
     for fingerprint, own in view.present.items():
         if not own and fingerprint not in known:
             rotation.journal.adopt(rotation.name, fingerprint, rotation.clock())

@@ -7,7 +7,6 @@ damaged page but not a changed letter. Never a secret in it.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -17,44 +16,10 @@ from pathlib import Path
 
 from certpush.errors import JournalUnreadable, StateError
 from certpush.model import Deployment, Outcome, Phase
+from certpush.state.database import VERSION, connect, make_durable, make_tables, open_private
 from certpush.state.record import checksum_of, read_record, seal
 
-_VERSION = 1
-_BUSY_SECONDS = 10
 _STEP_WITHOUT_RECORD = "SELECT deployment FROM steps WHERE deployment NOT IN (SELECT id FROM deployments) LIMIT 1"
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS deployments (
-    seq INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    target TEXT NOT NULL,
-    certificate TEXT NOT NULL,
-    wanted TEXT NOT NULL,
-    phase TEXT NOT NULL,
-    record TEXT NOT NULL,
-    checksum TEXT NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS deployments_by_target ON deployments (target, seq);
-CREATE TABLE IF NOT EXISTS steps (
-    seq INTEGER PRIMARY KEY,
-    deployment TEXT NOT NULL,
-    phase TEXT NOT NULL,
-    at TEXT NOT NULL,
-    note TEXT NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS adoptions (
-    target TEXT NOT NULL,
-    fingerprint TEXT NOT NULL,
-    at TEXT NOT NULL,
-    PRIMARY KEY (target, fingerprint)
-) STRICT;
-CREATE TABLE IF NOT EXISTS pins (
-    target TEXT NOT NULL,
-    setting TEXT NOT NULL,
-    value TEXT NOT NULL,
-    at TEXT NOT NULL,
-    PRIMARY KEY (target, setting)
-) STRICT;
-"""
 
 
 class Journal:
@@ -68,7 +33,7 @@ class Journal:
         self._path = path or Path(":memory:")
         self._lock = threading.RLock()
         try:
-            self._connection = _open(path) if path else _connect(":memory:")
+            self._connection = open_private(path) if path else connect(":memory:")
         except (sqlite3.Error, OSError) as error:
             raise self._damaged(error) from error
         try:
@@ -134,6 +99,21 @@ class Journal:
             rows = connection.execute("SELECT DISTINCT wanted FROM deployments WHERE target = ?", (target,)).fetchall()
         return frozenset(row[0] for row in rows)
 
+    def ours(self, target: str) -> frozenset[str]:
+        """Fingerprints that may be replaced there without asking: certpush sent them, or a person gave them into its hands.
+
+        A target that becomes a cluster, or is one no more, keeps what was its: so what went to
+        the whole counts for a member, and what went to the members for the whole.
+        """
+        where, values = _and_members(target)
+        whole = target.partition("/")[0]
+        with self._reading() as connection:
+            rows = [
+                connection.execute(f"SELECT DISTINCT {what} FROM {table} WHERE target = ? OR {where}", (whole, *values)).fetchall()  # noqa: S608 - constants of this module
+                for what, table in (("wanted", "deployments"), ("fingerprint", "adoptions"))
+            ]
+        return frozenset(row[0] for some in rows for row in some)
+
     def needed(self, certificate: str) -> frozenset[str]:
         """Fingerprints that a way back may still need: for each target of a certificate, its last one and the one before."""
         newest: dict[str, Deployment] = {}
@@ -194,15 +174,14 @@ class Journal:
 
     def _prepare(self) -> None:
         found = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if found > _VERSION:
+        if found > VERSION:
             raise JournalUnreadable(
-                f"the journal {self._path} was written by a newer certpush (format {found}, this one knows {_VERSION})",
+                f"the journal {self._path} was written by a newer certpush (format {found}, this one knows {VERSION})",
                 hint="upgrade certpush; nothing was changed",
             )
-        _make_durable(self._connection)
+        make_durable(self._connection)
         if found == 0:
-            # One transaction: a run killed in here leaves an empty file, which the next one fills.
-            self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+            make_tables(self._connection)
         self._refuse_damage()
 
     def _refuse_damage(self) -> None:
@@ -263,29 +242,6 @@ class Journal:
             f"the journal {self._path} is damaged: {why}",
             hint="put back a backup of the state directory, or move the file away: targets are then looked at anew, and need --adopt",
         )
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    # Made by us, so that it is private from its first byte; SQLite gives its other files the same mode.
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
-    try:
-        os.fchmod(descriptor, 0o600)
-    finally:
-        os.close(descriptor)
-    return _connect(path)
-
-
-def _connect(path: Path | str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None)
-    connection.text_factory = lambda text: text.decode(
-        "utf-8", "replace"
-    )  # a changed byte is found by the checksum, which names the record
-    return connection
-
-
-def _make_durable(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _and_members(target: str) -> tuple[str, tuple[str, ...]]:

@@ -12,15 +12,16 @@ from typing import Any
 import pytest
 
 from certpush import Outcome, Receipt, Secret
-from certpush.cli.exits import NOT_ROTATED, OK, STRANDED, code_of_receipt, worst
+from certpush.cli.exits import NOT_ROTATED, OK, SAFETY, STRANDED, code_of_receipt, worst
 from certpush.config import TargetSpec, from_tables
-from certpush.errors import ConfigError, Interrupted, TargetRefused, TargetUnreachable
+from certpush.errors import ConfigError, ForeignCertificate, Interrupted, TargetRefused, TargetUnreachable
 from certpush.fleet.cluster import members_foreseen, members_of
 from certpush.fleet.going_back import go_back
 from certpush.fleet.opening import Opener, Wishes
 from certpush.fleet.revoking import superseded
 from certpush.fleet.status import statuses_of
 from certpush.model import Action, Event, Phase, Standing
+from certpush.rotation.obtain import obtain
 from certpush.rotation.run import foresee, rotate
 from certpush.state.directory import open_state_directory
 from certpush.state.escrow import Escrow
@@ -98,6 +99,15 @@ class Row:
         """Let everything be due, by asking for another lifetime."""
         self.table["lifetime"] = "12h"
 
+    def foreign(self, name: str) -> str:
+        """Another administrator installs a certificate on a device."""
+        bundle = obtain(self.spec.certificate, PkiIssuer(Pki.make("Other"), self.clock), self.clock)
+        device = self.devices[name]
+        device.put("theirs", bundle.fullchain_pem, bundle.key.reveal_pem(), by="admin")
+        device.select("theirs")
+        device.reload()
+        return bundle.fingerprint
+
     @property
     def served(self) -> dict[str, str | None]:
         return {name: device.served() for name, device in self.devices.items()}
@@ -174,6 +184,31 @@ def test_each_may_have_a_certificate_of_its_own(row):
         assert [str(one) for one in held.names] == [f"{name}.lan"]
     assert row.escrow.of_members("row") == tuple(sorted(ALL))
     assert {one.plan.action for one in row.deploy()} == {Action.NOTHING}
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["one certificate", "one for each"])
+def test_a_device_that_joins_a_cluster_and_leaves_it_again_needs_no_adoption(row, own):
+    alone = {"devices": [str(row.devices["one"].path)]}
+    row.table |= alone
+    assert outcomes(row.deploy()) == {"row": Outcome.ROTATED}
+    del row.table["devices"]
+    row.due()
+    if own:
+        row.each_its_own()
+    assert outcomes(row.deploy()) == dict.fromkeys(ALL, Outcome.ROTATED)
+    row.table |= alone | {"lifetime": "6h", "names": ["row.lan", "127.0.0.1"], "per_device": False}
+    assert outcomes(row.deploy()) == {"row": Outcome.ROTATED}
+    assert row.rollback("row").now == row.journal.last("row/one").wanted
+
+
+def test_somebody_elses_certificate_on_one_member_is_not_overwritten(deployed):
+    other = deployed.foreign("two")
+    receipts = deployed.deploy()
+    assert outcomes(receipts) == {"row/one": Outcome.ROTATED, "row/two": Outcome.REFUSED, "row/three": Outcome.FAILED}
+    assert isinstance(receipts[1].error, ForeignCertificate)
+    assert code(receipts) == SAFETY
+    assert deployed.served["two"] == other
+    assert outcomes(deployed.deploy(adopt=True)) == {"row/one": Outcome.UNCHANGED, "row/two": Outcome.ROTATED, "row/three": Outcome.ROTATED}
 
 
 # --- the second fails -------------------------------------------------------------------------

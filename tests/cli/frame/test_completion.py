@@ -14,7 +14,7 @@ import pytest
 from certpush.cli import completing
 from certpush.cli.completing import TAKES_A_TARGET, TAKES_TARGETS, configuration_tables, names_in, parser_for_line
 from certpush.cli.main import COMMANDS
-from certpush.config import locate
+from certpush.config import default_state_directory, from_tables, locate
 from cli.frame.conftest import environment
 from conftest import need, unmeasured
 
@@ -105,6 +105,18 @@ def test_targets_kinds_and_tags_where_several_are_meant(shell, command):
 def test_targets_where_one_is_meant(shell, command):
     assert shell.tab(f"certpush {command} ") == ["a b", "mail", "wiki"]
     assert shell.tab(f"certpush {command} w") == ["wiki"]
+
+
+def test_members_where_one_is_meant(shell):
+    locks = shell.home / "state" / "locks"
+    locks.mkdir(parents=True)
+    for name in ("wiki", "wiki+two", "wiki+one", "certificate+wiki", "certificate+wiki+two", "gone+one"):
+        (locks / f"{name}.lock").touch()
+    with (shell.home / ".config" / "certpush" / "certpush.toml").open("a") as file:
+        file.write(f'[state]\ndirectory = "{shell.home}/state"\n')
+    assert shell.tab("certpush rollback w") == ["wiki", "wiki/one", "wiki/two"]
+    assert shell.tab("certpush history wiki/t") == ["wiki/two"]
+    assert shell.tab("certpush deploy w") == ["wiki"]
 
 
 def test_options(shell):
@@ -222,6 +234,22 @@ def test_the_same_configuration_is_found_as_by_a_run(tmp_path, monkeypatch):
         for explicit in (None, str(home / "named.toml")):
             found = completing._files(explicit, environ)
             assert (found[0] if found else None) == locate(explicit, environ)
+
+
+@pytest.mark.parametrize("uid", [0, 1000])
+def test_state_is_looked_for_where_a_run_keeps_it(monkeypatch, uid):
+    monkeypatch.setattr("os.geteuid", lambda: uid)
+    for environ in (
+        {"HOME": "/home/someone"},
+        {"HOME": "/home/someone", "XDG_STATE_HOME": "/state"},
+        {"HOME": "/home/someone", "XDG_STATE_HOME": ""},
+        {"STATE_DIRECTORY": "/var/lib/one:/var/lib/two", "HOME": "/home/someone"},
+        {},
+    ):
+        assert completing._state_directory({}, environ) == default_state_directory(environ)
+    tables = {"state": {"directory": "~/state"}, "target": {}}
+    assert completing._state_directory(tables, {}) == from_tables(tables, {"HOME": "/nonexistent"}).state_directory
+    assert completing._state_directory({"state": {"directory": 3}}, {"HOME": "/x"}) == default_state_directory({"HOME": "/x"})
 
 
 def test_conf_d_is_read_too(tmp_path):

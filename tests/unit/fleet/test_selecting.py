@@ -61,6 +61,13 @@ def test_a_word_that_means_nothing_is_answered_with_what_there_is(word, hint):
     assert hint in refused.value.hint
 
 
+def test_a_member_is_not_taken_alone():
+    with pytest.raises(ConfigError) as refused:
+        names("wiki/one")
+    assert refused.value.message == "'wiki/one': a target is taken as a whole, with all its members"
+    assert refused.value.hint == "name wiki"
+
+
 def test_one_wrong_word_among_good_ones_is_enough():
     with pytest.raises(ConfigError):
         names("wiki", "nope")
