@@ -27,6 +27,7 @@ def describe(tools: dict[str, Path | None]) -> dict[str, str]:
         "step-ca": _file_name(tools["step-ca"]),
         "ssh": _version(tools["ssh"], "-V"),
         "nginx": _version(tools["nginx"], "-v"),
+        "curl": _version(tools["curl"], "--version"),
     }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from certpush.testing.lab.step_ca import RealCa
 from pairs import Command
-from parts import P2C, PYTHON, Bench, certpush, step_ca
+from parts import P2C, PYTHON, Bench, ca_table, certpush, step_ca
 from rows import Row, compare
 from tools import missing
 
@@ -40,10 +40,11 @@ def measure(bench: Bench) -> Iterator[Row]:
         yield compare(bench.runner, *renewals, bench.count(11), group=GROUP, goal=6, note=note)
 
 
-def step_command(bench: Bench, ca: RealCa) -> Command:
-    """The step command that gets one certificate."""
+def step_command(bench: Bench, ca: RealCa, *names: str) -> Command:
+    """The step command that gets one certificate; for these names instead of its subject where there are any."""
     argv = [str(bench.tools["step"]), "ca", "certificate", "site.example", "step.crt", "step.key", "--force"]
     argv += ["--ca-url", ca.url, "--root", "root.crt", "--provisioner", ca.provisioner, "--provisioner-password-file", "password"]
+    argv += [word for name in names for word in ("--san", name)]
     return Command(name=STEP, argv=argv, expects="step.crt")
 
 
@@ -59,11 +60,5 @@ def _step_renewal(bench: Bench, ca: RealCa) -> Command:
 
 def _configuration(directory: Path, ca: RealCa) -> Path:
     path = directory / "issue.toml"
-    path.write_text(f"""\
-[ca]
-url = "{ca.url}"
-root = "{directory}/root.crt"
-provisioner = "{ca.provisioner}"
-password = "file:{directory}/password"
-""")
+    path.write_text(ca_table(directory, ca))
     return path

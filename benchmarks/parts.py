@@ -103,12 +103,7 @@ def configuration(directory: Path, ca: RealCa, *, site: Path, nginx: Nginx, over
         )
     path = directory / f"{site.name}.toml"
     path.write_text(f"""\
-[ca]
-url = "{ca.url}"
-root = "{directory}/root.crt"
-provisioner = "{ca.provisioner}"
-password = "file:{directory}/password"
-
+{ca_table(directory, ca)}
 [state]
 directory = "{directory}/state-{site.name}"
 
@@ -122,6 +117,17 @@ key_file = "{site}/site.key"
 reload = {json.dumps(nginx.reload_command)}
 """)
     return path
+
+
+def ca_table(directory: Path, ca: RealCa) -> str:
+    """The part of a configuration that names the CA; what it refers to is what ``step_ca`` wrote."""
+    return f"""\
+[ca]
+url = "{ca.url}"
+root = "{directory}/root.crt"
+provisioner = "{ca.provisioner}"
+password = "file:{directory}/password"
+"""
 
 
 def certpush(*words: str, name: str = "", **more: object) -> Command:

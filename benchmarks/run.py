@@ -11,6 +11,7 @@ from pathlib import Path
 
 import machine
 import obtain
+import on_proxmox
 import over_ssh
 import startup
 import tools
@@ -19,7 +20,7 @@ from parts import Bench
 from picture import picture
 from rows import Row, table
 
-BENCHMARKS = {"startup": startup, "obtain": obtain, "ssh": over_ssh}
+BENCHMARKS = {"startup": startup, "obtain": obtain, "ssh": over_ssh, "proxmox": on_proxmox}
 """A module each; its ``measure`` gives rows."""
 
 

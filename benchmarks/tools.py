@@ -22,7 +22,7 @@ def provide() -> dict[str, Path | None]:
     step_ca = find_tool("step-ca") or _built(GO_PACKAGE)
     if step_ca:
         os.environ["CERTPUSH_STEP_CA"] = str(step_ca)  # where the lab looks
-    programs = {name: find_tool(name) for name in ("sshd", "ssh", "scp", "nginx", "openssl")}
+    programs = {name: find_tool(name) for name in ("sshd", "ssh", "scp", "nginx", "curl", "openssl")}
     # Not a step of the machine: its version decides what the ratio means.
     return {"step": _built(STEP_PACKAGE), "step-ca": step_ca, **programs}
 

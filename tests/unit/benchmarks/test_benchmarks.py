@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,8 +10,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from certpush.plugins import PluginLoader
+from certpush.testing.authority import Authority
+
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
-NAMES = ("pairs", "rows", "picture", "tools")
+NAMES = ("pairs", "rows", "picture", "tools", "parts", "obtain", "on_proxmox", "few_looks")
 
 
 @pytest.fixture
@@ -102,3 +106,56 @@ def test_a_process_may_measure_a_part_of_itself(bench, runner):
 def test_nothing_of_the_caller_s_environment_reaches_what_is_measured(bench, runner, monkeypatch):
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     runner.run(python(bench, "import os; print(sorted(os.environ))", expects="['HOME', 'LANG', 'PATH']"))
+
+
+# --- the deploy on a Proxmox node ---------------------------------------------------------------
+
+
+@pytest.fixture
+def nodes(bench, tmp_path):
+    """Two nodes in a process of their own, and the CA that signs for them."""
+    ca = Authority("Bench")
+    with bench.on_proxmox._nodes(tmp_path, ca, "ours", "theirs") as started:
+        yield started, ca
+
+
+def test_where_step_is_missing_proxmoxer_is_still_measured_and_without_a_ca_nothing_is(bench, runner):
+    here = dict.fromkeys(("step", "step-ca", "curl", "openssl"), Path("/bin/true"))
+    absent = bench.parts.Bench(runner, here | {"step-ca": None, "curl": None}, None)
+    rows = list(bench.on_proxmox.measure(absent))
+    assert [(one.against, one.not_run) for one in rows] == [
+        (bench.on_proxmox.SCRIPT, "step-ca, curl not here"),
+        (bench.on_proxmox.SCRIPT, "step-ca, curl not here"),
+        (bench.on_proxmox.POST, "step-ca not here"),
+    ]
+
+
+def test_the_bare_post_puts_a_pair_on_the_node_and_recognises_the_node_again_afterwards(bench, runner, nodes):
+    (_, theirs), ca = nodes
+    post = bench.on_proxmox._post(bench.parts.Bench(runner, {}, None), ca, theirs)
+    assert all(runner.run(post).cpu > 0 for _ in range(2))
+
+
+def test_what_reaches_a_node_is_written_down_for_its_owner_alone(bench, nodes):
+    (ours, theirs), _ = nodes
+    assert {path.name for path in ours.directory.iterdir() if path.stat().st_mode & 0o077} == {"ca.pem", "trusted.pem"}
+    assert json.loads((theirs.directory / "access.json").read_text())["name"] == "theirs"
+    assert ours.port != theirs.port
+
+
+def test_nodes_end_with_the_benchmark(bench, tmp_path):
+    started = []
+    real = bench.on_proxmox.subprocess.Popen
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(bench.on_proxmox.subprocess, "Popen", lambda *words, **how: started.append(real(*words, **how)) or started[0])
+        with bench.on_proxmox._nodes(tmp_path, Authority("Bench"), "one"):
+            assert started[0].poll() is None
+    assert started[0].returncode == 0
+
+
+def test_few_looks_are_the_command_with_nothing_but_the_time_of_looks_changed(bench):
+    usual = PluginLoader().load_kind("proxmox")
+    hurried = bench.few_looks._load_hurried(PluginLoader(), "proxmox")
+    changed = {name for name in usual.__dataclass_fields__ if getattr(usual, name) != getattr(hurried, name)}
+    assert changed == {"steady"}
+    assert not hurried.steady
