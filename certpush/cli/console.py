@@ -15,6 +15,7 @@ from certpush._version import __version__
 from certpush.errors import CertpushError
 
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "dim": "2", "bold": "1", "cyan": "36"}
+_LOUD = "STRANDED: "
 
 
 @dataclass
@@ -95,12 +96,11 @@ class Console:
         self._write(columns(shown, self.room, [headings.index(heading) for heading in wrap]))
 
     def error(self, error: CertpushError, *, where: str = "", trace: bool = False) -> None:
-        """What happened (on ``where``, a target's name, unless the message begins with it), and what to do next."""
+        """What happened (on ``where``, a target's name), and what to do next."""
         if self.json:
             self.document.setdefault("error", describe(error))
             return
-        named = error.message if error.message.startswith((f"{where}:", "STRANDED")) or not where else f"{where}: {error.message}"
-        self._tell(f"{_painted('error:', 'red', wanted=self.colour_errors)} {indented(named)}")
+        self._tell(f"{_painted('error:', 'red', wanted=self.colour_errors)} {indented(_naming(where, error.message))}")
         if error.hint:
             self._tell(f"  {_painted('hint:', 'cyan', wanted=self.colour_errors)} {indented(error.hint)}")
         for place in _places(error) if trace else ():
@@ -160,6 +160,13 @@ def forget_output(stream: TextIO) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, number)
         os.close(nowhere)
+
+
+def _naming(where: str, message: str) -> str:
+    """The message with the target's name before it, unless it begins with that; STRANDED stays in front of all."""
+    loud = _LOUD if message.startswith(_LOUD) else ""
+    rest = message.removeprefix(loud)
+    return message if not where or rest.startswith(f"{where}:") else f"{loud}{where}: {rest}"
 
 
 def _painted(text: str, colour: str, *, wanted: bool) -> str:

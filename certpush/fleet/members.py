@@ -54,7 +54,11 @@ def one_of(members: Sequence[MemberSpec], spec: TargetSpec, name: str) -> Member
     for one in members:
         if one.name == name:
             return one
-    raise ConfigError(f"{name[:140]!a} is not one member of {spec.name}", hint=f"name one of: {', '.join(one.name for one in members)}")
+    several = f"{name} has {len(members)} members, and one of them is meant"
+    raise ConfigError(
+        several if name == spec.name else f"{name[:140]!a} is no member of {spec.name}",
+        hint=f"name one of: {', '.join(one.name for one in members)}",
+    )
 
 
 def _told(spec: TargetSpec, kind: TargetKind[Any], settings: Settings) -> tuple[Member[Any], ...]:

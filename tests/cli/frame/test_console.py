@@ -68,11 +68,19 @@ def test_an_error_says_what_happened_where_and_what_to_do():
     assert console.out.getvalue() == ""
 
 
-@pytest.mark.parametrize("message", ["wiki: it is wrong", "STRANDED: it is wrong"])
-def test_the_target_is_named_once(message):
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("it is wrong", "wiki: it is wrong"),
+        ("wiki: it is wrong", "wiki: it is wrong"),
+        ("STRANDED: it is wrong", "STRANDED: wiki: it is wrong"),
+        ("STRANDED: wiki: it is wrong", "STRANDED: wiki: it is wrong"),
+    ],
+)
+def test_the_target_is_named_once_and_stranded_before_all(message, shown):
     console = made()
     console.error(ConfigError(message), where="wiki")
-    assert console.err.getvalue() == f"error: {message}\n"
+    assert console.err.getvalue() == f"error: {shown}\n"
 
 
 def test_an_error_cannot_pass_for_two():

@@ -153,7 +153,7 @@ def test_one_member_is_named_and_never_taken_for_all(bench):
 
 
 def test_a_target_that_is_no_cluster_has_no_members_to_name(bench):
-    with pytest.raises(ConfigError, match="is not one member of box"):
+    with pytest.raises(ConfigError, match="'box/one' is no member of box"):
         one_of(bench.opener().members(spec()), spec(), "box/one")
 
 
