@@ -4,9 +4,22 @@ They check as strictly as the real ones, break where the real ones break, and kn
 workers, which go on serving the old certificate for some seconds after a reload.
 """
 
+from certpush.testing.lab.proxmox.backup import ProxmoxBackup
 from certpush.testing.lab.proxmox.cluster import ProxmoxCluster
+from certpush.testing.lab.proxmox.datacenter import ProxmoxDatacenter
 from certpush.testing.lab.proxmox.faults import Answer, Broken, ProxmoxFaults
+from certpush.testing.lab.proxmox.mail import ProxmoxMail
 from certpush.testing.lab.proxmox.node import ProxmoxNode
 from certpush.testing.lab.proxmox.tickets import totp_code
 
-__all__ = ["Answer", "Broken", "ProxmoxCluster", "ProxmoxFaults", "ProxmoxNode", "totp_code"]
+__all__ = [
+    "Answer",
+    "Broken",
+    "ProxmoxBackup",
+    "ProxmoxCluster",
+    "ProxmoxDatacenter",
+    "ProxmoxFaults",
+    "ProxmoxMail",
+    "ProxmoxNode",
+    "totp_code",
+]

@@ -23,9 +23,14 @@ _LOGIN = {
 def access_routes(accounts: Accounts, tickets: Tickets, clock: Clock) -> list[Route]:
     """What is answered under /access."""
     logins = Logins(accounts, tickets)
+
+    def capabilities(name: str) -> dict[str, JsonValue]:
+        on_nodes = [one for one in sorted(accounts.privileges(name, "/nodes")) if one.startswith("Sys.")]
+        return {"cap": {"nodes": dict.fromkeys(on_nodes, 1), "vms": {}, "access": {}, "storage": {}, "sdn": {}, "dc": {}, "mapping": {}}}
+
     return [
         Route("GET", "/access/ticket", lambda _: None, tokens=False),
-        Route("POST", "/access/ticket", lambda call: logins.log_in(call.given, clock()), _LOGIN, tokens=False),
+        Route("POST", "/access/ticket", lambda call: logins.log_in(call.given, clock(), capabilities), _LOGIN, tokens=False),
         Route("GET", "/access/permissions", lambda call: _permissions(accounts, call), {"userid": _TEXT, "path": _TEXT}),
     ]
 

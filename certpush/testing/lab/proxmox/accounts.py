@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
@@ -16,7 +16,7 @@ Rights: TypeAlias = dict[str, set[str]]
 
 ADMINISTRATOR = "root@pam"
 _ALL = {"Sys.Audit", "Sys.Modify", "Sys.PowerMgmt", "Sys.Syslog", "Sys.Console", "Datastore.Audit", "Datastore.Allocate"}
-_ALWAYS_TOLD = ("/", "/access", "/access/groups", "/nodes", "/pool", "/sdn", "/storage", "/vms")
+_PVE_PATHS = ("/", "/access", "/access/groups", "/nodes", "/pool", "/sdn", "/storage", "/vms")
 
 
 @dataclass
@@ -47,9 +47,15 @@ class Acl:
 
 
 class Accounts:
-    """The user database: ``users`` by their full names, ``rights`` by the full name of a user or token."""
+    """The user database: ``users`` by their full names, ``rights`` by the full name of a user or token.
 
-    def __init__(self) -> None:
+    ``everything`` is what the administrator may, ``always_told`` the paths that are looked at
+    whether any right is given there or not.
+    """
+
+    def __init__(self, everything: Iterable[str] = _ALL, always_told: Sequence[str] = _PVE_PATHS) -> None:
+        self._everything = frozenset(everything)
+        self._always_told = always_told
         self.users: dict[str, User] = {}
         self.rights: dict[str, Rights] = {}
 
@@ -81,7 +87,7 @@ class Accounts:
     def privileges(self, caller: str, path: str) -> set[str]:
         """What a user or token may at a path."""
         if caller == ADMINISTRATOR:
-            return set(_ALL)
+            return set(self._everything)
         user, mark, _ = caller.partition("!")
         own = set(self._inherited(caller, path))
         if not mark:
@@ -103,7 +109,7 @@ class Accounts:
 
     def effective(self, caller: str) -> dict[str, set[str]]:
         """What GET /access/permissions tells: paths at which the caller may anything."""
-        paths = dict.fromkeys([*_ALWAYS_TOLD, *(path for rights in self.rights.values() for path in rights)])
+        paths = dict.fromkeys([*self._always_told, *(path for rights in self.rights.values() for path in rights)])
         return {path: some for path in paths if (some := self.privileges(caller, path))}
 
     def _inherited(self, caller: str, path: str) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 from certpush.testing.lab.proxmox.accounts import Accounts, Clock
@@ -34,14 +34,13 @@ def credential(header: str, name: str) -> str:
 
 @dataclass
 class Doorkeeper:
-    """Lets callers in whom the accounts know; ``separator`` stands between a token's name and its secret."""
+    """Lets callers in whom the accounts know."""
 
     accounts: Accounts
     tickets: Tickets
     clock: Clock
     product: str = "PVE"
-    separator: str = "="
-    free: set[tuple[str, str]] = field(default_factory=lambda: set(_FREE))
+    takes_tokens: bool = True
 
     def admit(self, head: Head) -> str:
         """The full name of the user or token; empty where the call needs none.
@@ -52,8 +51,8 @@ class Doorkeeper:
         """
         authorization = head.headers.get("authorization", "")
         ticket = self._ticket(head.headers.get("cookie", "")) or self._ticket(authorization)
-        token = credential(authorization, f"{self.product}APIToken") if self.separator and not ticket else ""
-        if (head.method, api_path(head)[1]) in self.free:
+        token = credential(authorization, f"{self.product}APIToken") if self.takes_tokens and not ticket else ""
+        if (head.method, api_path(head)[1]) in _FREE:
             return A_TOKEN if token else ""
         if token:
             return self._by_token(token)
@@ -63,7 +62,7 @@ class Doorkeeper:
         return credential(header, f"{self.product}AuthCookie")
 
     def _by_token(self, given: str) -> str:
-        name, separator, secret = given.rpartition(self.separator)
+        name, separator, secret = given.rpartition("=")
         if not separator or not _TOKEN_NAME.fullmatch(name) or not self.accounts.accepts_token(name, secret, self.clock()):
             raise Unknown("Authentication failed!")
         return name

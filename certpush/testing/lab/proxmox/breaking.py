@@ -9,7 +9,7 @@ from threading import Event
 from typing import Protocol
 
 from certpush.testing.lab.proxmox.faults import Answer, Broken
-from certpush.testing.lab.proxmox.http import JSON, Head, Response, render
+from certpush.testing.lab.proxmox.http import JSON, Head, Manner, Response
 
 _HUGE = 2 * 1024**3
 _CHUNK = 64 * 1024
@@ -26,6 +26,10 @@ class Line(Protocol):
     """The connection on which an answer is broken."""
 
     secured: ssl.SSLSocket
+
+    @property
+    def manner(self) -> Manner:
+        """How HTTP is spoken there."""
 
     @property
     def closing(self) -> Event:
@@ -61,7 +65,7 @@ def _wait_until_client_goes(line: Line) -> None:
 
 
 def _send_badly(how: Answer, response: Response, line: Line) -> None:
-    whole = render(response, Head("GET", "/", 1, {}), datetime.now(UTC), keeps_open=False)
+    whole = line.manner.render(response, Head("GET", "/", 1, {}), datetime.now(UTC), keeps_open=False)
     head, _, body = whole.partition(b"\r\n\r\n")
     if how is Answer.TRUNCATED:
         line.secured.sendall(whole[: len(whole) - len(body) // 2 - 1])

@@ -6,7 +6,7 @@ from certpush.model import JsonValue
 from certpush.testing.lab.proxmox.machine import Machine
 from certpush.testing.lab.proxmox.parameters import CERTIFICATES, KEY, NODE, SWITCH, switch, text
 from certpush.testing.lab.proxmox.pems import without_leading_text
-from certpush.testing.lab.proxmox.routes import Call, Route
+from certpush.testing.lab.proxmox.routes import Call, Route, needs
 
 _AT_NODE = "/nodes/{node}"
 
@@ -14,7 +14,7 @@ _AT_NODE = "/nodes/{node}"
 def certificate_routes(machine: Machine) -> list[Route]:
     """What a node answers about its certificates."""
     custom = f"{_AT_NODE}/certificates/custom"
-    modify, node = (_AT_NODE, ("Sys.Modify",)), {"node": NODE}
+    modify, node = needs(_AT_NODE, "Sys.Modify"), {"node": NODE}
     upload = {**node, "certificates": CERTIFICATES, "key": KEY, "force": SWITCH, "restart": SWITCH}
     calls = CertificateCalls(machine)
     return [

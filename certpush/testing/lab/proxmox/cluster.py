@@ -10,7 +10,7 @@ from certpush.testing.authority.in_memory import Clock, real_clock
 from certpush.testing.lab.proxmox.accounts import Accounts, Acl
 from certpush.testing.lab.proxmox.corosync import Corosync
 from certpush.testing.lab.proxmox.machine import Machine, Timing
-from certpush.testing.lab.proxmox.node import PveServer, usual_accounts
+from certpush.testing.lab.proxmox.node import PveServer, node_accounts
 from certpush.testing.lab.proxmox.own_pki import ClusterCa
 from certpush.testing.lab.proxmox.tickets import Tickets
 from certpush.testing.server import Server
@@ -40,7 +40,7 @@ class ProxmoxCluster(Server):
         clock: Clock = real_clock,
     ) -> None:
         timing = Timing(overlap, first_new, refusal_delay, idle)
-        ca, accounts, tickets = ClusterCa(), usual_accounts(), Tickets()
+        ca, accounts, tickets = ClusterCa(), node_accounts(), Tickets()
         self._machines = {
             node: Machine(node, f"127.0.0.{number}", version, ca, accounts, tickets, timing, clock, checks_pairs)
             for number, node in enumerate(names, 1)

@@ -38,7 +38,7 @@ def first_certificate(pem: bytes) -> x509.Certificate | None:
 
 def describe(filename: str, certificate: x509.Certificate) -> dict[str, JsonValue]:
     """The object that PVE gives for a file; it never shows the chain."""
-    kind, bits = _key(certificate)
+    kind, bits = key_in_words(certificate)
     return {
         "filename": filename,
         "fingerprint": with_colons(fingerprint(certificate)),
@@ -60,7 +60,12 @@ def with_colons(digest: str) -> str:
 
 def oneline(name: x509.Name) -> str:
     """A name as OpenSSL's X509_NAME_oneline writes it."""
-    return "".join(f"/{_SHORT.get(one.oid, one.oid.dotted_string)}={one.value!s}" for one in name)
+    return "".join(f"/{short_name(one)}={one.value!s}" for one in name)
+
+
+def short_name(attribute: x509.NameAttribute[str | bytes]) -> str:
+    """What a part of a name is called, in short: CN, O."""
+    return _SHORT.get(attribute.oid, attribute.oid.dotted_string)
 
 
 def alternative_names(certificate: x509.Certificate) -> tuple[str, ...]:
@@ -80,7 +85,8 @@ def _name_in_words(name: x509.GeneralName) -> str:
     return ""
 
 
-def _key(certificate: x509.Certificate) -> tuple[str, int]:
+def key_in_words(certificate: x509.Certificate) -> tuple[str, int]:
+    """The type of a certificate's key in OpenSSL's words, and its size in bits."""
     try:
         key = certificate.public_key()
     except (ValueError, UnsupportedAlgorithm):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,8 +21,8 @@ class Logins:
     accounts: Accounts
     tickets: Tickets
 
-    def log_in(self, given: Parameters, now: datetime) -> dict[str, JsonValue]:
-        """The answer to a login: a ticket, or a challenge where a second factor is still to come.
+    def prove(self, given: Parameters, now: datetime) -> tuple[str, bool]:
+        """Tell who logs in, and whether that is all; False where a second factor is still to come.
 
         Raises:
             Refused: 401, whatever the reason is.
@@ -32,14 +33,22 @@ class Logins:
         user = self.accounts.users.get(name)
         if not user or not user.enabled:
             raise _failed()
-        done = self._proves(name, user, given, now)
-        ticket = self.tickets.issue(name, now) if done else self.tickets.challenge(name, now)
+        return name, self._proves(name, user, given, now)
+
+    def log_in(self, given: Parameters, now: datetime, extra: Callable[[str], dict[str, JsonValue]]) -> dict[str, JsonValue]:
+        """The answer to a login: a ticket and what the product tells beside it, or a challenge.
+
+        Raises:
+            Refused: 401, whatever the reason is.
+
+        """
+        name, done = self.prove(given, now)
         told: dict[str, JsonValue] = {
-            "ticket": ticket,
+            "ticket": self.tickets.issue(name, now) if done else self.tickets.challenge(name, now),
             "username": name,
             "CSRFPreventionToken": self.tickets.csrf_token(name, now),
         }
-        return told | ({"cap": self._capabilities(name)} if done else {"NeedTFA": 1})
+        return told | (extra(name) if done else {"NeedTFA": 1})
 
     def _proves(self, name: str, user: User, given: Parameters, now: datetime) -> bool:
         """Whether the user has proved all; False where the second factor is missing."""
@@ -62,10 +71,6 @@ class Logins:
         if kind != "totp" or user.totp_secret is None or not self.tickets.takes_code(name, user.totp_secret, code, now):
             raise _failed()
         return True
-
-    def _capabilities(self, name: str) -> dict[str, JsonValue]:
-        on_nodes = [one for one in sorted(self.accounts.privileges(name, "/nodes")) if one.startswith("Sys.")]
-        return {"nodes": dict.fromkeys(on_nodes, 1), "vms": {}, "access": {}, "storage": {}, "sdn": {}, "dc": {}, "mapping": {}}
 
 
 def _failed() -> Refused:

@@ -56,10 +56,12 @@ class ClusterCa:
         return to_pem(builder.sign(_key_of("the cluster's CA"), hashes.SHA256()))
 
 
-def self_signed(subject: x509.Name, names: tuple[str, ...], addresses: tuple[str, ...] = (), *, owner: str) -> bytes:
+def self_signed(subject: x509.Name, names: tuple[str, ...] = (), addresses: tuple[str, ...] = (), *, owner: str) -> bytes:
     """A certificate that a product signs for itself, PEM."""
     key = _key_of(owner)
-    builder = _builder(key, subject, _CA_LIFETIME).issuer_name(subject).add_extension(_names(names, addresses), critical=False)
+    builder = _builder(key, subject, _CA_LIFETIME).issuer_name(subject)
+    if names or addresses:
+        builder = builder.add_extension(_names(names, addresses), critical=False)
     return to_pem(builder.sign(key, hashes.SHA256()))
 
 

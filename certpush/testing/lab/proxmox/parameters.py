@@ -144,3 +144,4 @@ NODE = Parameter(
 SWITCH = Parameter(_wrong_switch, optional=True)
 CERTIFICATES = Parameter(_formatted(is_certificate_chain, _NO_PEM))
 KEY = Parameter(_formatted(is_one_block, _NO_PEM), optional=True)
+NEEDED_KEY = Parameter(_formatted(is_one_block, _NO_PEM))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from certpush.model import JsonValue
 from certpush.testing.lab.proxmox.accounts import Accounts
-from certpush.testing.lab.proxmox.http import Response, data, refusal
-from certpush.testing.lab.proxmox.parameters import Parameter, Parameters, check
-from certpush.testing.lab.proxmox.refusals import Refused, bad_parameters, not_permitted
+from certpush.testing.lab.proxmox.http import Response, data
+from certpush.testing.lab.proxmox.parameters import Parameter, Parameters
+from certpush.testing.lab.proxmox.refusals import Refused, not_permitted
 from certpush.testing.lab.proxmox.service import Request
 
 
@@ -24,24 +24,47 @@ class Call:
     request: Request
 
 
-Deed: TypeAlias = Callable[[Call], JsonValue]
+Deed: TypeAlias = "Callable[[Call], JsonValue | Response]"
+Right: TypeAlias = Callable[[Accounts, Call], None]
+"""Refuse the caller who lacks a right."""
 Forwarding: TypeAlias = Callable[[str, Call], Response | None]
 """Hand a call on to that node; None where it is this one."""
+
+
+class Habits(Protocol):
+    """In what a product's answers to calls differ from another's."""
+
+    def check(self, given: Parameters, schema: Mapping[str, Parameter]) -> None:
+        """Refuse parameters that are not as they should be."""
+
+    def check_path(self, in_path: Mapping[str, str], given: Parameters) -> None:
+        """Refuse parameters that stand in the path too."""
+
+    def refusal(self, refused: Refused) -> Response:
+        """Say what a call was refused with."""
+
+    def missing(self, method: str, path: str) -> Response:
+        """Say that there is no such call."""
+
+
+def needs(path: str, *privileges: str) -> Right:
+    """A right to all these privileges at a path, which may name parameters."""
+    return lambda accounts, call: accounts.require(call.caller, path.format_map(call.given), *privileges)
 
 
 @dataclass(frozen=True)
 class Route:
     """One call that there is.
 
-    ``right`` is a path, which may name parameters, and the privileges needed there; None: any
-    caller may. ``to_node``: the call is for the node that its parameter names.
+    ``right`` is what the caller needs; None: nothing. ``to_node``: the call is for the node that
+    its parameter names. ``tokens``: whether a token may make it.
     """
 
     method: str
     path: str
     deed: Deed
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
-    right: tuple[str, Sequence[str]] | None = None
+    right: Right | None = None
     to_node: bool = False
     tokens: bool = True
 
@@ -55,9 +78,12 @@ class Route:
 class Routes:
     """All calls of one machine."""
 
-    def __init__(self, routes: Sequence[Route], accounts: Accounts, forward: Forwarding) -> None:
+    def __init__(
+        self, routes: Sequence[Route], accounts: Accounts, habits: Habits, forward: Forwarding = lambda _node, _call: None
+    ) -> None:
         self._routes = routes
         self._accounts = accounts
+        self._habits = habits
         self._forward = forward
 
     def answer(self, path: str, given: Parameters, request: Request) -> Response:
@@ -67,29 +93,19 @@ class Routes:
             in_path = route.match(method, path)
             if in_path is not None:
                 return self._make(route, path, in_path, Call({**in_path, **given}, request.caller, request))
-        return refusal(Refused(501, f"Method '{method} {path}' not implemented"))
+        return self._habits.missing(method, path)
 
     def _make(self, route: Route, path: str, in_path: Mapping[str, str], call: Call) -> Response:
         try:
-            _refuse_conflicts(in_path, call.given)
+            self._habits.check_path(in_path, call.request.recorded.parameters)
             if not route.tokens and "!" in call.caller:
                 raise not_permitted(f"URI '{path}' not available with API token, need proper ticket.\n")
-            self._check_right(route, call)
+            if route.right:
+                route.right(self._accounts, call)
             if route.to_node and (elsewhere := self._forward(in_path["node"], call)):
                 return elsewhere
-            check(call.given, route.parameters)
-            return data(route.deed(call))
+            self._habits.check(call.given, route.parameters)
+            told = route.deed(call)
+            return told if isinstance(told, Response) else data(told)
         except Refused as refused:
-            return refusal(refused)
-
-    def _check_right(self, route: Route, call: Call) -> None:
-        if route.right:
-            path, privileges = route.right
-            self._accounts.require(call.caller, path.format_map(call.given), *privileges)
-
-
-def _refuse_conflicts(in_path: Mapping[str, str], given: Parameters) -> None:
-    wrong = "duplicate parameter (already defined in URI) with conflicting values!"
-    errors = {name: wrong for name, value in in_path.items() if given[name] != value}
-    if errors:
-        raise bad_parameters(errors)
+            return self._habits.refusal(refused)

@@ -13,7 +13,7 @@ from typing import IO, Protocol
 
 from certpush.testing.lab.proxmox.breaking import break_after, break_before
 from certpush.testing.lab.proxmox.faults import Answer, Broken, ProxmoxFaults
-from certpush.testing.lab.proxmox.http import Head, Response, Stuck, plain, read_head, refused_by_length, render
+from certpush.testing.lab.proxmox.http import Head, Manner, Response, Stuck
 from certpush.testing.lab.proxmox.records import Recorded
 from certpush.testing.lab.proxmox.workers import Worker, Workers
 from certpush.testing.listener import Listener
@@ -36,7 +36,11 @@ class Request:
 
 
 class Application(Protocol):
-    """What answers requests."""
+    """What answers requests, and in which manner of HTTP."""
+
+    @property
+    def manner(self) -> Manner:
+        """How it speaks HTTP."""
 
     def admit(self, head: Head) -> str | Response:
         """Who the caller is, by the head alone; an answer where it is refused."""
@@ -85,22 +89,20 @@ class Service:
         worker = self._workers.next()
         first = connection.recv(1, socket.MSG_PEEK)
         if first and first != _TLS_HANDSHAKE:
-            _redirect(connection, self.clock())
+            self._redirect(connection)
         elif worker.shown.context is None:
             _end_in_eof(connection)
         else:
             with worker.shown.context.wrap_socket(connection, server_side=True) as secured, secured.makefile("rb") as stream:
                 Exchanges(self, worker, secured, stream).run()
 
-
-def _redirect(connection: socket.socket, now: datetime) -> None:
-    with connection.makefile("rb") as stream:
-        head = read_head(stream)
+    def _redirect(self, connection: socket.socket) -> None:
+        manner = self.application.manner
+        with connection.makefile("rb") as stream:
+            head = manner.read_head(stream)
         if isinstance(head, Head):
-            headers = {"Location": f"https://{head.headers.get('host', '')}{head.target}"}
-            moved = (301, "Moved Permanently") if head.method == "GET" else (308, "Permanent Redirect")
-            connection.sendall(render(plain(*moved, headers), head, now, keeps_open=False))
-    _see_out(connection)
+            connection.sendall(manner.render(manner.moved(head), head, self.clock(), keeps_open=False))
+        _see_out(connection)
 
 
 def _end_in_eof(connection: socket.socket) -> None:
@@ -124,6 +126,12 @@ class Exchanges:
     worker: Worker
     secured: ssl.SSLSocket
     stream: IO[bytes]
+    _unread: bool = False
+
+    @property
+    def manner(self) -> Manner:
+        """How HTTP is spoken here."""
+        return self.service.application.manner
 
     @property
     def closing(self) -> threading.Event:
@@ -134,7 +142,7 @@ class Exchanges:
         """Answer them until one side has enough."""
         for left in reversed(range(_REQUESTS_A_CONNECTION)):
             try:
-                head = read_head(self.stream)
+                head = self.manner.read_head(self.stream)
             except Stuck:
                 self.closing.wait(self.secured.gettimeout())
                 return
@@ -148,6 +156,7 @@ class Exchanges:
 
     def _exchange(self, head: Head, *, last: bool) -> bool:
         """Answer one; True where more may follow."""
+        self._unread = head.has_body
         recorded = Recorded(head.method, head.path, head.headers)
         self.service.requests.append(recorded)
         broken = self.service.faults.breaks(head.method, head.path)
@@ -168,11 +177,10 @@ class Exchanges:
         if isinstance(caller, Response):
             return caller
         recorded.caller = caller
-        if refused := refused_by_length(head):
-            return refused
-        body = self.stream.read(head.length)
-        if len(body) < head.length:
-            return None
+        body = self.manner.read_body(self.stream, head)
+        if body is None or isinstance(body, Response):
+            return body
+        self._unread = False
         request = Request(head, body, caller, self.worker, recorded)
         if broken and broken.how is Answer.LATE:
             self.service.do_later(broken.seconds, lambda: self._note(recorded, self.service.application.answer(request)))
@@ -184,8 +192,9 @@ class Exchanges:
         recorded.status = response.status
 
     def _send(self, response: Response, head: Head | None, *, last: bool) -> bool:
-        keeps_open = bool(head and head.keeps_open) and response.status < 400 and not last and not self.worker.retired
-        self.secured.sendall(render(response, head, self.service.clock(), keeps_open=keeps_open))
+        wanted = bool(head and head.keeps_open) and not last and not self._unread
+        keeps_open = wanted and self.manner.lasts_after(response) and not self.worker.retired
+        self.secured.sendall(self.manner.render(response, head, self.service.clock(), keeps_open=keeps_open))
         if not keeps_open:
             self.say_goodbye()
         return keeps_open

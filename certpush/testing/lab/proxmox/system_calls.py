@@ -10,7 +10,7 @@ from certpush.testing.lab.proxmox.accounts import Accounts
 from certpush.testing.lab.proxmox.machine import Machine
 from certpush.testing.lab.proxmox.membership import Membership
 from certpush.testing.lab.proxmox.parameters import NODE, a_text, one_of, text
-from certpush.testing.lab.proxmox.routes import Call, Route
+from certpush.testing.lab.proxmox.routes import Call, Route, needs
 
 _AT_NODE = "/nodes/{node}"
 _SERVICES = (
@@ -52,8 +52,8 @@ _LOAD: Mapping[str, JsonValue] = {
 
 def system_routes(machine: Machine, membership: Membership) -> list[Route]:
     """What is answered about the node, its tasks and its cluster."""
-    node, modify, audit = {"node": NODE}, (_AT_NODE, ("Sys.Modify",)), (_AT_NODE, ("Sys.Audit",))
-    everything = ("/", ("Sys.Audit",))
+    node, modify, audit = {"node": NODE}, needs(_AT_NODE, "Sys.Modify"), needs(_AT_NODE, "Sys.Audit")
+    everything = needs("/", "Sys.Audit")
     reload = {**node, "service": one_of(*_SERVICES)}
     calls = SystemCalls(machine)
     return [

@@ -39,11 +39,13 @@ class Workers:
     """All workers of one server, who take turns.
 
     ``load`` reads what new ones show. ``overlap`` and ``first_new`` are in seconds after a
-    reload: until when old ones accept, and from when new ones do.
+    reload: until when old ones accept, and from when new ones do. ``retires``: old ones end
+    their connections then; else these live on.
     """
 
-    def __init__(self, load: Callable[[], Shown], *, overlap: float, first_new: float) -> None:
+    def __init__(self, load: Callable[[], Shown], *, overlap: float, first_new: float, retires: bool = True) -> None:
         self._load = load
+        self._retires = retires
         self.overlap = overlap
         self.first_new = min(first_new, overlap)
         self._generations: list[_Generation] = []
@@ -87,7 +89,7 @@ class Workers:
 
     def _accepting(self, now: float) -> list[_Generation]:
         for one in self._generations[:-1]:
-            if one.ends <= now:
+            if one.ends <= now and self._retires:
                 _retire(one)
         self._generations = [*(one for one in self._generations[:-1] if one.ends > now), self._generations[-1]]
         return [one for one in self._generations if one.begins <= now] or self._generations[-1:]
