@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import hashlib
 import socket
 import ssl
 import threading
@@ -13,6 +14,7 @@ import certifi
 import pytest
 import requests
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -150,6 +152,23 @@ def self_signed(name):
         .sign(key.reveal_key(), hashes.SHA256())
     )
     return CertificateBundle(leaf, (), (), key)
+
+
+def test_a_pinned_certificate_that_nobody_can_read_is_right_and_a_strange_one_is_named(tmp_path):
+    good = GOOD.leaf.public_bytes(Encoding.DER)
+    odd = good.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020108"), 1)  # a version that does not exist
+    path = tmp_path / "odd.pem"
+    path.write_bytes(ssl.DER_cert_to_PEM_cert(odd).encode() + GOOD.key.reveal_pem())
+    digest = hashlib.sha256(odd).hexdigest()
+    with Appliance(GOOD) as appliance:
+        appliance._contexts = [ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)]
+        appliance._contexts[0].load_cert_chain(path)
+        with pytest.raises(TrustError, match=r"\(unreadable\)") as refused:
+            ask(appliance, Trust())
+        assert with_colons(digest) in refused.value.message
+        connections, answer = ask(appliance, Trust(pins=(digest,)))
+    assert answer.status_code == 200
+    assert connections.peer is None
 
 
 def test_a_certificate_that_is_its_own_root_counts_for_its_names_alone():
