@@ -17,6 +17,8 @@ from certpush.kit.tls import refusal_in_words, subject_of
 from certpush.kit.trust import Trust, with_colons, write_pin
 from certpush.model import UNREADABLE
 
+_MOST_SHOWN = 3
+
 
 def connect_trusted(host: str, port: int, trust: Trust, *, where: str) -> ssl.SSLSocket:
     """Open a TLS connection to a server that shows a pinned certificate, or one that holds up to the roots; to no other.
@@ -135,7 +137,7 @@ def _in_words(error: Exception) -> str:
 def _refusal(where: str, trust: Trust, leaf: bytes, problem: str) -> TrustError:
     """Say what the server showed, what was expected, and what a person has to do."""
     fingerprint = _sha256(leaf)
-    known = [f"not the pinned {', '.join(with_colons(pin) for pin in trust.pins)}"] if trust.pins else []
+    known = [f"not the pinned {_in_short(trust.pins)}"] if trust.pins else []
     wanted = "; ".join([*known, *([problem] if problem else [])]) or "which nobody has confirmed yet"
     message = f"{where} shows the certificate {with_colons(fingerprint)} ({_whose(leaf)}), {wanted}; nothing was sent to it"
     hint = (
@@ -143,6 +145,12 @@ def _refusal(where: str, trust: Trust, leaf: bytes, problem: str) -> TrustError:
         f'run `certpush trust NAME`, or write trust = "{write_pin(fingerprint)}"'
     )
     return PinMismatch(message, hint=hint) if trust.pins else TrustError(message, hint=hint)
+
+
+def _in_short(pins: tuple[str, ...]) -> str:
+    """The first few: of a large cluster many are known."""
+    more = [f"{len(pins) - _MOST_SHOWN} more"] if len(pins) > _MOST_SHOWN else []
+    return ", ".join([*(with_colons(pin) for pin in pins[:_MOST_SHOWN]), *more])
 
 
 def _whose(leaf: bytes) -> str:

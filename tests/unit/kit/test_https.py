@@ -129,6 +129,13 @@ def test_a_wrong_server_gets_no_byte_and_is_named_by_its_fingerprint(bundle, tru
     assert f'trust = "sha256:{bundle.fingerprint}"' in refused.value.hint
 
 
+def test_of_many_pins_the_first_few_are_shown(appliance):
+    pins = tuple(f"{number:064x}" for number in range(1, 41))
+    with pytest.raises(PinMismatch, match=r"00:03, 37 more; nothing was sent") as refused:
+        ask(appliance, Trust(pins=pins))
+    assert refused.value.message.count("00:00:00:00:00") < 30
+
+
 def test_a_name_that_a_stranger_wrote_cannot_move_the_cursor():
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "evil\x1b[2J\u202e")])
     with Appliance(self_signed(name)) as appliance, pytest.raises(TrustError) as refused:
