@@ -96,6 +96,12 @@ def _default(one: msgspec.structs.FieldInfo) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(_in_toml, value))}]"
+    return _in_toml(value)
+
+
+def _in_toml(value: Any) -> str:
     if isinstance(value, timedelta):
         return f'"{format_duration(value)}"'
     return f'"{value}"' if isinstance(value, str) else str(value)

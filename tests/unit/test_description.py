@@ -26,6 +26,7 @@ class Sample(Settings):
     tries: Annotated[int, msgspec.Meta(ge=1, le=9), Doc("how often")] | None = None
     names: str | tuple[str, ...] = ()
     places: list[Endpoint] = msgspec.field(default_factory=list)
+    ways: tuple[Literal["in", "out"], ...] = ("in",)
     inner: Inner | None = None
     loud: bool = False
     part: float = 0.5
@@ -40,6 +41,7 @@ FULL = {
     "tries": 3,
     "names": ["a", "b"],
     "places": ["box.lan:443#www.lan"],
+    "ways": ["out", "in"],
     "inner": {"port": 22},
     "loud": True,
     "part": 0.25,
@@ -58,6 +60,7 @@ def test_each_key_is_described_the_required_ones_first():
     assert by_key["tries"] == Field("tries", "whole number", "", "how often", required=False)
     assert by_key["names"].type == "text or list of text"
     assert by_key["places"] == Field("places", "list of endpoint", "", "", required=False)
+    assert by_key["ways"] == Field("ways", 'list of "in" | "out"', '["in"]', "", required=False)
     assert by_key["inner"].type == "table"
     assert by_key["loud"].default == "false"
     assert by_key["part"] == Field("part", "number", "0.5", "", required=False)

@@ -16,6 +16,11 @@ On a terminal certpush asks for what no option says. Elsewhere all must be given
     --identity /etc/certpush/id_ed25519 --fullchain /etc/nginx/tls/wiki.crt --key-file /etc/nginx/tls/wiki.key \\
     --reload "systemctl reload nginx" --endpoint wiki.example.com:443
 
+or, for the API of a Proxmox:
+
+    --target proxmox --kind proxmox --host pve.example.com --names pve.example.com,192.168.10.2 \\
+    --set token_id='certpush@pve!deploy' --set token=file:/etc/certpush/proxmox-token
+
 After `step ca bootstrap` neither URL nor fingerprint is needed. A CA with one provisioner needs no --provisioner.
 Writes /etc/certpush/certpush.toml for root, ~/.config/certpush/certpush.toml for others, or what --config names."""
 
@@ -40,10 +45,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _configure_target(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--target", metavar="NAME", help="your name for it, such as wiki")
-    group.add_argument("--kind", metavar="KIND", help="ssh, file, or one of `certpush targets`; ssh when --host is given, else file")
+    group.add_argument("--kind", metavar="KIND", help="ssh, file, proxmox ... (`certpush targets`); ssh when --host is given, else file")
     group.add_argument("--names", action="append", metavar="NAME,NAME", help="host names and IP addresses in its certificate")
     group.add_argument("--host", metavar="HOST", help="where it is reached; the first of its names when left out")
-    group.add_argument("--user", metavar="USER", help="who logs in there (root)")
+    group.add_argument("--user", metavar="USER", help="who logs in there (ssh: root)")
     group.add_argument("--identity", metavar="PATH", help="private key to log in with, or the word agent")
     group.add_argument("--sudo", action=argparse.BooleanOptionalAction, default=None, help="do everything through sudo there, or not")
     group.add_argument("--fullchain", metavar="FILE", help="file there for certificate and chain")

@@ -15,6 +15,7 @@ from certpush.plugins import PluginLoader
 from certpush.stepca.settings import CaSettings
 
 Step = tuple[str, str]
+_SECRETS = {"token": "the secret of the API token", "password": "the password"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def show(console: Console, ending: Ending) -> None:
 def _next(ending: Ending) -> Iterator[Step]:
     option = "" if ending.usual else f" --config {shlex.quote(str(ending.written.configuration))}"
     if not ending.targets:
-        yield f"${{EDITOR:-vi}} {shlex.quote(str(ending.written.configuration))}", "add a target: two examples are in it"
+        yield f"${{EDITOR:-vi}} {shlex.quote(str(ending.written.configuration))}", "add a target: three examples are in it"
     for target in ending.targets:
         yield from _first_contact(target, option)
     yield f"certpush doctor{option}", "check the CA and every target; each finding comes with its fix"
@@ -61,7 +62,12 @@ def _first_contact(target: NewTarget, option: str) -> Iterator[Step]:
         login = shlex.quote(f"{target.own.get('user', 'root')}@{target.own.get('host', '')}")
         yield f"ssh-keygen -t ed25519 -N '' -f {path}", "make the key to log in with"
         yield f"ssh-copy-id -i {shlex.quote(f'{key}.pub')} {login}", f"let it in on {target.name}"
-    if PluginLoader().load_kind(target.kind).identify is not None and not {"host_key", "known_hosts"} & target.own.keys():
+    for setting, what in _SECRETS.items():
+        place = referred_file(str(target.own.get(setting, "")))
+        if place is not None and not place.exists():
+            yield f"(umask 077; cat > {shlex.quote(str(place))})", f"paste {what} of {target.name}, then Enter and Ctrl-D"
+    pinned = {"host_key", "known_hosts", "trust"} & target.table.keys()
+    if PluginLoader().load_kind(target.kind).identify is not None and not pinned:
         yield f"certpush trust {target.name}{option}", "see who answers there, compare, and pin it"
 
 

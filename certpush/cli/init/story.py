@@ -56,7 +56,7 @@ def _write(arguments: argparse.Namespace, console: Console, place: Place) -> End
     proof = prove(interview, arguments, trusted, place)
     lifetime = interview.answer(_lifetime_question(), arguments.lifetime)
     _advise(console, proof, lifetime)
-    targets = add_targets(interview, arguments)
+    targets = add_targets(interview, arguments, place.configuration.parent)
     written = place.write(configuration_text(_table(proof), str(lifetime), targets), proof.to_write)
     interview.say()
     return Ending(written, proof.settings, lifetime, targets, place.usual)

@@ -6,18 +6,22 @@ import argparse
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 from certpush.cli.asking import Interview, Question, yes_or_no
 from certpush.cli.console import safe
+from certpush.cli.init.login_questions import ask_login
 from certpush.cli.init.reference import file_reference, full_reference, is_reference, refuse_open_file
 from certpush.cli.init.text import NewTarget, Value
 from certpush.cli.init.values import holds_words, read_value
 from certpush.config import TargetKeys
 from certpush.errors import ConfigError
 from certpush.fleet.fitting import names_fit
+from certpush.fleet.opening import keys_of
 from certpush.kit.description import describe
 from certpush.kit.settings import Settings, fields_of, parse_endpoint, parse_host
+from certpush.kit.trust import takes_trust
 from certpush.model import Name, Severity, name_covers, parse_name
 from certpush.plugins import PluginLoader
 from certpush.target import TargetKind
@@ -36,8 +40,10 @@ _CORE = frozenset(item.encode_name for item in fields_of(TargetKeys))
 class Asking:
     """Asks for one target's keys: a flag's answer first, then the person's, with the earlier one offered the second time."""
 
-    def __init__(self, interview: Interview, arguments: argparse.Namespace) -> None:
+    def __init__(self, interview: Interview, arguments: argparse.Namespace, folder: Path) -> None:
         self.interview = interview
+        self.folder = folder
+        """Where a secret that is yet to be put into a file would stand."""
         self.asked_person = False
         self.asked: set[str] = set()
         self._arguments = arguments
@@ -90,11 +96,13 @@ def ask_target(asking: Asking, name: str, loader: PluginLoader) -> tuple[NewTarg
     own: Table = {}
     told = dict(_set(word, kind.settings) for word in asking.sets())
     own |= _reached(asking, kind, names, told)
+    if takes_trust(kind.settings):
+        own |= ask_login(asking, kind, keys_of(kind), name, {key: value for key, value in {**told, **own}.items() if key not in _CORE})
     own |= _placed(asking, str({**told, **own}.get("host", "this machine")), told) if _has_files(kind) else {}
     own |= _not_asked(asking, kind)
     own |= {key: value for key, value in told.items() if key not in _CORE}
     core |= {key: value for key, value in told.items() if key in _CORE}
-    core |= _looked_at(asking, names, str(own.get("host", names[0])), must=kind.name in ("file", "ssh"))
+    core |= _looked_at(asking, kind, names, str(own.get("host", names[0])))
     if kind.name not in ("file", "ssh"):
         asking.interview.say(f"  `certpush targets {safe(kind.name)}` shows what else it can be told.")
     return NewTarget(name, core, own), kind.settings
@@ -102,7 +110,7 @@ def ask_target(asking: Asking, name: str, loader: PluginLoader) -> tuple[NewTarg
 
 def _kind_question(asking: Asking, loader: PluginLoader) -> Question[TargetKind[Any]]:
     usual = "ssh" if asking.given("host") else "file"
-    text = "Kind: ssh (a machine that is reached by SSH), file (this machine), or one of `certpush targets`"
+    text = "Kind: ssh (a machine that is reached by SSH), file (this machine), proxmox (its web UI), or one of `certpush targets`"
     return Question("its kind", "--kind KIND", loader.load_kind, text, default=usual, suggestion="ssh")
 
 
@@ -151,8 +159,13 @@ def _reached(asking: Asking, kind: TargetKind[Any], names: Sequence[Name], given
 def _required_question(key: str, about: str, kind: TargetKind[Any], names: Sequence[Name]) -> Question[Value]:
     if key == "host":
         first = next((str(one) for one in names if "*" not in str(one)), None)
-        return Question("the host", "--host HOST", parse_host, "Host to reach it at", default=first)
+        read = _host_perhaps_with_port if takes_trust(kind.settings) else parse_host
+        return Question("the host", "--host HOST", read, "Host to reach it at", default=first)
     return Question(f"{key}{f': {about}' if about else ''}", f"--set {key}=VALUE", lambda text: _value(key, text, kind.settings))
+
+
+def _host_perhaps_with_port(text: str) -> str:
+    return parse_host(text) if text.count(":") != 1 else str(parse_endpoint(text))
 
 
 def _value(key: str, text: str, settings: type[Settings]) -> Value:
@@ -215,7 +228,7 @@ def _key_beside(fullchain: str) -> str:
 def _not_asked(asking: Asking, kind: TargetKind[Any]) -> Table:
     """What a flag says that no question asked for: taken where the kind knows the key."""
     found: Table = {}
-    known = {field.key for field in describe(kind.settings)}
+    known = keys_of(kind)
     for key in _OF_A_KIND:
         text = asking.given(key)
         if text is None or key in asking.asked:
@@ -227,16 +240,19 @@ def _not_asked(asking: Asking, kind: TargetKind[Any]) -> Table:
 
 
 def _has_files(kind: TargetKind[Any]) -> bool:
-    return "fullchain" in {field.key for field in describe(kind.settings)}
+    return "fullchain" in keys_of(kind)
 
 
-def _looked_at(asking: Asking, names: Sequence[Name], host: str, *, must: bool) -> Table:
+def _looked_at(asking: Asking, kind: TargetKind[Any], names: Sequence[Name], host: str) -> Table:
     """Where certpush looks for itself: the certificate must cover that name."""
+    must = kind.name in ("file", "ssh")
+    if takes_trust(kind.settings) and asking.given("endpoint") is None:
+        return {}  # an appliance is looked at where its API is
 
     def read(text: str) -> list[str]:
         endpoints = [one for one in re.split(r"[,\s]+", text) if one and one != _NOWHERE]
         for one in endpoints:
-            _refuse_uncovered(one, names)
+            refuse_uncovered(one, names)
         return endpoints
 
     text = "Where it is served, to look whether it is: HOST:PORT (or: none, to look at the files only)"
@@ -263,7 +279,13 @@ def _usual_endpoint(names: Sequence[Name], host: str) -> str | None:
     return f"{at}#{plain}" if plain else None
 
 
-def _refuse_uncovered(text: str, names: Sequence[Name]) -> None:
+def refuse_uncovered(text: str, names: Sequence[Name]) -> None:
+    """Refuse an endpoint that a certificate with these names would not cover.
+
+    Raises:
+        ConfigError: with what to do about it.
+
+    """
     for finding in names_fit(names, (parse_endpoint(text),)):
         if finding.severity is Severity.ERROR:
             raise ConfigError(finding.message, hint=finding.hint)

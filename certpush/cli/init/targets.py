@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from certpush.cli.asking import Interview, Question
 from certpush.cli.init.reference import unread
@@ -12,14 +13,16 @@ from certpush.cli.init.text import NewTarget
 from certpush.config import TargetKeys
 from certpush.config.loading import check_table_name
 from certpush.errors import ConfigError
-from certpush.kit.settings import Settings, convert
+from certpush.kit.settings import Settings, convert, parse_endpoint
+from certpush.kit.trust import takes_trust
+from certpush.model import name_covers, parse_name
 from certpush.plugins import PluginLoader
 
 FLAGS = ("kind", "names", "host", "user", "identity", "sudo", "fullchain", "key_file", "directory", "reload", "endpoint", "set")
 
 
-def add_targets(interview: Interview, arguments: argparse.Namespace) -> tuple[NewTarget, ...]:
-    """The target that the flags describe; or as many as the person wants, perhaps none.
+def add_targets(interview: Interview, arguments: argparse.Namespace, folder: Path) -> tuple[NewTarget, ...]:
+    """The target that the flags describe; or as many as the person wants, perhaps none. ``folder`` is where the configuration will be.
 
     Raises:
         ConfigError: an answer is missing or will not do.
@@ -28,7 +31,7 @@ def add_targets(interview: Interview, arguments: argparse.Namespace) -> tuple[Ne
     """
     loader = PluginLoader()
     if arguments.target is not None:
-        return (_add(interview, arguments, _name_question(()), loader),)
+        return (_add(Asking(interview, arguments, folder), arguments.target, _name_question(()), loader),)
     if stray := [flag for flag in FLAGS if getattr(arguments, flag)]:
         raise ConfigError(f"--{stray[0].replace('_', '-')} belongs to a target", hint="add --target NAME")
     found: list[NewTarget] = []
@@ -38,7 +41,7 @@ def add_targets(interview: Interview, arguments: argparse.Namespace) -> tuple[Ne
         name = interview.answer(_name_question([one.name for one in found]))
         if not name:
             break
-        found.append(_add(interview, argparse.Namespace(**{**vars(arguments), "target": name}), _name_question(()), loader))
+        found.append(_add(Asking(interview, arguments, folder), name, _name_question(()), loader))
     return tuple(found)
 
 
@@ -54,12 +57,11 @@ def _name_question(taken: Sequence[str]) -> Question[str]:
     return Question("a target", "--target NAME", read, text, default="")
 
 
-def _add(interview: Interview, arguments: argparse.Namespace, name: Question[str], loader: PluginLoader) -> NewTarget:
+def _add(asking: Asking, given: str, name: Question[str], loader: PluginLoader) -> NewTarget:
     """Ask for everything; what does not fit together is explained, and asked again with the answers so far."""
-    slug = interview.answer(name, arguments.target)
+    slug = asking.interview.answer(name, given)
     if not slug:
         raise ConfigError("--target: a target has a name", hint="add --target NAME")
-    asking = Asking(interview, arguments)
     while True:
         target, settings = ask_target(asking, slug, loader)
         try:
@@ -67,7 +69,7 @@ def _add(interview: Interview, arguments: argparse.Namespace, name: Question[str
         except ConfigError as error:
             if not asking.asked_person:
                 raise
-            interview.explain(error)
+            asking.interview.explain(error)
             asking.begin_again()
         else:
             return target
@@ -77,3 +79,19 @@ def _check(target: NewTarget, settings: type[Settings]) -> None:
     path = f"target.{target.name}"
     convert(target.core, TargetKeys, path=path, read_secret=unread)
     convert(target.own, settings, path=path, read_secret=unread)
+    if takes_trust(settings):
+        _check_covered(target)
+
+
+def _check_covered(target: NewTarget) -> None:
+    """An appliance is looked at where its API is, unless the table says by which name, or that it is a cluster."""
+    names = target.core["names"]
+    if {"server_name", "nodes"} & target.own.keys() or "endpoints" in target.core or not isinstance(names, list):
+        return
+    host = str(target.own.get("host", ""))
+    where = parse_endpoint(f"[{host}]" if host.count(":") > 1 and not host.startswith("[") else host, default_port=443)
+    if not name_covers(tuple(map(parse_name, names)), where.name):
+        raise ConfigError(
+            f"the certificate would not cover {where.name}, where {target.name} is looked at",
+            hint=f'add "{where.name}" to its names, or --set server_name=NAME with one that it has',
+        )

@@ -105,9 +105,13 @@ def _ca(table: Mapping[str, Value]) -> Iterator[str]:
 
 
 def _target(target: NewTarget) -> str:
-    lines = [f"[target.{key(target.name)}]", *(f"{key(name)} = {written(value)}" for name, value in target.table.items())]
+    lines = [f"[target.{key(target.name)}]"]
+    for name, value in target.table.items():
+        lines += [f"# {_ABOUT_LOGIN[name]}"] if name in _ABOUT_LOGIN else []
+        lines.append(f"{key(name)} = {written(value)}")
     if "reload" in target.own and "check" not in target.own:
         lines += ["# A command that must succeed before the service is told:", '#check = ["nginx", "-t"]']
+    lines += [] if set(target.table) & _SAID_OF_IT.get(target.kind, set()) else _MORE.get(target.kind, ())
     return "\n".join([*lines, ""])
 
 
@@ -116,6 +120,29 @@ _ABOUT = {
     "root": "The file with the root that the CA must have.",
     "password": "Where the provisioner's password is; never the password itself.",
 }
+
+_ABOUT_LOGIN = {
+    "token_id": "USER@REALM!NAME, as the web UI shows it. docs/proxmox.md has the commands that make user, role and token.",
+    "token": "Where the token's secret is; never the secret itself.",
+    "password": "Where the password is; never the password itself.",
+}
+
+_MORE: Mapping[str, Sequence[str]] = {
+    "proxmox": (
+        "# A cluster: its nodes one after the other, the one that host leads to last; and a certificate of its own for each.",
+        '#nodes = "all"',
+        "#per_node = true",
+    ),
+    "proxmox-backup": (
+        "# Whoever pins its present certificate (storages, remotes, clients) refuses the new one: docs/proxmox.md, before the first.",
+        '#pinned_by = ["the storage backup of pve1"]',
+    ),
+    "proxmox-mail": ("# The mail server, too; its first certificate switches TLS on for it.", '#services = ["api", "smtp"]'),
+}
+"""What is worth knowing of a kind, as settings that are switched off."""
+
+_SAID_OF_IT = {"proxmox": {"nodes", "node"}, "proxmox-backup": {"pinned_by"}, "proxmox-mail": {"services"}}
+"""Keys with which a table says that already, or the opposite."""
 
 _HEAD = """\
 # The configuration of certpush: one CA, and the targets that get certificates from it.
@@ -141,7 +168,7 @@ _TARGETS = """\
 _EXAMPLES = """\
 # --- targets: what serves a certificate --------------------------------------------------------
 #
-# There is none yet. Two examples, to be switched on and changed:
+# There is none yet. Three examples, to be switched on and changed:
 
 # A web server that is reached by SSH. `certpush trust wiki` pins its host key before the first login.
 #[target.wiki]
@@ -159,6 +186,15 @@ _EXAMPLES = """\
 #reload = ["systemctl", "reload", "nginx"]
 # Where certpush looks for itself whether the new certificate is served:
 #endpoints = ["wiki.example.com:443"]
+
+# A Proxmox, by its API. `certpush trust proxmox` pins its certificate before the token is sent.
+#[target.proxmox]
+#kind = "proxmox"
+#names = ["pve.example.com", "192.168.10.2"]
+#host = "pve.example.com"
+# docs/proxmox.md has the commands that make user, role and token.
+#token_id = "certpush@pve!deploy"
+#token = "file:~/.config/certpush/proxmox-token"
 
 # A service on this machine. certpush keeps /etc/ssl/service/current/fullchain.pem and privkey.pem up to date.
 #[target.service]

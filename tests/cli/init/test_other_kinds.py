@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+from pathlib import Path
 from typing import Annotated
 
 import pytest
@@ -45,7 +46,7 @@ def asking(words: list[str], typed: str, monkeypatch) -> tuple[Asking, io.String
     shown = io.StringIO()
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
     interview = Interview(Console(err=shown), person=bool(typed))
-    return Asking(interview, parser.parse_args(["--kind", "nas", "--names", "nas.example", *words])), shown
+    return Asking(interview, parser.parse_args(["--kind", "nas", "--names", "nas.example", *words]), Path("/etc/certpush")), shown
 
 
 def test_a_person_is_asked_for_what_the_kind_must_be_told(monkeypatch):

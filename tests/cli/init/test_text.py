@@ -65,9 +65,9 @@ def test_without_a_target_the_examples_are_whole_when_switched_on(tmp_path):
     text = configuration_text(CA, "24h", [])
     assert loaded(tmp_path / "a.toml", text).targets == {}
     configuration = loaded(tmp_path / "b.toml", switched_on(text))
-    assert {one.kind for one in configuration.targets.values()} == {"ssh", "file"}
+    assert {one.kind for one in configuration.targets.values()} == {"ssh", "file", "proxmox"}
     for target in configuration.targets.values():
-        assert target.endpoints or target.verify == "files"
+        assert target.endpoints or target.verify == "files" or target.kind == "proxmox"
         convert(target.table, PluginLoader().load_kind(target.kind).settings, path=target.path, read_secret=unread)
 
 
@@ -80,8 +80,38 @@ def test_with_a_target_too_what_is_switched_off_is_whole_when_switched_on(tmp_pa
     assert plain.certificate.request.lifetime.days == 30
 
 
+PROXMOX = {"host": "a.example", "token_id": "certpush@pve!deploy", "token": "file:/token"}
+MAIL = {"host": "a.example", "user": "certpush@pmg", "password": "file:/password"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "own", "more"),
+    [
+        ("proxmox", PROXMOX, {"nodes": "all", "per_node": True}),
+        ("proxmox-backup", PROXMOX, {}),
+        ("proxmox-datacenter", PROXMOX, {}),
+        ("proxmox-mail", MAIL, {"services": ["api", "smtp"]}),
+    ],
+)
+def test_what_a_kind_adds_is_whole_when_switched_on(kind, own, more, tmp_path):
+    text = configuration_text(CA, "24h", [NewTarget("a", {"kind": kind, "names": ["a.example"]}, own)])
+    assert dict(loaded(tmp_path / "a.toml", text).targets["a"].table) == own
+    target = loaded(tmp_path / "b.toml", switched_on(text)).targets["a"]
+    assert dict(target.table) == {**own, **more}
+    assert bool(target.pinned_by) == (kind == "proxmox-backup")
+    convert(target.table, PluginLoader().load_kind(kind).settings, path=target.path, read_secret=unread)
+
+
+def test_what_a_table_says_is_not_suggested_again():
+    for kind, own in (("proxmox", {"nodes": "all"}), ("proxmox-mail", {"services": ["smtp"]})):
+        text = configuration_text(CA, "24h", [NewTarget("a", {"kind": kind, "names": ["a.example"]}, own)])
+        assert "#per_node" not in text
+        assert "#services" not in text
+
+
 def test_every_line_explains_or_is_a_setting():
-    for targets in ([], [NewTarget("a", {"kind": "file"}, {"reload": ["x"]})]):
+    kinds = [NewTarget(kind, {"kind": kind}, {**PROXMOX, **MAIL}) for kind in ("proxmox", "proxmox-backup", "proxmox-mail")]
+    for targets in ([], [NewTarget("a", {"kind": "file"}, {"reload": ["x"]})], kinds):
         for line in configuration_text(CA, "24h", targets).splitlines():
             assert not line or line.startswith(("# ", "#[", "[")) or line == "#" or " = " in line
 
