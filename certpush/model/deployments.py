@@ -116,6 +116,7 @@ class Event:
 class Receipt:
     """How one rotation ended, with the evidence: what every endpoint served at the end.
 
+    ``target`` is the target's name, or ``TARGET/MEMBER``: each member of a cluster has one.
     ``was`` and ``now`` are the fingerprint before and after (None: nothing, or not known);
     ``seen`` is False where there is no endpoint to look at ("installed, not seen").
     """
@@ -152,10 +153,10 @@ class Standing(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TargetStatus:
-    """What a look at one target showed, beside what the journal knows.
+    """What a look at one target, or one member of it, showed, beside what the journal knows.
 
-    ``installed`` is the fingerprint that the target itself tells, where no endpoint was looked
-    at; ``due`` is None where what is there is not ours.
+    ``installed`` is the fingerprint that the target itself tells, where it was asked because no
+    endpoints are configured; ``due`` is None where what is there is not ours.
     """
 
     target: str

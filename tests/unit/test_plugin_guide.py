@@ -8,12 +8,13 @@ import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from certpush.errors import PinMismatch
 from certpush.kit.trust import Trust
-from certpush.model import Secret
+from certpush.model import CertificateRequest, Secret
 from certpush.plugins import RESERVED_NAMES, PluginLoader
 from certpush.testing.authority import Authority
 from unit.kit.appliance import Appliance
@@ -24,6 +25,7 @@ GUIDE = Path(__file__).parents[2] / "docs" / "plugins.md"
 CLIENT = '''
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from certpush.testing.device import DeviceGone, DeviceRefuses, MemoryDevice
 
 STATE = Path(__file__).with_name("nas.json")
@@ -106,7 +108,7 @@ def blocks(language: str) -> list[str]:
 @pytest.fixture
 def plugin(tmp_path: Path) -> Path:
     """The guide's plugin, laid down as pip would."""
-    code, _, test, observer = blocks("python")
+    code, _, _, test, observer = blocks("python")
     project = tomllib.loads(blocks("toml")[0])["project"]
     (tmp_path / "certpush_acme_nas.py").write_text(code)
     (tmp_path / "test_acme_nas.py").write_text(test)
@@ -159,6 +161,17 @@ def test_the_request_of_the_guide_reaches_the_right_appliance_alone() -> None:
         with pytest.raises(PinMismatch, match=f"^{address} shows"):
             known["version"](Trust(pins=("0" * 64,)), address)
         assert appliance.requests == 1
+
+
+def test_the_cluster_of_the_guide_has_members_in_order_with_one_certificate_or_one_each() -> None:
+    known: dict[str, Any] = {}
+    exec(blocks("python")[2], known)
+    rack, members, request = known["RackSettings"], known["members"], CertificateRequest.of("a.lan", "b.lan", "rack.lan")
+    assert members(rack(hosts=("a.lan",), token=Secret("x")), request) == ()
+    shared = members(rack(hosts=("b.lan", "a.lan"), token=Secret("x")), request)
+    assert [(one.name, one.settings.hosts, one.names) for one in shared] == [("b", ("b.lan",), ()), ("a", ("a.lan",), ())]
+    own = members(rack(hosts=("b.lan", "a.lan"), token=Secret("x"), per_host=True), request)
+    assert [[str(name) for name in one.names] for one in own] == [["b.lan"], ["a.lan"]]
 
 
 def test_the_guide_names_all_reserved_kinds_and_every_verb() -> None:

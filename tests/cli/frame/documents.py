@@ -16,6 +16,7 @@ from certpush.cli.ca.stores import _document as store_document
 from certpush.cli.trust_store.places import Deed, Report
 from certpush.model import to_pem
 from certpush.testing.authority import Authority
+from certpush.testing.device import DEFAULT, TOKEN, MemoryDevice, Reload
 from certpush.testing.lab import NotPossibleHere
 from certpush.testing.lab.sshd import Sshd
 from certpush.testing.lab.tls import TlsServer
@@ -72,13 +73,45 @@ class Runs:
         yield
         self.place.targets = self.targets
 
+    def _cluster(self) -> Document:
+        """Three devices, of which the second takes back what it served before."""
+        devices = {name: self.directory / f"{name}.json" for name in ("pve1", "pve2", "pve3")}
+        running = {name: self.servers.enter_context(MemoryDevice(path, own_certificate=True)) for name, path in devices.items()}
+        _write_private(self.directory / "token", TOKEN.encode())
+        target = f"""
+[target.proxmox]
+kind = "memory-cluster"
+names = ["pve.home.example", "127.0.0.1"]
+devices = {json.dumps([str(path) for path in devices.values()])}
+token = "file:{self.directory}/token"
+"""
+        with self.with_targets(target), self._plugin("memory-cluster", "memory-cluster = certpush.testing.memory_cluster"):
+            self.place.document("deploy")
+            running["pve2"].break_reload(Reload.REFUSED, of=running["pve2"].served())
+            for name in ("pve1", "pve2"):  # an administrator was here
+                running[name].select(DEFAULT)
+                running[name].reload()
+            return self.place.document("deploy", code=1)
+
+    @contextmanager
+    def _plugin(self, distribution: str, entry_point: str) -> Iterator[None]:
+        """Another distribution on the import path, for a while, which offers a kind."""
+        info = self.directory / f"site of {distribution}" / f"{distribution.replace('-', '_')}-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[certpush]\n{entry_point}\n")
+        self.place.more = {"PYTHONPATH": os.pathsep.join(filter(None, [str(info.parent), os.environ.get("PYTHONPATH")]))}
+        yield
+        self.place.more = {}
+
     def deploy(self) -> Documents:
+        cluster = self._cluster()
         first = self.place.document("deploy")
         self.fails.touch()
         failed = self.place.document("deploy", "wiki", "--force", code=1)
         with self.with_targets(self.targets.replace("reload =", "relaod =")):
             refused = self.place.document("deploy", code=2)
-        return [first, failed, refused, self.place.document("deploy"), self.place.document("deploy", "wiki", "--force")]
+        return [cluster, first, failed, refused, self.place.document("deploy"), self.place.document("deploy", "wiki", "--force")]
 
     def status(self) -> Documents:
         good = self.place.document("status")
@@ -208,16 +241,9 @@ verify = "files"
         return folder
 
     def plugins(self) -> Documents:
-        claims_ours = self.directory / "site" / "acme_thing-1.0.dist-info"
-        claims_ours.mkdir(parents=True)
-        (claims_ours / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-thing\nVersion: 1.0\n")
-        (claims_ours / "entry_points.txt").write_text("[certpush]\nfile = acme_thing\n")
         good = self.place.document("plugins")
-        path = os.pathsep.join(filter(None, [str(claims_ours.parent), os.environ.get("PYTHONPATH")]))
-        self.place.more = {"PYTHONPATH": path}
-        conflict = self.place.document("plugins")
-        self.place.more = {}
-        return [good, conflict]
+        with self._plugin("acme-thing", "file = acme_thing"):  # claims a name of ours
+            return [good, self.place.document("plugins")]
 
     def failure(self) -> Documents:
         typo = self.place.document("deplyo", code=2)
