@@ -137,7 +137,9 @@ def _unlike_new(deployment: Deployment) -> Accept:
 
 def _unlike_before(deployment: Deployment, expected: Expected, endpoint: Endpoint) -> Accept:
     own = expected.after is After.DEVICE_DEFAULT
-    allowed = {expected.fingerprint, None if own else deployment.served_before[address(endpoint)]} - {None}
+    # Where the device's own was there before, it may be that one still, although the device has made itself another.
+    before = deployment.served_before[address(endpoint)] if not own or deployment.before.device_default else None
+    allowed = {expected.fingerprint, before} - {None}
     which = "its own" if own else "the old"
 
     def wrong(served: Served) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from certpush.kit.https import TrustedConnections, exchange
 from certpush.model import JsonValue
 from certpush_proxmox.library import Shown, open_client
-from certpush_proxmox.login import ticket, token_header
+from certpush_proxmox.login import Desk, ticket, token_header
 from certpush_proxmox.product import Product
 from certpush_proxmox.refusals import judge
 from certpush_proxmox.settings import LoginSettings
@@ -36,6 +36,7 @@ class Api:
         self._seconds = settings.request_timeout.total_seconds()
         self._client: Any = None
         self._session: requests.Session | None = None
+        self._cookie = ""
         self._used = time.monotonic()
 
     def get(self, *path: str, **params: str) -> JsonValue:
@@ -83,11 +84,18 @@ class Api:
             return self._send(lambda resource: resource.post(**fields), client, path)
 
         shown = token_header(self.product, self.settings, self._seconds)
-        return shown or ticket(self.product, self.settings, self._seconds, ask, pause=self._pause)
+        return shown or ticket(self.product, self.settings, self._seconds, Desk(ask, lambda: self._cookie, self._pause))
 
     def _hear(self, response: requests.Response, *_: object, **__: object) -> None:
         self.date = _date(response.headers.get("Date", "")) or self.date
+        self._cookie = _login_cookie(response.headers.get("Set-Cookie", ""))
         judge(self.where, response)
+
+
+def _login_cookie(header: str) -> str:
+    """``NAME=VALUE`` of a cookie that is a ticket; empty where there is none, or one that was cleared."""
+    name, _, value = header.partition(";")[0].strip().partition("=")
+    return f"{name}={value}" if name.endswith("AuthCookie") and value else ""
 
 
 def _date(text: str) -> datetime | None:

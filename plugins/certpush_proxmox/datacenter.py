@@ -25,6 +25,7 @@ PDM = Product(
     file="",
     named_node=False,
     rights="/system/certificates",
+    privilege="System.Modify",
     grants=(
         "proxmox-datacenter-manager-admin acl update {path} Administrator --auth-id '{user}'",
         "proxmox-datacenter-manager-admin acl update {path} Administrator --auth-id '{token}'",

@@ -16,8 +16,9 @@ from certpush.kit.tls import look
 from certpush.model import Endpoint, JsonValue
 from certpush_proxmox.api import Api
 from certpush_proxmox.certificates import Seen, seen
+from certpush_proxmox.preflight import grant, who_asks
 from certpush_proxmox.product import Product, Removal
-from certpush_proxmox.refusals import Proxied, ReloadFailed
+from certpush_proxmox.refusals import Proxied, ReloadFailed, RightsMissing
 from certpush_proxmox.settings import LoginSettings
 
 _PROXIED_SECONDS = 75.0  # nodes ask anew for each other's certificate at most once a minute
@@ -62,7 +63,8 @@ class Device:
         until = time.monotonic() + _PROXIED_SECONDS
         while True:
             try:
-                return seen(self.product, self.api.get("nodes", self.node, "certificates", "info"))
+                with self._naming_rights():
+                    return seen(self.product, self.api.get("nodes", self.node, "certificates", "info"))
             except Proxied as error:
                 if error.status != 596 or time.monotonic() > until:
                     raise
@@ -94,7 +96,8 @@ class Device:
         try:
             # Numbers, because the API refuses True. Without restart the file would be another one than what is served,
             # and other nodes could not reach this one any more.
-            answer = self.api.post(*self._path, **fields, force=1, restart=1)
+            with self._naming_rights():
+                answer = self.api.post(*self._path, **fields, force=1, restart=1)
         except ReloadFailed as error:
             self._reload_again(fingerprint, error)
         except (AnswerLost, Proxied) as error:
@@ -106,7 +109,8 @@ class Device:
     def remove(self, own: str | None) -> None:
         """Go back to the device's own certificate; ``own`` is its fingerprint, where it is known beforehand."""
         try:
-            self.api.delete(*self._path, restart=1)
+            with self._naming_rights():
+                self.api.delete(*self._path, restart=1)
         except ReloadFailed as error:
             self._reload_again(own, error)
         except (AnswerLost, Proxied) as error:
@@ -147,6 +151,16 @@ class Device:
     @property
     def _path(self) -> tuple[str, ...]:
         return ("nodes", self.node, "certificates", *self.product.endpoint)
+
+    @contextlib.contextmanager
+    def _naming_rights(self) -> Iterator[None]:
+        """Say which right is missing, and which commands give it: not every product does."""
+        try:
+            yield
+        except RightsMissing as error:
+            path = self.product.rights.format(node=self.node)
+            message = f"{error.message} ({who_asks(self)} needs {self.product.privilege} on {path})"
+            raise RightsMissing(message, hint=grant(self, path)) from error
 
     def _compare(self, answer: JsonValue, fingerprint: str) -> None:
         told = seen(self.product, answer).written

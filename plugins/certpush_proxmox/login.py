@@ -7,6 +7,7 @@ import re
 import time
 from base64 import b32decode
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from certpush.errors import ConfigError, TargetAuthFailed
@@ -48,7 +49,17 @@ def token_header(product: Product, settings: LoginSettings, seconds: float) -> S
     return Shown(seconds, {"Authorization": f"{product.service}APIToken={settings.token_id}{product.separator}{secret}"})
 
 
-def ticket(product: Product, settings: LoginSettings, seconds: float, ask: Asking, *, pause: Callable[[float], None] = time.sleep) -> Shown:
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where one logs in: how to ask, what cookie came with the latest answer, and how to wait."""
+
+    ask: Asking
+    cookie: Callable[[], str] = field(default=lambda: "")
+    """``NAME=VALUE`` of the login; Datacenter Manager gives its ticket in no other way."""
+    pause: Callable[[float], None] = time.sleep
+
+
+def ticket(product: Product, settings: LoginSettings, seconds: float, desk: Desk) -> Shown:
     """Log in with password, and second factor where one is wanted; both go over connections that were judged before.
 
     Raises:
@@ -57,14 +68,16 @@ def ticket(product: Product, settings: LoginSettings, seconds: float, ask: Askin
     """
     if settings.user is None or settings.password is None:
         raise ConfigError("nothing says how to log in", hint="write user and password")
-    answer = _answered(ask("access", "ticket", username=settings.user, password=settings.password.reveal()))
-    if answer.get("NeedTFA") or str(answer.get("ticket", "")).startswith(f"{product.service}:!tfa!"):
-        answer = _second_factor(settings, str(answer["ticket"]), ask, pause)
-    bearer, csrf = str(answer["ticket"]), str(answer.get("CSRFPreventionToken", ""))
-    return Shown(seconds, {"Cookie": f"{product.service}AuthCookie={bearer}"}, writing={"CSRFPreventionToken": csrf})
+    answer = _answered(desk.ask("access", "ticket", username=settings.user, password=settings.password.reveal()), desk)
+    challenge = str(answer.get("ticket") or "")
+    if answer.get("NeedTFA") or challenge.startswith(f"{product.service}:!tfa!"):
+        answer = _second_factor(settings, challenge, desk)
+    bearer, csrf = answer.get("ticket"), str(answer.get("CSRFPreventionToken", ""))
+    cookie = f"{product.service}AuthCookie={bearer}" if bearer else desk.cookie()
+    return Shown(seconds, {"Cookie": cookie}, writing={"CSRFPreventionToken": csrf})
 
 
-def _second_factor(settings: LoginSettings, challenge: str, ask: Asking, pause: Callable[[float], None]) -> Mapping[str, JsonValue]:
+def _second_factor(settings: LoginSettings, challenge: str, desk: Desk) -> Mapping[str, JsonValue]:
     if settings.totp is None:
         raise TargetAuthFailed(
             f"{settings.user} has a second factor, and none is given",
@@ -72,17 +85,17 @@ def _second_factor(settings: LoginSettings, challenge: str, ask: Asking, pause: 
         )
     fields = {"username": str(settings.user), "tfa-challenge": challenge}
     try:
-        return _answered(ask("access", "ticket", **fields, password=f"totp:{_code(settings, time.time())}"))
+        return _answered(desk.ask("access", "ticket", **fields, password=f"totp:{_code(settings, time.time())}"), desk)
     except LoginRefused:
         if _is_code(settings):
             raise
     # Each code is taken once, and another run may have used this one: the next is as good.
-    pause(_STEP - time.time() % _STEP + 0.5)
-    return _answered(ask("access", "ticket", **fields, password=f"totp:{_code(settings, time.time())}"))
+    desk.pause(_STEP - time.time() % _STEP + 0.5)
+    return _answered(desk.ask("access", "ticket", **fields, password=f"totp:{_code(settings, time.time())}"), desk)
 
 
-def _answered(answer: JsonValue) -> Mapping[str, JsonValue]:
-    if isinstance(answer, dict) and answer.get("ticket"):
+def _answered(answer: JsonValue, desk: Desk) -> Mapping[str, JsonValue]:
+    if isinstance(answer, dict) and (answer.get("ticket") or desk.cookie()):
         return answer
     raise TargetAuthFailed("the login was answered without a ticket", hint="is this the API of the product that the kind names?")
 

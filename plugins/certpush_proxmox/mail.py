@@ -63,9 +63,9 @@ class MailSettings(LoginSettings):
 
     port: Port = 8006
     smtp_port: Annotated[int, msgspec.Meta(ge=1, le=65535), Doc("port on which the mail server is looked at, by STARTTLS")] = 25
-    services: Annotated[
-        tuple[Literal["api", "smtp"], ...], Doc("what gets the certificate: the web UI, the mail server, or both in this order")
-    ] = ("api",)
+    services: Annotated[tuple[Literal["api", "smtp"], ...], Doc("what gets the certificate: the web UI, the mail server, or both")] = (
+        "api",
+    )
     node: Annotated[str | None, Doc("the node's name as the web UI shows it; found out by the API when left out")] = None
 
     def __post_init__(self) -> None:
@@ -89,25 +89,28 @@ def open_target(settings: MailSettings) -> ProxmoxTarget:
 
 
 def name_of(api: Api, settings: MailSettings) -> str:
-    """The node's name; a gateway lists the nodes of its cluster, mostly itself alone."""
+    """The name of the node that answers, which a gateway lists first, before the others of its cluster."""
     answer = api.get("nodes")
     names = [str(one["node"]) for one in answer if isinstance(one, dict) and one.get("node")] if isinstance(answer, list) else []
-    if settings.node is None and len(names) == 1:
-        return names[0]
-    if settings.node not in names:
-        known = escaped(", ".join(sorted(names)))[:400] or "none"
-        message = f"there is no node {settings.node}" if settings.node else "which of several nodes is meant cannot be told"
-        raise TargetRefused(f"{api.where}: {message}", hint=f"write node = one of: {known}")
-    return settings.node
+    if not names:
+        raise TargetRefused(f"{api.where}: no node was listed", hint="is it the API of Proxmox Mail Gateway?")
+    if settings.node not in (None, names[0]):
+        raise TargetRefused(
+            f"{api.where}: the node {escaped(names[0])[:80]} answers there, not {settings.node}",
+            hint=f"write the address of {settings.node} itself as host, or leave node out",
+        )
+    return names[0]
 
 
 def members(settings: MailSettings, request: CertificateRequest) -> tuple[Member[MailSettings], ...]:  # noqa: ARG001 - part of the contract
     """Web UI and mail server are rotated one after the other, each with its own proof and way back."""
     if len(settings.services) == 1:
         return ()
+    # The web UI last: with it goes the certificate by which the gateway is recognised.
+    in_order = sorted(settings.services, key="api".__eq__)
     return tuple(
         Member(one, msgspec.structs.replace(settings, services=(one,)))  # type: ignore[type-var] # a Struct, to msgspec
-        for one in settings.services
+        for one in in_order
     )
 
 

@@ -42,17 +42,15 @@ def clock(device: Device) -> Iterator[Finding]:
 
 def rights(device: Device) -> Iterator[Finding]:
     """Whether we may upload; a token with privilege separation has none of its user's rights by itself."""
-    path = device.product.rights.format(node=device.node)
+    path, privilege = device.product.rights.format(node=device.node), device.product.privilege
     answer = optional(device, "access", "permissions")
     if not isinstance(answer, dict):
         return
-    if may(answer, path, "Sys.Modify"):
-        yield found.ok("rights", f"Sys.Modify on {path}")
+    if may(answer, path, privilege):
+        yield found.ok("rights", f"{privilege} on {path}")
         return
-    who = _who(device)
-    yield found.error(
-        "rights", f"{device.api.where}: {who} may not change the certificate: Sys.Modify is missing on {path}", grant(device, path)
-    )
+    missing = f"{device.api.where}: {who_asks(device)} may not change the certificate: {privilege} is missing on {path}"
+    yield found.error("rights", missing, grant(device, path))
 
 
 def may(permissions: Mapping[str, JsonValue], path: str, privilege: str) -> bool:
@@ -131,7 +129,8 @@ def pinned_backups(device: Device) -> Iterator[Finding]:
             )
 
 
-def _who(device: Device) -> str:
+def who_asks(device: Device) -> str:
+    """The login, as a person knows it."""
     return getattr(device.api.settings, "token_id", None) or device.api.settings.user or "the login"
 
 

@@ -38,7 +38,8 @@ class Product:
     daemon: str = ""
     """The service that can be told to reload through the API; empty where the upload's own reload is all there is."""
     rights: str
-    """The path on which ``Sys.Modify`` is needed, with ``{node}``."""
+    """The path on which the privilege is needed, with ``{node}``."""
+    privilege: str = "Sys.Modify"
     grants: tuple[str, ...]
     """The commands that give the right, with ``{path}``, ``{user}`` and ``{token}``."""
     show: str

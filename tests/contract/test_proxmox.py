@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -14,6 +13,7 @@ from certpush.model import Secret
 from certpush.testing import TargetCase, TargetContract
 from certpush.testing.lab.proxmox import ProxmoxNode
 from certpush_proxmox.ve import ProxmoxSettings, certpush_target
+from contract.appliances import reload_fails
 
 
 class TestProxmox(TargetContract):
@@ -37,12 +37,5 @@ def proxmox_case(node: ProxmoxNode) -> TargetCase[ProxmoxSettings]:
         unreachable=ProxmoxSettings(host="127.0.0.1:1", token_id=node.token_id, token=Secret(node.token), trust=settings.trust),
         secrets=(node.token,),
         snapshot=lambda: dict(node.files),
-        broken_switch=lambda: _reload_fails(node),
+        broken_switch=lambda: reload_fails(node),
     )
-
-
-@contextlib.contextmanager
-def _reload_fails(node: ProxmoxNode) -> Iterator[None]:
-    node.faults.reload_fails = True
-    yield
-    node.faults.reload_fails = False

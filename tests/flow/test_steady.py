@@ -83,9 +83,10 @@ def test_the_own_certificate_that_came_back_is_written_down(bench):
 
 
 def test_another_certificate_than_the_own_one_that_was_named_is_no_way_back(bench):
+    bench.foreign()
     bench.kind = replace(bench.kind, deadline=timedelta(seconds=1))
     fails_and_goes_back_to(bench, Expected.device_default("ab" * 32))
-    receipt = bench.rotate()
+    receipt = bench.rotate(adopt=True)
     assert receipt.outcome is Outcome.STRANDED
     assert "serves neither its own nor the new certificate" in receipt.error.message
 

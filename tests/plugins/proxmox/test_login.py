@@ -13,7 +13,7 @@ from certpush.errors import ConfigError, TargetAuthFailed
 from certpush.model import Secret
 from certpush_proxmox.backup import PBS, BackupSettings
 from certpush_proxmox.datacenter import PDM, DatacenterSettings
-from certpush_proxmox.login import ticket, token_header
+from certpush_proxmox.login import Desk, ticket, token_header
 from certpush_proxmox.mail import API, MailSettings
 from certpush_proxmox.refusals import LoginRefused
 from certpush_proxmox.ve import PVE, ProxmoxSettings
@@ -79,7 +79,7 @@ NO = LoginRefused("no", hint="")
 
 def log_in(server: Server, *, totp: str | None = None, pauses: list[float] | None = None):
     settings = ProxmoxSettings(host="h", user="certpush@pve", password=Secret("pw"), totp=Secret(totp) if totp else None)
-    return ticket(PVE, settings, 60, server, pause=(pauses if pauses is not None else []).append)
+    return ticket(PVE, settings, 60, Desk(server, pause=(pauses if pauses is not None else []).append))
 
 
 def test_a_ticket_is_shown_as_cookie_and_the_csrf_token_only_where_something_is_changed():
@@ -93,7 +93,13 @@ def test_a_ticket_is_shown_as_cookie_and_the_csrf_token_only_where_something_is_
 
 def test_the_gateway_has_a_cookie_of_its_own():
     settings = MailSettings(host="h", user="a@pmg", password=Secret("pw"))
-    assert headers(ticket(API, settings, 60, Server(GOOD)))["Cookie"].startswith("PMGAuthCookie=")
+    assert headers(ticket(API, settings, 60, Desk(Server(GOOD))))["Cookie"].startswith("PMGAuthCookie=")
+
+
+def test_a_ticket_that_comes_as_cookie_alone_is_taken_from_there():
+    settings = DatacenterSettings(host="h", user="a@pdm", password=Secret("pw"))
+    desk = Desk(Server({"ticket-info": "x", "CSRFPreventionToken": "c"}), cookie=lambda: "__Host-PDMAuthCookie=PDM:a")
+    assert headers(ticket(PDM, settings, 60, desk))["Cookie"] == "__Host-PDMAuthCookie=PDM:a"
 
 
 def test_a_second_factor_is_computed_from_its_secret():

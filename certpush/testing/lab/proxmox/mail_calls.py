@@ -36,6 +36,7 @@ def mail_routes(machine: MailMachine) -> list[Route]:
     return [
         Route("GET", "/version", lambda _: calls.version()),
         Route("POST", "/access/ticket", calls.log_in, _LOGIN),
+        Route("GET", "/nodes", lambda _: [{"node": machine.name}]),  # the node that answers comes first
         Route("GET", f"{_AT}/info", lambda _: machine.information(), node, to_node=True),
         Route("POST", f"{_AT}/custom/{{type}}", calls.upload, upload, admin, to_node=True),
         Route("DELETE", f"{_AT}/custom/{{type}}", calls.remove, one, admin, to_node=True),
