@@ -33,17 +33,22 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from certpush.fleet.fleet import Fleet
 
     with Fleet.load(arguments.config) as fleet:
-        shown = fleet.identities(arguments.target)
-        whose = _Whose(arguments.target, fleet.configuration.targets[arguments.target.partition("/")[0]])
-        before = fleet.pinned(whose.name)
-        console.document["identities"] = [_document(one, before.get(one.setting)) for one in shown]
-        console.document["pinned"] = None
-        ours = _deployed(fleet, whose.name)
-        for one in shown:
-            _show(console, one, before.get(one.setting), ours=_plain(one.value) in ours)
-        chosen = _matching(shown, arguments.fingerprint, whose) if arguments.fingerprint is not None else _compared(console, shown, whose)
-        _pin(console, fleet, whose, chosen)
+        make_contact(console, fleet, arguments.target, arguments.fingerprint)
     return 0
+
+
+def make_contact(console: Console, fleet: Fleet, target: str, fingerprint: str | None) -> None:
+    """Show who answers, compare it with ``fingerprint`` (None: a person does), and pin it."""
+    shown = fleet.identities(target)
+    whose = _Whose(target, fleet.configuration.targets[target.partition("/")[0]])
+    before = fleet.pinned(whose.name)
+    console.document["identities"] = [_document(one, before.get(one.setting)) for one in shown]
+    console.document["pinned"] = None
+    ours = _deployed(fleet, whose.name)
+    for one in shown:
+        _show(console, one, before.get(one.setting), ours=_plain(one.value) in ours)
+    chosen = _compared(console, shown, whose) if fingerprint is None else _matching(shown, fingerprint, whose)
+    _pin(console, fleet, whose, chosen)
 
 
 @dataclass(frozen=True)

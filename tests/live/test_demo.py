@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,9 @@ def demo(tmp_path: Path) -> Callable[..., Ended]:
     return run
 
 
+PARTS = ["step-ca", "nginx", "OpenSSH sshd", "stand-in for a Proxmox VE node (its API alone, with quicker reloads than real ones)"]
+
+
 def outcomes(document: dict) -> list[tuple[str, list[tuple[str, str]]]]:
     return [
         (step["command"], sorted((one["target"], one["outcome"]) for one in step["targets"]))
@@ -97,25 +101,32 @@ def outcomes(document: dict) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 STORY = [
-    ("certpush deploy --plan", [("mail", "unchanged"), ("wiki", "unchanged")]),
-    ("certpush deploy", [("mail", "rotated"), ("wiki", "rotated")]),
-    ("certpush deploy", [("mail", "unchanged"), ("wiki", "unchanged")]),
-    ("certpush deploy wiki --force", [("wiki", "rolled-back")]),
-    ("certpush deploy wiki", [("wiki", "rotated")]),
+    ("certpush deploy --plan", [("mail", "unchanged"), ("proxmox", "unchanged"), ("wiki", "unchanged")]),
+    ("certpush deploy", [("mail", "rotated"), ("proxmox", "rotated"), ("wiki", "rotated")]),
+    ("certpush deploy", [("mail", "unchanged"), ("proxmox", "unchanged"), ("wiki", "unchanged")]),
+    ("certpush deploy wiki proxmox --force", [("proxmox", "rolled-back"), ("wiki", "rolled-back")]),
+    ("certpush deploy wiki proxmox", [("proxmox", "rotated"), ("wiki", "rotated")]),
 ]
+
+
+def receipts_of(document: dict, target: str) -> list[dict]:
+    """What became of one target in each deployment of the story, the plan left out."""
+    steps = [step for step in document["steps"] if step["command"].startswith("certpush deploy") and "--plan" not in step["command"]]
+    return [one for step in steps for one in step["targets"] if one["target"] == target]
 
 
 @pytest.mark.live("step-ca", "nginx", "sshd")
 def test_the_demo_tells_the_story_with_real_servers_and_leaves_nothing_behind(demo):
     ended = demo()
     assert ended.code == 0, ended.err
-    parts = ended.out.splitlines()[1:4]
-    assert parts == ["  step-ca", "  nginx", "  OpenSSH sshd"]
-    for text in ("rotate    served: self-signed", "way back  exact", "rotated", "unchanged: ", "rolled-back", "visitors noticed nothing"):
+    assert ended.out.splitlines()[1:5] == [f"  {part}" for part in PARTS]
+    for text in ("rotate    served: self-signed", "way back  exact", "rotated", "unchanged: ", "rolled-back"):
         assert text in ended.out
+    assert ended.out.count("visitors noticed nothing") == 2
     assert ended.out.splitlines()[-1].startswith("The lab is gone")
     assert 'unknown directive "ssl_certificat"' in ended.err
-    assert "hint:" in ended.err
+    assert "command 'systemctl reload-or-restart pveproxy' failed" in ended.err
+    assert ended.err.count("hint:") == 2
 
 
 @pytest.mark.live("step-ca", "nginx", "sshd")
@@ -123,11 +134,26 @@ def test_a_machine_gets_one_document_of_the_whole_story(demo):
     ended = demo("--output", "json")
     document = json.loads(ended.out)
     assert ended.code == document["exit"] == 0
-    assert document["parts"] == ["step-ca", "nginx", "OpenSSH sshd"]
+    assert document["parts"] == PARTS
     assert outcomes(document) == STORY
-    status, history = document["steps"][4], document["steps"][-1]
-    assert {one["target"]: one["standing"] for one in status["targets"]} == {"mail": "ok", "wiki": "ok"}
-    assert len(history["deployments"]) == 4
+    status, history = document["steps"][5], document["steps"][-1]
+    assert {one["target"]: one["standing"] for one in status["targets"]} == {"mail": "ok", "proxmox": "ok", "wiki": "ok"}
+    assert len(history["deployments"]) == 7
+    check_proxmox(document)
+
+
+def check_proxmox(document: dict) -> None:
+    """The node is recognised by the certificate that a person compared, gets one for 395 days, keeps it, and gets the next."""
+    first, again, broken, mended = receipts_of(document, "proxmox")
+    assert document["steps"][0]["pinned"] == {"setting": "trust", "value": f"sha256:{first['was']}"}
+    assert first["way_back"]["kind"] == "fallback"
+    for receipt in (first, broken, mended):
+        assert receipt["served"][0]["fingerprint"] == receipt["now"]
+        assert datetime.fromisoformat(receipt["not_after"]) - datetime.now(UTC) > timedelta(days=394)
+    assert again["now"] == broken["was"] == broken["now"] == mended["was"] == first["now"]
+    assert broken["way_back"]["kind"] == "exact"
+    assert "pveproxy could not be reloaded" in broken["error"]["message"]
+    assert mended["now"] != first["now"]
 
 
 def test_with_nothing_installed_the_story_is_the_same(demo):
@@ -138,8 +164,10 @@ def test_with_nothing_installed_the_story_is_the_same(demo):
         "embedded CA",
         "TLS server of our own",
         "no SSH, the wiki is reached by files",
+        "stand-in for a Proxmox VE node",
     ]
     assert outcomes(document) == STORY
+    check_proxmox(document)
 
 
 def broken(path: Path) -> Path:
@@ -167,10 +195,12 @@ def test_a_part_that_does_not_start_is_stood_in_for_and_named(demo, tmp_path):
     [
         ("Starting a small home lab", signal.SIGINT),
         ("OpenSSH sshd", signal.SIGTERM),
+        ("$ certpush trust proxmox", signal.SIGTERM),
         ("$ certpush deploy --plan", signal.SIGINT),
         ("$ certpush deploy\n", signal.SIGTERM),
-        ("$ certpush deploy wiki --force", signal.SIGINT),
+        ("$ certpush deploy wiki proxmox --force", signal.SIGINT),
         ("$ certpush status", signal.SIGHUP),
+        ("$ certpush deploy wiki proxmox\n", signal.SIGINT),
     ],
     ids=lambda one: one.name if isinstance(one, signal.Signals) else one.strip(),
 )
@@ -187,7 +217,7 @@ def test_a_story_that_goes_wrong_ends_with_an_error_and_nothing_left_behind(demo
     wrong = WITHOUT_TOOLS.replace("main()", "").replace(
         "from certpush.cli.main import main",
         "from certpush.testing.lab.homelab import Homelab\n"
-        "Homelab.break_next_reload = lambda self: None\n"
+        "Homelab.break_reloads = lambda self: None\n"
         "from certpush.cli.main import main\nmain()",
     )
     ended = demo(way=("-c", wrong), CERTPUSH_STEP_CA="/nowhere")

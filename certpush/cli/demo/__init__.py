@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
     parser.epilog = (
-        "Takes about ten seconds, on loopback alone, and needs nothing: what is not installed here\n"
-        "(step-ca, nginx, sshd) is stood in for. Ctrl-C ends it; nothing stays behind."
+        "Takes about half a minute, on loopback alone, and needs nothing: what is not installed here\n"
+        "(step-ca, nginx, sshd) is stood in for, and so is Proxmox. Ctrl-C ends it; nothing stays behind."
     )
 
 

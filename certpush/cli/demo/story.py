@@ -14,6 +14,7 @@ from certpush.cli.progress import Progress
 from certpush.cli.receipts import in_order, show_plans, show_receipts
 from certpush.cli.status import show_statuses
 from certpush.cli.stopping import stoppable
+from certpush.cli.trust import make_contact
 from certpush.errors import CertpushError, Interrupted
 from certpush.fleet.fleet import Fleet
 from certpush.kit.tls import utc_now
@@ -22,7 +23,7 @@ from certpush.model import Outcome, Receipt
 if TYPE_CHECKING:
     from certpush.testing.lab.homelab import Homelab
 
-_SHOWN = ("targets", "deployments")  # what a command would put into its own document
+_SHOWN = ("targets", "deployments", "identities", "pinned")  # what a command would put into its own document
 
 
 def tell(console: Console) -> int:
@@ -51,27 +52,31 @@ def _introduce(console: Console, lab: Homelab) -> None:
         console.line(f"  {safe(part)}")
     console.line(f"The wiki at https://{lab.wiki} shows a self-signed certificate, as on the first day;")
     console.line("for the mail there are only files, which nothing serves yet.")
+    console.line(f"The Proxmox node at https://{lab.node.host}:{lab.node.port} shows the certificate that it made for itself.")
     console.document.update(parts=list(lab.parts), steps=[])
 
 
 def _tell(story: _Story, lab: Homelab) -> None:
+    story.trust("proxmox", lab.node.own_fingerprint)
     story.plan()
     story.deploy("certpush deploy", Outcome.ROTATED)
     story.deploy("certpush deploy", Outcome.UNCHANGED, says="Again: what is in place is left alone.")
-    lab.break_next_reload()
+    lab.break_reloads()
+    both = ["wiki", "proxmox"]
     story.deploy(
-        "certpush deploy wiki --force",
+        "certpush deploy wiki proxmox --force",
         Outcome.ROLLED_BACK,
-        words=["wiki"],
+        words=both,
         force=True,
-        says="Now somebody makes a mistake in the wiki's configuration, and a new certificate is wanted:",
+        says="Now somebody makes a mistake in the configuration of both web servers, and new certificates are wanted:",
     )
     story.proof()
+    lab.mend_reloads()
     story.deploy(
-        "certpush deploy wiki",
+        "certpush deploy wiki proxmox",
         Outcome.ROTATED,
-        words=["wiki"],
-        says="The mistake is mended. The certificate from before will do, no new one is asked for:",
+        words=both,
+        says="The mistakes are mended. The certificates from before will do, no new ones are asked for:",
     )
     story.history()
 
@@ -82,6 +87,12 @@ class _Story:
     def __init__(self, console: Console, fleet: Fleet, progress: Progress, stop: threading.Event) -> None:
         self._console, self._fleet, self._progress, self._stop = console, fleet, progress, stop
         self._last: dict[str, str | None] = {}
+
+    def trust(self, target: str, fingerprint: str) -> None:
+        """First contact; the fingerprint is the one that the device itself knows."""
+        says = "Before a token is sent there, somebody compares the certificate with what the node's own console shows, and pins it:"
+        with self._step(f"certpush trust {target} --fingerprint {fingerprint}", says):
+            make_contact(self._console, self._fleet, target, fingerprint)
 
     def plan(self) -> None:
         with self._step("certpush deploy --plan", "What would be done, and how it would be undone:"):
@@ -107,7 +118,7 @@ class _Story:
             for served in status.served:
                 if served.fingerprint != self._last[status.target]:
                     raise CertpushError(f"{status.target} serves {served.fingerprint[:12]}, which is not what it served before")
-                self._console.line(f"The {status.target} still serves {served.fingerprint[:12]}: visitors noticed nothing.")
+                self._console.line(f"{status.target} still serves {served.fingerprint[:12]}: visitors noticed nothing.")
 
     def history(self) -> None:
         with self._step("certpush history"):

@@ -1,6 +1,6 @@
-"""A small home lab on loopback for the demo: a CA, a wiki behind nginx reached over SSH, a service fed by files.
+"""A small home lab on loopback for the demo: a CA, a wiki behind nginx reached over SSH, a service fed by files, a Proxmox node.
 
-Real servers where they are installed, stand-ins of ours where not; ``parts`` says which.
+Real servers where they are installed, stand-ins of ours where not, and always for Proxmox; ``parts`` says which.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from cryptography.hazmat.primitives import hashes
 
 from certpush.model import KeySpec, PrivateKey, to_pem
 from certpush.testing.authority.embedded import EmbeddedCa
+from certpush.testing.authority.provisioners import JwkProvisioner
 from certpush.testing.lab.nginx import Nginx
 from certpush.testing.lab.process import LabError, NotPossibleHere, OwnDirectory
+from certpush.testing.lab.proxmox import ProxmoxNode
 from certpush.testing.lab.sshd import Sshd
 from certpush.testing.lab.step_ca import RealCa
 from certpush.testing.lab.tls import TlsServer
@@ -30,6 +32,8 @@ from certpush.testing.lab.tls import TlsServer
 R = TypeVar("R")
 S = TypeVar("S")
 NAMES = '["wiki.home.example", "127.0.0.1"]'
+_CLAIMS = {"maxTLSCertDuration": "9480h"}  # 395 days; a step-ca as it comes signs for one
+_PROXMOX = "stand-in for a Proxmox VE node (its API alone, with quicker reloads than real ones)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +45,17 @@ class Homelab:
     parts: tuple[str, ...]
     wiki: str
     """Where the wiki answers, ``host:port``."""
+    node: ProxmoxNode
+    """The Proxmox node, which shows its own certificate at first."""
 
-    def break_next_reload(self) -> None:
-        """Let the wiki's next reload fail, as a web server does that finds a mistake in its configuration."""
+    def break_reloads(self) -> None:
+        """Let the wiki's next reload fail, and the node's until they are mended, as where somebody made a mistake."""
         (self.directory / "reload-fails-once").touch()
+        self.node.faults.reload_fails = True
+
+    def mend_reloads(self) -> None:
+        """Let them work again."""
+        self.node.faults.reload_fails = False
 
 
 @contextlib.contextmanager
@@ -54,14 +65,17 @@ def homelab(between: Callable[[], None] = lambda: None) -> Iterator[Homelab]:
     with contextlib.ExitStack() as running:
         running.callback(own.remove)
         start = _Starter(running, between)
-        ca = start.one_of("step-ca", RealCa, "embedded CA", EmbeddedCa)
+        admin = JwkProvisioner.make(claims=_CLAIMS)
+        ca = start.one_of("step-ca", lambda: RealCa(admin=admin), "embedded CA", lambda: EmbeddedCa(admin=admin))
         _write_own_certificate(own.path)
         files = own.path / "wiki.crt", own.path / "wiki.key"
         wiki = start.one_of("nginx", lambda: Nginx(*files), "TLS server of our own", lambda: TlsServer(*files))
         sshd = start.one_of("OpenSSH sshd", Sshd, "no SSH, the wiki is reached by files", contextlib.nullcontext)
-        configuration = _write_files(own.path, ca, wiki, sshd)
         between()
-        yield Homelab(own.path, configuration, tuple(start.parts), f"127.0.0.1:{wiki.port}")
+        node = running.enter_context(ProxmoxNode(overlap=0.3, first_new=0.1))
+        configuration = _write_files(own.path, ca, wiki, sshd, node)
+        between()
+        yield Homelab(own.path, configuration, (*start.parts, _PROXMOX), f"127.0.0.1:{wiki.port}", node)
 
 
 class _Starter:
@@ -90,12 +104,13 @@ class _Starter:
         return self._running.enter_context(stand_in())
 
 
-def _write_files(directory: Path, ca: RealCa | EmbeddedCa, wiki: Nginx | TlsServer, sshd: Sshd | None) -> Path:
+def _write_files(directory: Path, ca: RealCa | EmbeddedCa, wiki: Nginx | TlsServer, sshd: Sshd | None, node: ProxmoxNode) -> Path:
     (directory / "mail").mkdir()
     _write_private(directory / "provisioner-password", ca.password)
+    _write_private(directory / "proxmox-token", node.token)
     _write_reload(directory, wiki.reload_command)
     configuration = directory / "certpush.toml"
-    configuration.write_text(_configuration(directory, ca, wiki, sshd))
+    configuration.write_text(_configuration(directory, ca, wiki, sshd) + _proxmox(directory, node))
     return configuration
 
 
@@ -162,6 +177,19 @@ kind = "file"
 names = ["mail.home.example"]
 directory = "{directory}/mail"
 verify = "files"
+"""
+
+
+def _proxmox(directory: Path, node: ProxmoxNode) -> str:
+    return f"""
+[target.proxmox]
+kind = "proxmox"
+names = ["{node.name}.home.example", "{node.host}"]
+host = "{node.host}"
+port = {node.port}
+token_id = "{node.token_id}"
+token = "file:{directory}/proxmox-token"
+lifetime = "395d"
 """
 
 
