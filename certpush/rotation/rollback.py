@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from certpush.errors import CertpushError, Stranded
+from certpush.errors import CertpushError, Stranded, VerificationFailed
 from certpush.model import After, Deployment, Expected, Outcome, Phase, Served
 from certpush.rotation.activate import note
 from certpush.rotation.inspect import ask_installed
@@ -26,13 +26,24 @@ def roll_back(rotation: Rotation, deployment: Deployment, cause: CertpushError) 
     armed = rotation.kind.self_rescue and deployment.phase is not Phase.CONFIRMED  # confirming disarmed it
     deployment = note(rotation, replace(deployment, phase=Phase.ROLLING_BACK, error=cause.message), cause.message)
     try:
-        expected = _ask_to_go_back(rotation, deployment)
-        deployment = _with_own_certificate(rotation, deployment, expected)
-        served = verify_back(rotation, deployment, expected)
+        deployment, expected = _go_back(rotation, deployment)
+        try:
+            served = verify_back(rotation, deployment, expected)
+        except VerificationFailed:
+            # A run that died may have left a switch on its way, which came to its end only now: go back from that, too.
+            if armed or ask_installed(rotation, "rollback").fingerprint != deployment.wanted:
+                raise
+            deployment, expected = _go_back(rotation, deployment)
+            served = verify_back(rotation, deployment, expected)
     except Exception as error:  # noqa: BLE001 - a bug of ours leaves a state that nobody knows: that is Stranded too
         served = _rescued_by_itself(rotation, deployment, cause, as_ours(error), armed=armed)
     done = replace(deployment, phase=Phase.ROLLED_BACK, outcome=Outcome.ROLLED_BACK, finished=rotation.clock())
     return note(rotation, done), served
+
+
+def _go_back(rotation: Rotation, deployment: Deployment) -> tuple[Deployment, Expected]:
+    expected = _ask_to_go_back(rotation, deployment)
+    return _with_own_certificate(rotation, deployment, expected), expected
 
 
 def _ask_to_go_back(rotation: Rotation, deployment: Deployment) -> Expected:

@@ -182,6 +182,33 @@ def test_a_certificate_that_left_the_escrow_is_settled_backwards(bench):
     assert bench.served == old
 
 
+@pytest.mark.parametrize("comes", [1, 2], ids=["once", "again and again"])
+def test_a_switch_that_a_dead_run_left_on_its_way_is_gone_back_from_when_it_comes(bench, comes):
+    """The device does it after the next run found nothing done: what came since is undone as well, once."""
+    bench.rotate()
+    old = bench.served
+    bench.due()
+    bench.wrap = lambda target: FaultyTarget(target, at="activate", fault=Raise(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        bench.rotate()
+    late = bench.escrow.find(bench.journal.last("box").wanted)
+    left = [*range(comes)]
+
+    def pause(_: float) -> None:
+        if left and bench.served == old:
+            left.pop()
+            bench.device.put("late", late.fullchain_pem, late.key.reveal_pem(), by="certpush")
+            bench.device.select("late")
+            bench.device.reload()
+
+    bench.pause = pause
+    bench.wrap = lambda target: FaultyTarget(target, at="stage", fault=Raise(TargetRefused("not today")))
+    receipt = bench.rotate()
+    assert not left
+    assert receipt.outcome is (Outcome.ROLLED_BACK if comes == 1 else Outcome.STRANDED)
+    assert bench.served == (old if comes == 1 else late.fingerprint)
+
+
 def test_a_certificate_that_an_administrator_installed_meanwhile_is_left_alone(bench):
     bench.rotate()
     bench.due()
