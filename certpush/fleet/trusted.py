@@ -94,7 +94,9 @@ def _roots_held(certificates: Iterable[str], escrow: Escrow) -> str:
 
 
 def _left_there(deployment: Deployment) -> tuple[str, ...]:
-    """The certificates that this deployment may have left on the device, and the device's own, to which it may fall back."""
-    before, wanted = deployment.before.fingerprint, deployment.wanted
-    served = {Phase.CONFIRMED: (wanted,), Phase.ROLLED_BACK: (before,)}.get(deployment.phase, (wanted, before))
-    return tuple(one for one in (*served, deployment.before.own) if one)
+    """The certificates that this deployment may have left on the device, and the device's own, to which it may fall back.
+
+    One that was gone back from is among them: a run that died may have sent it, and the device take it up only later.
+    """
+    before = None if deployment.phase is Phase.CONFIRMED else deployment.before.fingerprint
+    return tuple(one for one in (deployment.wanted, before, deployment.before.own) if one)
