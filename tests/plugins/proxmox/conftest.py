@@ -53,8 +53,9 @@ class Site:
             file.write(text)
         return f"file:{path}"
 
-    def fleet(self, **more: Any) -> Fleet:
-        tables = {
+    def tables(self) -> dict[str, Any]:
+        """The configuration, as it would stand in certpush.toml."""
+        return {
             "ca": {
                 "url": self.ca.url,
                 "fingerprint": self.ca.fingerprint,
@@ -64,7 +65,9 @@ class Site:
             "state": {"directory": str(self.directory / "state")},
             "target": self.targets,
         }
-        return Fleet.from_tables(tables, observe=self.events.append, **more)
+
+    def fleet(self, **more: Any) -> Fleet:
+        return Fleet.from_tables(self.tables(), observe=self.events.append, **more)
 
     def deploy(self, *words: str, **wishes: Any) -> list[Receipt]:
         with self.fleet() as fleet:
