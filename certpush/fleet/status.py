@@ -59,8 +59,8 @@ def _status_of(subject: _Subject, opener: Opener) -> TargetStatus:
     first = min(served, key=lambda one: one.not_after, default=held)  # the one that ends first
     not_before, not_after = (first.not_before, first.not_after) if first else (None, None)
     due = due_at(not_before, not_after, certificate.renew_at, certificate.name) if not_before and not_after else None
-    known = _Known(last, opener.journal.last(subject.name, outcome=Outcome.ROTATED) is not None)
-    standing = _lost(last) or _standing(certificate, view, known, opener.clock(), (not_before, not_after, due))
+    last, expected = _expected(subject, opener, last, view)
+    standing = _lost(last) or _standing(certificate, view, expected, opener.clock(), (not_before, not_after, due))
     if standing not in _OURS:
         due = None  # when somebody else's certificate is due is not for us to say
     return TargetStatus(
@@ -83,15 +83,37 @@ def _problems(view: View, standing: Standing) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """What the journal knows: the last deployment, and whether any ever came to its end."""
+class _Ours:
+    """What should be there after the last deployment that counts; None: nothing."""
 
-    last: Deployment | None
-    rotated: bool
+    fingerprint: str | None
+
+
+def _expected(subject: _Subject, opener: Opener, last: Deployment | None, view: View) -> tuple[Deployment | None, _Ours | None]:
+    """That deployment, and what should be there since; None where no deployment came to its end yet."""
+    own = None
+    if last is not None and opener.journal.last(subject.name, outcome=Outcome.ROTATED) is not None:
+        own = _Ours(last.wanted if last.outcome is Outcome.ROTATED else last.before.fingerprint)
+    if own is None or view.present.keys() != {own.fingerprint}:
+        inherited = _inherited(subject, opener, last, view)
+        if inherited is not None:
+            return inherited, _Ours(inherited.wanted)
+    return last, own
+
+
+def _inherited(subject: _Subject, opener: Opener, last: Deployment | None, view: View) -> Deployment | None:
+    """What a member still has from when the target stood alone, or the target from when it was a member."""
+    alone = subject.name == subject.spec.name
+    for one in opener.journal.newest(subject.spec.name):
+        if last is not None and one.id == last.id:
+            return None  # what is older does not count any more
+        if (one.target != subject.spec.name) is alone and one.outcome is Outcome.ROTATED and view.present.keys() == {one.wanted}:
+            return one
+    return None
 
 
 def _look(subject: _Subject, opener: Opener) -> View:
-    current = opener.escrow.current(subject.certificate.name)
+    current = opener.escrow.current(subject.certificate.name) or opener.escrow.current(subject.spec.certificate.name)
     roots = current.roots if current else ()
     installed, endpoints = _asked(subject, subject.member, opener) if subject.member else (Installed(None), subject.spec.endpoints)
     served: dict[Endpoint, Served] = {}
@@ -122,20 +144,18 @@ def _lost(last: Deployment | None) -> Standing | None:
 def _standing(  # noqa: PLR0911 - a list of cases, worst first, reads best one a line
     certificate: CertificateSpec,
     view: View,
-    known: _Known,
+    expected: _Ours | None,
     now: datetime,
     life: tuple[datetime | None, datetime | None, datetime | None],
 ) -> Standing:
     not_before, not_after, due = life
     if view.silent:
         return Standing.UNREACHABLE
-    last = known.last
-    if last is None or not known.rotated:
+    if expected is None:
         return Standing.NEW if all(view.present.values()) else Standing.FOREIGN
     if not view.present:
         return Standing.DRIFTED
-    expected = last.wanted if last.outcome is Outcome.ROTATED else last.before.fingerprint
-    if any(fingerprint != expected for fingerprint in view.present):
+    if any(fingerprint != expected.fingerprint for fingerprint in view.present):
         return Standing.DRIFTED
     if not_before is None or not_after is None or due is None:
         return Standing.OK

@@ -192,11 +192,15 @@ def test_a_device_that_joins_a_cluster_and_leaves_it_again_needs_no_adoption(row
     row.table |= alone
     assert outcomes(row.deploy()) == {"row": Outcome.ROTATED}
     del row.table["devices"]
-    row.due()
     if own:
         row.each_its_own()
+    joined = Standing.DRIFTED if own else Standing.OK  # ours, but not for the name that it is asked for from now on
+    assert row.standings == {"row/one": joined, "row/two": Standing.NEW, "row/three": Standing.NEW}
+    row.due()
     assert outcomes(row.deploy()) == dict.fromkeys(ALL, Outcome.ROTATED)
-    row.table |= alone | {"lifetime": "6h", "names": ["row.lan", "127.0.0.1"], "per_device": False}
+    row.table |= alone | {"lifetime": "6h", "per_device": False}
+    assert row.standings == {"row": joined}
+    row.table["names"] = ["row.lan", "127.0.0.1"]
     assert outcomes(row.deploy()) == {"row": Outcome.ROTATED}
     assert row.rollback("row").now == row.journal.last("row/one").wanted
 
