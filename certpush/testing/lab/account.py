@@ -45,7 +45,7 @@ class Account:
         return account
 
     def _write_files(self, *, sudo: bool) -> None:
-        hashed = _crypt(self.password) if self.password else "*"
+        hashed = hashed_password(self.password) if self.password else "*"
         number = _UNPRIVILEGED_ID
         self._replace("passwd", 0o644, f"{self.name}:x:{number}:{number}::{self.home}:/bin/sh")
         self._replace("group", 0o644, f"{self.name}:x:{number}:")
@@ -94,7 +94,8 @@ def _check_namespace() -> None:
         )
 
 
-def _crypt(password: str) -> str:
+def hashed_password(password: str) -> str:
+    """Give what /etc/shadow has for a password."""
     library = ctypes.CDLL(ctypes.util.find_library("crypt") or "libcrypt.so.1")
     library.crypt.restype = ctypes.c_char_p
     hashed = library.crypt(password.encode(), b"$6$" + os.urandom(6).hex().encode())

@@ -97,7 +97,7 @@ error_log {self.log_path} notice;
 events {{ worker_connections 64; }}
 http {{
   access_log off;
-  {self._temporary_paths(binary)}
+  {temporary_paths(binary, self.directory)}
   server {{
     listen {self.host}:{self.port} ssl;
     ssl_certificate {certificate};
@@ -107,9 +107,16 @@ http {{
 }}
 """
 
-    def _temporary_paths(self, binary: Path) -> str:
-        built = subprocess.run([str(binary), "-V"], capture_output=True, text=True, check=False)  # noqa: S603 -- nginx, found above
-        if built.returncode:
-            raise LabError(f"nginx ended with status {built.returncode}\n{built.stderr.strip()}")
-        there = [name for name, absent in _TEMPORARY.items() if absent is None or absent not in built.stderr]
-        return " ".join(f"{name}_temp_path {self.directory}/{name};" for name in there)
+
+def temporary_paths(binary: Path, folder: Path | str) -> str:
+    """Give the lines that keep nginx's temporary files in a folder; which ones it knows depends on how it was built.
+
+    Raises:
+        LabError: this nginx does not run.
+
+    """
+    built = subprocess.run([str(binary), "-V"], capture_output=True, text=True, check=False)  # noqa: S603 -- nginx
+    if built.returncode:
+        raise LabError(f"nginx ended with status {built.returncode}\n{built.stderr.strip()}")
+    there = [name for name, absent in _TEMPORARY.items() if absent is None or absent not in built.stderr]
+    return " ".join(f"{name}_temp_path {folder}/{name};" for name in there)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import hashlib
 import os
 import pwd
 import signal
@@ -12,15 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-
 from certpush.testing.lab.account import Account, in_namespace
 from certpush.testing.lab.process import NotPossibleHere, ServerProcess, answers, free_port
+from certpush.testing.lab.ssh_keys import fingerprint, public_line, write_key
 from certpush.testing.lab.tools import find_sshd
 from certpush.testing.server import HousedServer
-
-HostKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 
 _SUDO_SHIM = """#!/bin/sh
 # Stands in for sudo where the user is already the one who may: takes the options, runs the command.
@@ -88,7 +82,7 @@ class Sshd(HousedServer):
     @property
     def host_key_fingerprints(self) -> tuple[str, ...]:
         """All host keys' ``SHA256:...``."""
-        return tuple(_fingerprint(line) for line in self._public_host_keys())
+        return tuple(fingerprint(line) for line in self._public_host_keys())
 
     @property
     def known_hosts_line(self) -> str:
@@ -156,8 +150,8 @@ class Sshd(HousedServer):
     def make_host_keys(self) -> None:
         """Write new host keys; they count from the next start."""
         for kind in self._host_key_types:
-            _write_private(self._host_key_path(kind), _openssh(_new_key(kind)))
-            self._host_key_path(kind).with_suffix(".pub").write_bytes(_public_line(self._host_key_path(kind)))
+            write_key(self._host_key_path(kind), kind)
+            self._host_key_path(kind).with_suffix(".pub").write_bytes(public_line(self._host_key_path(kind)))
 
     # --- inside ----------------------------------------------------------------------------
 
@@ -199,9 +193,9 @@ class Sshd(HousedServer):
         return [f"SetEnv PATH={shim.parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
 
     def _write_client_key(self) -> None:
-        _write_private(self.client_key_path, _openssh(ed25519.Ed25519PrivateKey.generate()))
+        write_key(self.client_key_path, "ed25519")
         authorized = self.directory / "authorized_keys"
-        authorized.write_bytes(_public_line(self.client_key_path))
+        authorized.write_bytes(public_line(self.client_key_path))
         if self._account:
             # sshd reads authorized_keys with the account's rights; the private keys stay 0600.
             self.directory.chmod(0o711)
@@ -219,36 +213,6 @@ def _own_name() -> str:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
         raise NotPossibleHere(f"nobody can log in as {os.geteuid()}: there is no such account") from None
-
-
-def _new_key(kind: str) -> HostKey:
-    if kind == "ed25519":
-        return ed25519.Ed25519PrivateKey.generate()
-    if kind == "ecdsa":
-        return ec.generate_private_key(ec.SECP256R1())
-    if kind == "rsa":
-        return rsa.generate_private_key(public_exponent=65537, key_size=3072)
-    raise ValueError(f"host keys are ed25519, ecdsa or rsa, not {kind}")
-
-
-def _openssh(key: HostKey) -> bytes:
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption())
-
-
-def _public_line(private: Path) -> bytes:
-    key = serialization.load_ssh_private_key(private.read_bytes(), password=None)
-    return key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH) + b"\n"
-
-
-def _fingerprint(public_line: str) -> str:
-    digest = hashlib.sha256(base64.b64decode(public_line.split()[1])).digest()
-    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
 
 
 def _descendants(pid: int) -> list[int]:
