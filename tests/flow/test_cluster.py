@@ -14,7 +14,7 @@ import pytest
 from certpush import Outcome, Receipt, Secret
 from certpush.cli.exits import NOT_ROTATED, OK, SAFETY, STRANDED, code_of_receipt, worst
 from certpush.config import TargetSpec, from_tables
-from certpush.errors import ConfigError, ForeignCertificate, Interrupted, TargetRefused, TargetUnreachable
+from certpush.errors import ConfigError, ForeignCertificate, Interrupted, LockHeld, TargetRefused, TargetUnreachable
 from certpush.fleet.cluster import members_foreseen, members_of
 from certpush.fleet.going_back import go_back
 from certpush.fleet.opening import Opener, Wishes
@@ -420,6 +420,13 @@ def test_all_members_at_once_do_not_go_back(deployed):
     with pytest.raises(ConfigError) as refused:
         deployed.rollback("row")
     assert refused.value.hint == "name one of: row/one, row/two, row/three"
+    assert deployed.served == deployed.before
+
+
+def test_while_a_run_works_on_the_cluster_no_member_goes_back(deployed):
+    opener = deployed.opener()
+    with opener.locks.hold("row"), pytest.raises(LockHeld):
+        deployed.rollback("row/two")
     assert deployed.served == deployed.before
 
 

@@ -248,6 +248,27 @@ def test_doctor_looks_at_each_member(certpush, row):
     assert {one["where"] for one in ended.document["findings"] if one["severity"] == "error"} == {"target.row/two"}
 
 
+# --- a stop -----------------------------------------------------------------------------------
+
+
+def test_ctrl_c_brings_the_member_to_its_end_and_begins_no_other(row):
+    command = [sys.executable, "-m", "certpush", "--config", str(row.yard.path), "deploy", "-v"]
+    inherited = {**unmeasured(dict(os.environ)), "PYTHONPATH": str(row.site)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=inherited) as run:
+        while run.stderr.readline() not in ("row/one: verifying\n", ""):
+            """Until it is being switched."""
+        run.send_signal(signal.SIGINT)
+        out, err = run.communicate(timeout=60)
+    assert run.returncode == 1
+    assert [" ".join(line.split()[:: len(line.split()) - 1]) for line in out.splitlines()[1:]] == [
+        "row/one rotated",
+        "row/two failed",
+        "row/three failed",
+    ]
+    assert "error: row/two: stopped before it was begun; done before it: row/one" in err
+    assert [name for name, device in row.devices.items() if device.selected() == "device-default"] == ["two", "three"]
+
+
 # --- kill -9 ----------------------------------------------------------------------------------
 
 KILLED = """
