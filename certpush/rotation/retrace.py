@@ -54,7 +54,7 @@ def _retrace(rotation: Rotation, last: Deployment) -> Receipt:
             note(rotation, last, "still served: going back did not begin")
             return receipt_for(rotation.name, as_ours(stranded.rollback_error), plan=plan)
         return receipt_for(rotation.name, stranded, plan=plan)
-    before = done.before.fingerprint
+    before = served[0].fingerprint if served else done.before.fingerprint
     until = served[0].not_after if served else None
     return Receipt(
         rotation.name, Outcome.ROLLED_BACK, plan, was=last.wanted, now=before, not_after=until, served=served,

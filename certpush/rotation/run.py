@@ -138,7 +138,9 @@ def _went_back(rotation: Rotation, deployment: Deployment, cause: CertpushError,
     except Stranded as stranded:
         return replace(receipt, outcome=Outcome.STRANDED, now=None, error=stranded)
     rotation.tell("rolled back", cause.message, deployment)
-    return replace(receipt, served=served, not_after=served[0].not_after if served else None)
+    if not served:
+        return receipt
+    return replace(receipt, served=served, now=served[0].fingerprint, not_after=served[0].not_after)
 
 
 def _intend(rotation: Rotation, view: View, plan: Plan, bundle: CertificateBundle) -> Deployment:

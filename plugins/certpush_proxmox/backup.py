@@ -32,7 +32,7 @@ PBS = Product(
         "proxmox-backup-manager acl update {path} Admin --auth-id '{token}'",
     ),
     show="proxmox-backup-manager cert info",
-    recover="proxmox-backup-manager cert update --force",
+    recover="proxmox-backup-manager cert update --force && systemctl reload proxmox-backup-proxy",
     changes="proxy.pem and proxy.key; proxmox-backup-proxy takes them up; storages and remotes that pin the old one stop",
 )
 

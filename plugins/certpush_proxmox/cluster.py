@@ -13,7 +13,7 @@ from certpush.errors import ConfigError
 from certpush.model import DnsName, Name, name_covers, parse_name
 from certpush.target import Member
 from certpush_proxmox.api import Api
-from certpush_proxmox.nodes import Cluster, Node, look_at_cluster, who_answers
+from certpush_proxmox.nodes import Cluster, Node, audit, look_at_cluster, who_answers
 from certpush_proxmox.product import Product
 
 if TYPE_CHECKING:
@@ -58,8 +58,7 @@ def _place(settings: ProxmoxSettings, node: Node) -> Endpoint:
     if node.address is None:
         raise ConfigError(
             f"the cluster does not tell where the node {node.name} answers",
-            hint=f'write addresses = ["{node.name}=ADDRESS"], or give Sys.Audit on / to the token: '
-            f"pveum acl modify / --tokens '{settings.token_id or 'USER@REALM!NAME'}' --roles PVEAuditor --propagate 0",
+            hint=f'write addresses = ["{node.name}=ADDRESS"], or let it look: {audit(settings)}',
         )
     return Endpoint(node.address, settings.address.port)
 

@@ -27,11 +27,11 @@ PDM = Product(
     rights="/system/certificates",
     privilege="System.Modify",
     grants=(
-        "proxmox-datacenter-manager-admin acl update {path} Administrator --auth-id '{user}'",
-        "proxmox-datacenter-manager-admin acl update {path} Administrator --auth-id '{token}'",
+        "proxmox-datacenter-manager-client acl update {path} Administrator --auth-id '{user}'",
+        "proxmox-datacenter-manager-client acl update {path} Administrator --auth-id '{token}'",
     ),
     show="proxmox-datacenter-manager-admin cert info",
-    recover="proxmox-datacenter-manager-admin cert update --force",
+    recover="proxmox-datacenter-manager-admin cert update --force && systemctl reload proxmox-datacenter-api",
     changes="auth/api.pem and auth/api.key; proxmox-datacenter-api takes them up",
 )
 

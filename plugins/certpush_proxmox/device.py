@@ -159,7 +159,8 @@ class Device:
             yield
         except RightsMissing as error:
             path = self.product.rights.format(node=self.node)
-            message = f"{error.message} ({who_asks(self)} needs {self.product.privilege} on {path})"
+            needed = self.product.needs.format(privilege=self.product.privilege, path=path)
+            message = f"{error.message} ({who_asks(self)} needs {needed})"
             raise RightsMissing(message, hint=grant(self, path)) from error
 
     def _compare(self, answer: JsonValue, fingerprint: str) -> None:

@@ -10,5 +10,5 @@ from certpush_proxmox.settings import LoginSettings
 
 def identify(product: Product, settings: LoginSettings) -> tuple[Identity, ...]:
     """The certificate of the API; nothing is sent but a handshake."""
-    compare = f"with what `{product.show}` prints on the console of {settings.address.host} (or the web UI there, under Certificates)"
+    compare = f"with what `{product.show}` prints on the console of {settings.address.host}"
     return tls_identity(settings.address, compare=compare)

@@ -10,6 +10,7 @@ from certpush.kit.command import escaped
 from certpush.model import JsonValue, fingerprint
 from certpush_proxmox.api import Api
 from certpush_proxmox.refusals import RightsMissing
+from certpush_proxmox.settings import LoginSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,14 @@ class Cluster:
                 f"{where}: there is no node {escaped(name)}", hint=f"there are: {', '.join(sorted(self.nodes))}; or leave node out"
             )
         return self.nodes[name]
+
+
+def audit(settings: LoginSettings) -> str:
+    """The commands that let a login see the cluster's status, and change nothing."""
+    token = getattr(settings, "token_id", None)
+    user = settings.user or str(token).partition("!")[0]
+    whose = [f"--users '{user}'", *([f"--tokens '{token}'"] if token else [])]
+    return "; ".join(f"pveum acl modify / {one} --roles PVEAuditor --propagate 0" for one in whose)
 
 
 def look_at_cluster(api: Api) -> Cluster:
@@ -100,7 +109,7 @@ def _recognised(api: Api, cluster: Cluster, said: str | None) -> str:
         return alike[0]
     raise TargetRefused(
         f"{api.where}: which node of the cluster answers there cannot be told",
-        hint=f"give Sys.Audit on / to the token; or write node = one of: {', '.join(sorted(cluster.nodes))} "
+        hint=f"let it look: {audit(api.settings)}; or write node = one of: {', '.join(sorted(cluster.nodes))} "
         '(for a cluster: addresses = ["NODE=ADDRESS"], also of the host itself)',
     )
 

@@ -105,14 +105,21 @@ def cluster(device: Device) -> Iterator[Finding]:
 def acme(device: Device, request: CertificateRequest) -> Iterator[Finding]:
     """Whether the node itself would overwrite ours: pveupdate renews what ends within 30 days, whoever made it (VE)."""
     config = optional(device, "nodes", device.node, "config")
-    if not isinstance(config, dict) or not any(key.startswith("acme") for key in config):
+    domains = _acme_domains(config) if isinstance(config, dict) else ()
+    if not domains:
         return
     lifetime = f" of {format_duration(request.lifetime)}" if request.lifetime else ""
     yield found.warning(
         "acme",
         f"the node {device.node} has ACME domains: its own daily renewal overwrites what ends within 30 days, so also ours{lifetime}",
-        f"decide for one of the two: `pvenode config set --delete acme,acmedomain0` on {device.node}, or no target here",
+        f"decide for one of the two: `pvenode config set --delete {','.join(domains)}` on {device.node}, or no target here",
     )
+
+
+def _acme_domains(config: Mapping[str, JsonValue]) -> tuple[str, ...]:
+    """The keys under which domains stand; an account alone renews nothing."""
+    listed = ("acme",) if "domains=" in str(config.get("acme", "")) else ()
+    return (*listed, *sorted(key for key in config if key.startswith("acmedomain")))
 
 
 def pinned_backups(device: Device) -> Iterator[Finding]:

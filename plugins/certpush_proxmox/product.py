@@ -40,6 +40,8 @@ class Product:
     rights: str
     """The path on which the privilege is needed, with ``{node}``."""
     privilege: str = "Sys.Modify"
+    needs: str = "{privilege} on {path}"
+    """The right in a person's words."""
     grants: tuple[str, ...]
     """The commands that give the right, with ``{path}``, ``{user}`` and ``{token}``."""
     show: str

@@ -105,7 +105,7 @@ def _proxied(asked: str, status: int, text: str) -> Proxied:
         )
     return Proxied(
         f"{asked}: the node that was asked does not know the other one's certificate yet ({text})",
-        hint="after a new certificate it takes a minute until nodes talk to each other again; if it lasts: pvecm updatecerts",
+        hint="after a new certificate it takes a minute until nodes talk again; if it lasts: systemctl reload pveproxy on the one that was asked",
         status=status,
     )
 
@@ -123,7 +123,7 @@ def _known(asked: str, status: int, text: str) -> TargetError:
 
 _GRANT = "`certpush doctor` names the right that is missing, and the commands that give it"
 _REPORT = "look at the task log and journal of the device; `certpush doctor` looks for the usual reasons"
-_LOG = "on the device: journalctl -u pveproxy -n 50"
+_LOG = "on the device: systemctl status, and journalctl -n 50, of the service that is named"
 _AGAIN = "somebody else is changing the certificate at the moment; run again"
 _RELOAD = re.compile(r"reload-or-restart|(?:reload|restart)\S* .*failed|failed to reload", re.IGNORECASE)
 _NO_QUORUM = r"no quorum|not quorate|cluster not ready|read-only file system|/etc/pve/.*(?:permission denied|input/output error)"

@@ -25,7 +25,9 @@ class LoginSettings(Settings):
 
     host: Host
     port: Port
-    user: Annotated[str | None, Doc('user to log in as, with the realm: "certpush@pve"')] = None
+    user: Annotated[
+        str | None, Doc('user to log in as, with the realm: "certpush@pve", "certpush@pbs", "certpush@pmg", "certpush@pdm"')
+    ] = None
     password: Annotated[Secret | None, Doc("the user's password")] = None
     totp: Annotated[
         Secret | None, Doc("the secret of the second factor (base32, as it was shown when it was set up), or a code of now")

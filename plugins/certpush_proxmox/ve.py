@@ -34,7 +34,7 @@ PVE = Product(
     daemon="pveproxy",
     rights="/nodes/{node}",
     grants=(
-        'pveum role add CertPush --privs "Sys.Modify Sys.Audit"',
+        "pveum role add CertPush --privs Sys.Modify",
         "pveum acl modify {path} --users '{user}' --roles CertPush",
         "pveum acl modify {path} --tokens '{token}' --roles CertPush",
     ),

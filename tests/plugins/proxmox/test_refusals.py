@@ -50,7 +50,7 @@ def told(*args, **more):
         ),
         (
             500, "command 'systemctl reload-or-restart pveproxy' failed: exit code 1", {"data": None},
-            ReloadFailed, "the web server could not be reloaded", "journalctl -u pveproxy",
+            ReloadFailed, "the web server could not be reloaded", "journalctl",
         ),
         (500, "hostname lookup 'pve9' failed - failed to get address info for: pve9", {"data": None}, Refused, "there is no node pve9", "web UI"),
         (500, "can't lock file '/var/lock/pve-cert.lock' - got timeout", {"data": None}, Refused, "the files are locked", "run again"),

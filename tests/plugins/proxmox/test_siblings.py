@@ -92,7 +92,7 @@ def test_a_new_self_signed_certificate_is_recognised_after_the_way_back(box):
     server.faults.reload_fails_once = True  # the answer is 200 all the same
     receipt = site.deploy_one()
     assert receipt.outcome is Outcome.ROLLED_BACK
-    assert server.served() == server.own_fingerprint != own
+    assert server.served() == server.own_fingerprint == receipt.now != own
     assert site.deploy_one().outcome is Outcome.ROTATED
 
 
