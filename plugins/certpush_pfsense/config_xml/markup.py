@@ -1,0 +1,181 @@
+"""Well-formed pieces of XML: proved by expat, with nothing kept but what is asked for.
+
+A document type never gets here (``outline`` sees it first), so there are no entities to
+expand. What remains to bound is nesting, for expat keeps some 150 bytes for each open element.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+from xml.parsers import expat
+
+from certpush_pfsense.config_xml.refusing import refused
+
+MAX_NESTING = 10_000
+"""Elements within each other that a file may have: 1.5 MB for expat."""
+MAX_DEPTH = 256
+"""The same where we look into them; pfSense's own files have less than 20."""
+OPENING = re.compile(rb"<([^\s<>/!?=\"']++)((?:[^<>\"'/]++|\"[^\"<]*+\"|'[^'<]*+'|/(?!>))*+)(/?)>")
+"""A start tag: its name, its attributes, and a slash where the element is empty."""
+
+_CHUNK = 64 * 1024
+_ODD = re.compile(rb"<(?:\?|!(?!\[CDATA\[[^<]*+(?<=\]\]>)))")
+"""A comment, an instruction, or CDATA that may hold a bracket."""
+
+Raw = bytes | memoryview
+
+
+class Element(NamedTuple):
+    """One element, told when it ends: names from the outermost down (lower case, as pfSense has them), its own text, its bytes."""
+
+    path: tuple[str, ...]
+    attributes: tuple[tuple[str, str], ...]
+    text: str
+    """What stands directly in it, CDATA and references resolved."""
+    start: int
+    """Where its start tag begins."""
+    stop: int
+    """Where its end tag begins; where it has none, somewhere within its only tag or at its end."""
+    parent: bool
+    """Whether it has elements in it."""
+
+
+def prove(source: bytes, start: int, end: int) -> None:
+    """See that these bytes are one well-formed element that is not nested too deeply.
+
+    Raises:
+        SafetyRefusal: they are not.
+
+    """
+    fault = fault_in(source, start, end)
+    if fault:
+        raise refused(fault)
+
+
+def fault_in(source: bytes, start: int, end: int) -> str:
+    """What is wrong with these bytes as one element, with its line in ``source``; empty where they are well-formed."""
+    parser = _parser()
+    if not _surely_shallow(source, start, end):
+        _watch_depth(parser)
+    try:
+        parser.Parse(memoryview(source)[start:end], True)
+    except expat.ExpatError as error:
+        line = source.count(b"\n", 0, start) + error.lineno
+        return f"is not well-formed XML: {expat.ErrorString(error.code)} in line {line}"
+    return ""
+
+
+def elements(raw: Raw) -> Iterator[Element]:
+    """Every element of one well-formed element, as it ends; only what is open is kept.
+
+    Raises:
+        SafetyRefusal: it is not well-formed, or nested too deeply.
+
+    """
+    walk = _Walk()
+    view = memoryview(raw)
+    try:
+        for at in range(0, len(view), _CHUNK):
+            walk.parser.Parse(view[at : at + _CHUNK], at + _CHUNK >= len(view))
+            yield from walk.ended
+            walk.ended.clear()
+    except expat.ExpatError as error:
+        raise refused(f"is not well-formed XML: {expat.ErrorString(error.code)}") from error
+
+
+def inside(raw: Raw, element: Element) -> tuple[int, int] | None:
+    """Where the content of an element stands between its tags; None where it is one empty tag."""
+    opening = OPENING.match(raw, element.start)
+    if opening is None or opening[3]:
+        return None
+    return opening.end(), element.stop
+
+
+class _Walk:
+    """Keeps what is open, and gives what has ended."""
+
+    def __init__(self) -> None:
+        self.ended: list[Element] = []
+        self._path: list[str] = []
+        self._open: list[tuple[int, tuple[tuple[str, str], ...], list[str]]] = []
+        self._parents: list[bool] = [False]
+        self.parser = _parser()
+        self.parser.buffer_text = True
+        self.parser.StartElementHandler = self._begin
+        self.parser.EndElementHandler = self._end
+        self.parser.CharacterDataHandler = self._text
+
+    def _begin(self, name: str, attributes: dict[str, str]) -> None:
+        if len(self._path) >= MAX_DEPTH:
+            raise _too_deep(MAX_DEPTH)
+        self._path.append(name.lower())
+        self._parents[-1] = True
+        self._parents.append(False)
+        self._open.append((self.parser.CurrentByteIndex, tuple(attributes.items()), []))
+
+    def _text(self, text: str) -> None:
+        self._open[-1][2].append(text)
+
+    def _end(self, _name: str) -> None:
+        start, attributes, texts = self._open.pop()
+        parent = self._parents.pop()
+        self.ended.append(Element(tuple(self._path), attributes, "".join(texts), start, self.parser.CurrentByteIndex, parent))
+        self._path.pop()
+
+
+def _parser() -> expat.XMLParserType:
+    return expat.ParserCreate("UTF-8")
+
+
+def _surely_shallow(source: bytes, start: int, end: int) -> bool:
+    """Tell by counting brackets alone, which is many times cheaper than hearing of every element; False means: perhaps not.
+
+    Outside of comments, instructions and CDATA every ``<`` is markup. Where these hold none
+    either, the sums are exact, but for empty tags: they make it seem deeper, never shallower.
+    """
+    if end - start < 7 * MAX_NESTING:  # <a></a>
+        return True
+    if _ODD.search(source, start, end):
+        return False
+    depth, at = 0, start
+    while at < end:
+        until = _stride_end(source, at, end)
+        closed = source.count(b"</", at, until)
+        opened = source.count(b"<", at, until) - closed - source.count(b"<![CDATA[", at, until)
+        if depth + opened > MAX_NESTING:
+            return False
+        depth += opened - closed
+        at = until
+    return True
+
+
+def _stride_end(source: bytes, at: int, end: int) -> int:
+    """A place some way ahead that is not in the middle of a bracket and what says its kind."""
+    until = at + _CHUNK
+    if until >= end:
+        return end
+    bracket = source.rfind(b"<", at + 1, until)
+    return bracket if bracket > 0 else until
+
+
+def _watch_depth(parser: expat.XMLParserType) -> None:
+    depth = 0
+
+    def begin(_name: str, _attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > MAX_NESTING:
+            raise _too_deep(MAX_NESTING)
+
+    def end(_name: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    parser.StartElementHandler = begin
+    parser.EndElementHandler = end
+
+
+def _too_deep(bound: int) -> Exception:
+    return refused(f"has more than {bound} elements within each other, so pfSense did not write it")
