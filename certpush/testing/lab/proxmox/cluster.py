@@ -22,7 +22,8 @@ class ProxmoxCluster(Server):
     """Nodes at 127.0.0.1, 127.0.0.2 and so on, all at one port, with one CA and one user database.
 
     ``pin_refresh``: after how many seconds at the earliest a worker reads its neighbours'
-    fingerprints anew. The other arguments are those of ``ProxmoxNode``.
+    fingerprints anew. ``proxy_timeout``: after how many seconds a node gives up on another that
+    was handed a call. The other arguments are those of ``ProxmoxNode``.
     """
 
     def __init__(  # noqa: PLR0913 - keywords, all with a default
@@ -35,6 +36,7 @@ class ProxmoxCluster(Server):
         refusal_delay: float = 3.0,
         idle: float = 5.0,
         pin_refresh: float = 60.0,
+        proxy_timeout: float = 30.0,
         version: str = "9.2.11",
         checks_pairs: bool = True,
         clock: Clock = real_clock,
@@ -45,7 +47,7 @@ class ProxmoxCluster(Server):
             node: Machine(node, f"127.0.0.{number}", version, ca, accounts, tickets, timing, clock, checks_pairs)
             for number, node in enumerate(names, 1)
         }
-        self._corosync = Corosync(name, self._machines, pin_refresh)
+        self._corosync = Corosync(name, self._machines, pin_refresh, proxy_timeout)
         self._nodes = {node: PveServer(machine, self._corosync) for node, machine in self._machines.items()}
         self._corosync.services.update({node: server.service for node, server in self._nodes.items()})
         self._entry = self._nodes[names[0]]

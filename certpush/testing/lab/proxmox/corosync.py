@@ -16,11 +16,15 @@ from certpush.testing.lab.proxmox.service import Service
 
 @dataclass
 class Corosync:
-    """The nodes of one cluster in their order; ``services`` are added as they are made."""
+    """The nodes of one cluster in their order; ``services`` are added as they are made.
+
+    ``refresh`` and ``timeout`` are those of a ``Neighbourhood``.
+    """
 
     name: str
     machines: Mapping[str, Machine]
     refresh: float
+    timeout: float
     services: dict[str, Service] = field(default_factory=dict)
     quorate: bool = True
 
@@ -52,7 +56,7 @@ class Corosync:
         if node not in self.machines:
             return at_odd_name(node, self.machines)
         address = (self.machines[node].host, self.services[node].listener.port)
-        return Neighbourhood(self._fingerprint_of, self.refresh).pass_on(call, node, address)
+        return Neighbourhood(self._fingerprint_of, self.refresh, self.timeout).pass_on(call, node, address)
 
     def _online(self, name: str) -> bool:
         return self.services[name].listener.listening

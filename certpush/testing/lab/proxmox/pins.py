@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from certpush.testing.lab.proxmox.refusals import Refused
-
 
 @dataclass
 class PinCache:
@@ -33,7 +31,5 @@ class PinCache:
         return fingerprint in self._known.values()
 
     def _read(self, node: str, of_file: Callable[[str], str]) -> None:
-        try:
-            self._known[node] = of_file(node)
-        except Refused:
-            return  # no such directory, or no certificate in it
+        if found := of_file(node):  # a file that cannot be read teaches nothing
+            self._known[node] = found

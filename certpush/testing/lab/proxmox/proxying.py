@@ -26,8 +26,8 @@ class Neighbourhood:
     """How one node reaches another: ``fingerprint_of`` reads a node's file, ``refresh`` and ``timeout`` are in seconds."""
 
     fingerprint_of: Callable[[str], str]
-    refresh: float = 60.0
-    timeout: float = 30.0
+    refresh: float
+    timeout: float
 
     def pass_on(self, call: Call, node: str, address: tuple[str, int]) -> Response:
         """Have another node answer a call."""

@@ -145,7 +145,8 @@ def test_the_second_step_takes_the_right_code_once(guarded):
     challenge = log_in(guarded, password=guarded.password).json["data"]["ticket"]
     code = totp_code(SECRET, guarded.now)
     assert failed(log_in(guarded, password="totp:000000", **{"tfa-challenge": challenge}))
-    assert failed(log_in(guarded, password=code, **{"tfa-challenge": challenge}))
+    for wrong in (code, f"recovery:{code}"):
+        assert failed(log_in(guarded, password=wrong, **{"tfa-challenge": challenge}))
     assert failed(log_in(guarded, password=f"totp:{code}", **{"tfa-challenge": "PVE:!tfa!x:66000000::AAAA"}))
     told = log_in(guarded, password=f"totp:{code}", **{"tfa-challenge": challenge}).json["data"]
     assert ask(guarded, "GET", "/version", headers=with_ticket(told)).status == 200

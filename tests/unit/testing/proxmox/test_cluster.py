@@ -1,5 +1,8 @@
 """Nodes know each other, hand calls on, and do not recognise a neighbour whose certificate has just changed."""
 
+import errno
+import socket
+
 import pytest
 from proxmoxer import ProxmoxAPI
 from proxmoxer.core import ResourceException
@@ -93,6 +96,31 @@ def test_stopped_and_started_they_are_where_they_were(cluster, nodes, new):
     assert [look(node) for node in nodes] == [nodes[0].own_fingerprint, new.fingerprint, nodes[2].own_fingerprint]
 
 
+def test_a_port_that_is_taken_at_one_address_is_not_used(monkeypatch):
+    cluster = ProxmoxCluster()
+    begin, tries = cluster._start_all, []
+
+    def taken_at_first():
+        tries.append(cluster.port)
+        if len(tries) == 1:
+            cluster.nodes["pve1"].start()
+            raise OSError(errno.EADDRINUSE, "taken")
+        begin()
+
+    monkeypatch.setattr(cluster, "_start_all", taken_at_first)
+    with cluster:
+        assert tries == [0, 0]
+        assert len({node.port for node in cluster.nodes.values()}) == 1
+
+
+def test_a_cluster_whose_port_was_taken_meanwhile_does_not_start(cluster, nodes):
+    cluster.stop()
+    with socket.create_server(("127.0.0.2", cluster.port)), pytest.raises(OSError, match="Address already in use"):
+        cluster.start()
+    assert not any(node.running for node in nodes)
+    cluster.start()
+
+
 # --- calls for another ------------------------------------------------------------------------
 
 
@@ -161,6 +189,15 @@ def test_an_answer_that_is_lost_between_nodes(nodes, new):
     assert look(nodes[1]) == new.fingerprint
 
 
+def test_a_node_that_says_nothing_is_given_up_on(new):
+    with ProxmoxCluster(overlap=0, proxy_timeout=0.3) as cluster:
+        other = cluster.nodes["pve2"]
+        other.faults.broken = [Broken(Answer.SILENT)]
+        said = upload(cluster.nodes["pve1"], new, path=CUSTOM)
+        assert (said.status, said.reason) == (596, "Connection timed out")
+        assert look(other) == new.fingerprint
+
+
 @pytest.mark.parametrize(("name", "status"), [("pve9", 500), ("pve2.certpush.test", 596), ("PVE2", 596)])
 def test_names_that_are_none_of_the_clusters(nodes, name, status):
     said = ask(nodes[0], "GET", f"/nodes/{name}/certificates/info")
@@ -182,7 +219,7 @@ def test_workers_do_not_recognise_a_neighbour_whose_certificate_they_knew_before
 
 
 def test_a_worker_reads_all_fingerprints_anew_after_a_while(new):
-    with ProxmoxCluster(overlap=0, pin_refresh=0.5) as cluster:
+    with ProxmoxCluster(overlap=0, pin_refresh=2) as cluster:
         entry, other = cluster.nodes["pve1"], cluster.nodes["pve2"]
         for _ in range(2):
             ask(entry, "GET", INFO)

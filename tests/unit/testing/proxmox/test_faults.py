@@ -32,10 +32,8 @@ def test_a_lost_answer_hides_that_the_work_is_done(node, new):
 
 
 def test_work_may_be_done_after_the_client_is_gone(node, new):
-    breaks(node, Answer.LATE, seconds=0.3)
-    began = time.monotonic()
+    breaks(node, Answer.LATE, seconds=1)
     lost(lambda: upload(node, new))
-    assert time.monotonic() - began < 0.3
     assert (look(node), node.requests[-1].status) == (node.own_fingerprint, None)
     wait_until(lambda: look(node) == new.fingerprint, "the work is done")
     assert node.requests[-1].status == 200

@@ -72,7 +72,7 @@ def test_without_restart_it_goes_on_as_before(gateway, new):
 
 
 def test_old_workers_answer_for_a_while(new):
-    with ProxmoxMail(overlap=0.4, first_new=0, refusal_delay=0) as gateway:
+    with ProxmoxMail(overlap=1, first_new=0, refusal_delay=0) as gateway:
         upload(gateway, API, new)
         assert {look(gateway), look(gateway)} == {gateway.own_fingerprint, new.fingerprint}
         wait_until(lambda: gateway.settled, "the old workers are gone")
@@ -141,9 +141,24 @@ def test_removal_switches_tls_off(gateway, new):
     assert "pmg-tls.pem" not in gateway.files
 
 
-def test_a_wrong_key_leaves_smtp_without_tls(gateway, new):
+def offered(gateway):
+    """Whether STARTTLS is offered, and what is said to it."""
+    with smtplib.SMTP(gateway.host, gateway.smtp_port, timeout=10) as client:
+        client.ehlo()
+        return client.has_extn("starttls"), client.docmd("STARTTLS")[0]
+
+
+def test_without_tls_nothing_is_offered(gateway, new):
+    assert offered(gateway) == (False, 502)
+    upload(gateway, SMTP, new)
+    call(gateway, "DELETE", SMTP, {"restart": 1})
+    assert offered(gateway) == (False, 502)
+
+
+def test_a_wrong_key_leaves_smtp_without_tls_though_it_is_offered(gateway, new):
     upload(gateway, SMTP, new, key=AUTHORITY.issue("a.lan").key.reveal_pem().decode())
     assert look_by_smtp(gateway) is None
+    assert offered(gateway) == (True, 454)
 
 
 def test_postfix_that_does_not_reload(gateway, old, new):

@@ -46,6 +46,15 @@ def test_a_pair_is_taken_told_and_served(node, new):
     assert node.served() == look(node) == new.fingerprint
 
 
+def test_a_pair_replaces_another_without_a_trace(node, old, new):
+    upload(node, old)
+    assert upload(node, new, key=AUTHORITY.issue("a.lan").key.reveal_pem().decode()).status == 500
+    assert added(node) == PAIR | COPIES
+    assert upload(node, new).status == 200
+    assert holds(node, new)
+    assert added(node) == PAIR
+
+
 def test_without_restart_the_files_change_and_what_is_served_does_not(node, new):
     assert upload(node, new, restart=0).status == 200
     assert holds(node, new)
@@ -240,7 +249,7 @@ def test_a_key_of_the_same_type_that_does_not_belong_or_is_locked(node, old, new
 
 def test_a_key_of_another_type_is_accepted_and_tls_is_dead_once_the_old_workers_are_gone(new):
     other = AUTHORITY.issue("a.lan", key=KeySpec.RSA_2048).key
-    with ProxmoxNode(overlap=0.3, first_new=0) as node:
+    with ProxmoxNode(overlap=1, first_new=0) as node:
         said = upload(node, new, key=other.reveal_pem().decode())
         assert said.status == 200
         assert said.json["data"]["fingerprint"].replace(":", "").lower() == new.fingerprint
@@ -264,9 +273,12 @@ def test_a_certificate_of_the_chain_that_cannot_be_read(node, new):
     assert not added(node)
 
 
-def test_an_older_pve_takes_any_key(new):
+@pytest.mark.parametrize(
+    "key", [lambda bundle: AUTHORITY.issue("a.lan").key.reveal_pem().decode(), _locked(serialization.PrivateFormat.PKCS8)]
+)
+def test_an_older_pve_takes_any_key(new, key):
     with ProxmoxNode(overlap=0, checks_pairs=False) as node:
-        assert upload(node, new, key=AUTHORITY.issue("a.lan").key.reveal_pem().decode()).status == 200
+        assert upload(node, new, key=key(new)).status == 200
         assert look(node) is None
 
 
