@@ -105,7 +105,7 @@ def _proxied(asked: str, status: int, text: str) -> Proxied:
         )
     return Proxied(
         f"{asked}: the node that was asked does not know the other one's certificate yet ({text})",
-        hint="after a new certificate it takes a minute until nodes talk again; if it lasts: systemctl reload pveproxy on the one that was asked",
+        hint="after a new certificate nodes need a minute to talk again; if it lasts: systemctl reload pveproxy on the one that was asked",
         status=status,
     )
 

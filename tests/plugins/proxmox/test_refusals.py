@@ -34,7 +34,7 @@ def told(*args, **more):
         (401, "authentication failure", {"data": None, "message": "authentication failure\n"}, LoginRefused, "(authentication failure)", "realm"),
         (403, "Permission check failed (/nodes/pve1, Sys.Modify)", {"data": None}, RightsMissing, "Sys.Modify", "certpush doctor"),
         (595, "No route to host", b"", Proxied, "cannot be reached by the one that was asked (No route to host)", "pvecm status"),
-        (596, "error:0A000086:SSL routines::certificate verify failed", b"", Proxied, "does not know the other one's", "it takes a minute"),
+        (596, "error:0A000086:SSL routines::certificate verify failed", b"", Proxied, "does not know the other one's", "nodes need a minute"),
         (
             400, "Parameter verification failed.", {"data": None, "errors": {"key": "invalid format - not a valid PEM-formatted string.\n"}},
             Refused, "refused: key: invalid format - not a valid PEM-formatted string.", "task log",
