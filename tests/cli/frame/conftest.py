@@ -104,11 +104,11 @@ directory = "{self.directory}/state"
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "certpush", "--config", str(self.configuration), *words]
 
-    def run(self, *words: str, **streams: Any) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, seconds: float = PATIENCE_SECONDS, **streams: Any) -> subprocess.CompletedProcess[str]:
         """Run the command to its end."""
         given = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
         return subprocess.run(
-            self.command(*words), text=True, timeout=PATIENCE_SECONDS, check=False, env=environment(self.directory, **self.more), **given
+            self.command(*words), text=True, timeout=seconds, check=False, env=environment(self.directory, **self.more), **given
         )
 
     def start(self, *words: str, **streams: Any) -> subprocess.Popen[str]:
@@ -116,9 +116,9 @@ directory = "{self.directory}/state"
         given = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
         return subprocess.Popen(self.command(*words), text=True, env=environment(self.directory, **self.more), **given)
 
-    def document(self, *words: str, code: int = 0) -> dict[str, Any]:
+    def document(self, *words: str, code: int = 0, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
         """What the command tells a machine; nothing else may stand on stdout."""
-        done = self.run("--output", "json", *words)
+        done = self.run("--output", "json", *words, seconds=seconds)
         assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
         document: dict[str, Any] = json.loads(done.stdout)
         assert document["exit"] == code
