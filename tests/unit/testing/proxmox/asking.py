@@ -15,6 +15,9 @@ from certpush.testing.authority import Authority
 
 AUTHORITY = Authority("Steps")
 CUSTOM = "/nodes/pve1/certificates/custom"
+OURS = {"pve-root-ca.pem", "pve-ssl.pem", "pve-ssl.key"}
+PAIR = {"pveproxy-ssl.pem", "pveproxy-ssl.key"}
+COPIES = {"pveproxy-ssl.pem.old", "pveproxy-ssl.key.old"}
 
 
 @dataclass
@@ -92,3 +95,13 @@ def look(node, port=None):
                 return fingerprint(x509.load_der_x509_certificate(secured.getpeercert(binary_form=True)))
         except ssl.SSLEOFError:
             return None
+
+
+def added(node):
+    """The names of what a node has besides its own files."""
+    return set(node.files) - OURS
+
+
+def holds(node, bundle):
+    """Whether the pair on the disk is this one."""
+    return (node.files["pveproxy-ssl.pem"], node.files["pveproxy-ssl.key"]) == (bundle.fullchain_pem, bundle.key.reveal_pem())

@@ -1,8 +1,8 @@
-"""A node that does not make tests wait."""
+"""Products that do not make tests wait."""
 
 import pytest
 
-from certpush.testing.lab.proxmox import ProxmoxNode
+from certpush.testing.lab.proxmox import ProxmoxBackup, ProxmoxDatacenter, ProxmoxNode
 from unit.testing.proxmox.asking import AUTHORITY
 
 
@@ -28,3 +28,21 @@ def trusted(node, tmp_path):
     file = tmp_path / "roots.pem"
     file.write_bytes(node.ca_pem + AUTHORITY.root_pem)
     return str(file)
+
+
+@pytest.fixture(params=[ProxmoxBackup, ProxmoxDatacenter])
+def server(request):
+    with request.param(refusal_delay=0) as product:
+        yield product
+
+
+@pytest.fixture
+def backup():
+    with ProxmoxBackup(refusal_delay=0) as product:
+        yield product
+
+
+@pytest.fixture
+def datacenter():
+    with ProxmoxDatacenter(refusal_delay=0) as product:
+        yield product
