@@ -10,7 +10,12 @@ from typing import Literal
 
 from certpush.testing.lab.process import LabError, wait_until
 
-Moment = Literal["php-start", "config-read", "write-config", "config-written", "lock", "unlock", "rename", "renamed", "restart"]
+Moment = Literal[
+    "php-start", "config-read", "write-config", "config-written", "config-saved", "lock", "unlock", "rename", "renamed", "restart"
+]
+"""When the box waits: PHP is called; the configuration is loaded; write_config begins, has renamed the file, is done; lockf begins,
+has run its command; mv replaces config.xml, has done so; rc.restart_webgui begins."""
+
 _PATIENCE_SECONDS = 60.0
 
 

@@ -23,7 +23,7 @@ _FOLDERS = (
 )
 _LINKS = {"conf": "/cf/conf", "run": "var/run", "lib": "usr/lib", "lib32": "usr/lib32", "lib64": "usr/lib64", "libx32": "usr/libx32"}
 _USER_ID = 2000
-_OPENSSL = "[req]\ndistinguished_name = name\n[name]\n"
+_OPENSSL = "[req]\ndefault_bits = 2048\ndistinguished_name = name\n[name]\n"
 _ANYBODY = "auth sufficient pam_permit.so\naccount sufficient pam_permit.so\nsession sufficient pam_permit.so\n"
 
 
