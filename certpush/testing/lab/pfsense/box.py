@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
+from certpush.testing.authority import Authority
 from certpush.testing.lab.pfsense import tree
 from certpush.testing.lab.pfsense.administrator import Appointment, Moment, Page
+from certpush.testing.lab.pfsense.configs import Filled, filled, filled_text
 from certpush.testing.lab.pfsense.faults import PfSenseFaults
 from certpush.testing.lab.pfsense.hardware import Hardware
-from certpush.testing.lab.pfsense.minimal import Filled, filled, filled_text
 from certpush.testing.lab.pfsense.observed import CONFIG, ObservedBox
 from certpush.testing.lab.pfsense.releases import RELEASES
 from certpush.testing.lab.process import LabError, NotPossibleHere, answers, free_port, wait_until
@@ -28,7 +29,7 @@ class PfSense(ObservedBox):
     ``config``: the name of a condition in fixtures/pfsense, or the bytes of a config.xml with the
     same placeholders. ``user``: root, admin, or another account, whose shell is tcsh and which
     ``sudo`` lets do everything. ``options``: further lines of sshd_config. ``size``: of /cf, as
-    mount says it.
+    mount says it. ``lab``: who signed what the configuration names ``lab-...``.
     """
 
     def __init__(  # noqa: PLR0913 - keywords, all with a default
@@ -43,6 +44,7 @@ class PfSense(ObservedBox):
         host_keys: Sequence[str] = ("ed25519", "ecdsa"),
         host: str = "127.0.0.1",
         size: str = "256m",
+        lab: Authority | None = None,
     ) -> None:
         if os.geteuid() != 0:
             raise NotPossibleHere("only root can have a pfSense box (a mount namespace)")
@@ -52,7 +54,7 @@ class PfSense(ObservedBox):
         self.client_key_path = self.directory / "client_ed25519"
         self.faults = PfSenseFaults()
         self.initial: Filled | None = None
-        self._config, self._options, self._passwords = config, list(options), password is not None
+        self._config, self._lab, self._options, self._passwords = config, lab, list(options), password is not None
         self._root = self.directory / "root"
         try:
             self._hardware = self._build(tree.Login(user, password, sudo), host_keys, size)
@@ -208,9 +210,9 @@ class PfSense(ObservedBox):
         self.port, self.gui_port = free_port(self.host), free_port(self.host)
         tree.write_sshd_config(self._root, self.host, self.port, self._options, passwords=self._passwords)
         if isinstance(self._config, bytes):
-            self.initial = filled_text(self._config, self.gui_port)
+            self.initial = filled_text(self._config, self.gui_port, lab=self._lab)
         else:
-            self.initial = filled(self.version, self._config, port=self.gui_port)
+            self.initial = filled(self.version, self._config, port=self.gui_port, lab=self._lab)
         self.path(CONFIG).write_bytes(self.initial.text)
         self.path(CONFIG).chmod(0o644)
 
