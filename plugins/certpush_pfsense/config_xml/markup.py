@@ -51,20 +51,20 @@ def prove(source: bytes, start: int, end: int) -> None:
     """
     fault = fault_in(source, start, end)
     if fault:
-        raise refused(fault)
+        line = source.count(b"\n", 0, start) + fault.lineno
+        raise refused(f"is not well-formed XML: {expat.ErrorString(fault.code)} in line {line}")
 
 
-def fault_in(source: bytes, start: int, end: int) -> str:
-    """What is wrong with these bytes as one element, with its line in ``source``; empty where they are well-formed."""
+def fault_in(source: bytes, start: int, end: int) -> expat.ExpatError | None:
+    """What is wrong with these bytes as one element; None where they are well-formed."""
     parser = _parser()
     if not _surely_shallow(source, start, end):
         _watch_depth(parser)
     try:
         parser.Parse(memoryview(source)[start:end], True)
     except expat.ExpatError as error:
-        line = source.count(b"\n", 0, start) + error.lineno
-        return f"is not well-formed XML: {expat.ErrorString(error.code)} in line {line}"
-    return ""
+        return error
+    return None
 
 
 def elements(raw: Raw) -> Iterator[Element]:

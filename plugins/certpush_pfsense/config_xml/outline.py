@@ -24,6 +24,7 @@ ROOTS = ("pfsense", "opnsense")
 _DECLARATION = re.compile(rb"<\?xml(?=[ \t\r\n])[^<>?]*+\?>")
 _ENCODING = re.compile(rb"encoding[ \t\r\n]*+=[ \t\r\n]*+[\"']([^\"']*+)[\"']")
 _GAP = re.compile(rb"(?:[ \t\r\n]++|<!--.*?-->|<\?.*?\?>)*+", re.DOTALL)
+_AFTER_NAME = (b">", b" ", b"\t", b"\r", b"\n")
 _CLOSERS = {b"!--": b"-->", b"![CDATA[": b"]]>", b"?": b"?>"}
 _ELSEWHERE = "; is it a backup of another product, or an encrypted one?"
 
@@ -115,12 +116,22 @@ def _section(source: bytes, at: int) -> Section:
     if opening[3]:
         prove(source, at, opening.end())
         return Section(name.lower().decode(), at, opening.end())
-    closing = b"</" + name + b">"
-    end = source.find(closing, opening.end()) + len(closing)
-    if end < len(closing) or fault_in(source, at, end):
+    end = _next_end(source, name, opening.end())
+    if fault_in(source, at, end):
         end = _counted_end(source, name, opening.end())
         prove(source, at, end)
     return Section(name.lower().decode(), at, end)
+
+
+def _next_end(source: bytes, name: bytes, at: int) -> int:
+    """Where the next end tag of this name ends."""
+    closing = b"</" + name
+    found = source.find(closing, at)
+    while found >= 0 and source[found + len(closing) : found + len(closing) + 1] not in _AFTER_NAME:
+        found = source.find(closing, found + len(closing))
+    if found < 0:
+        raise _cut_off(source, at)
+    return source.find(b">", found) + 1 or len(source)
 
 
 def _counted_end(source: bytes, name: bytes, at: int) -> int:
@@ -165,14 +176,10 @@ def _prove_frame(source: bytes, opening: re.Match[bytes], tail: int) -> None:
     if not source.startswith(b"</", tail):
         raise _no_element(source, tail)
     frame = source[: opening.end()] + source[tail:]
-    prove_document(frame)
-
-
-def prove_document(frame: bytes) -> None:
-    """See that these bytes are one document."""
     fault = fault_in(frame, 0, len(frame))
     if fault:
-        raise refused(fault.partition(" in line ")[0] + " around its root element")
+        why = str(fault).partition(":")[0]
+        raise refused(f"is not well-formed XML around its root element: {why}")
 
 
 def _wrong_root(source: bytes, at: int) -> Exception:

@@ -1,0 +1,315 @@
+<?php
+// certpush: one change of a pfSense configuration, made by the box itself with one write_config().
+//
+// Both this text and its task come on standard input, the task behind it as JSON:
+//   php -r 'eval("?>" . stream_get_contents(STDIN, (int) fgets(STDIN)));'
+// The task says what to do ("verb"), and holds a key only where one is imported. Nothing of it is
+// ever printed: what is told are lines behind CERTPUSH_TAG. Exit status: 0 done, 65 refused,
+// 75 somebody else changed the configuration meanwhile and nothing was written.
+// Runs on PHP 7.4 to 8.5; the configuration is plain arrays, which is the same from 2.5 to 2.9.
+
+error_reporting(0);
+ini_set("display_errors", "0");
+ini_set("log_errors", "0");
+ini_set("zend.exception_ignore_args", "1");
+set_error_handler(function () {
+	return true;
+});
+ignore_user_abort(true);
+ob_start();
+
+define("CERTPUSH_FILE", "/cf/conf/config.xml");
+define("CERTPUSH_CHANGED", 75);
+
+$certpush_task = json_decode((string) stream_get_contents(STDIN), true);
+
+function certpush_say($line) {
+	fwrite(STDOUT, "\n" . getenv("CERTPUSH_TAG") . "$line\n");
+}
+
+function certpush_end($status) {
+	while (ob_get_level() > 0) {
+		ob_end_clean();
+	}
+	fflush(STDOUT);
+	exit($status);
+}
+
+function certpush_fail($trouble, $detail = "") {
+	certpush_say("fail $trouble");
+	certpush_say("subject config.xml");
+	certpush_say("detail $detail");
+	certpush_end(65);
+}
+
+// What a Throwable says may hold data; where it came from does not.
+function certpush_caught($error) {
+	certpush_fail("php", get_class($error) . " in " . basename($error->getFile()) . " line " . $error->getLine());
+}
+set_exception_handler("certpush_caught");
+
+// --- the file ---------------------------------------------------------------------------------
+
+// The hash of the file, once it is seen to be one that loading will not "repair": pfSense puts a
+// backup in the place of what it cannot parse.
+function certpush_checked_file() {
+	$source = (string) @file_get_contents(CERTPUSH_FILE);
+	if (strncmp($source, "<?xml", 5) !== 0 || stripos($source, "<!DOCTYPE") !== false) {
+		certpush_fail("unreadable", "it does not begin as XML");
+	}
+	$root = null;
+	$parser = xml_parser_create();
+	xml_set_element_handler($parser, function ($parser, $name) use (&$root) {
+		$root = $root ?? strtolower($name);
+	}, function () {
+	});
+	$whole = xml_parse($parser, $source, true);
+	if (!$whole || $root !== "pfsense") {
+		certpush_fail("unreadable", $whole ? "its root is not <pfsense>" : "it is no well-formed XML");
+	}
+	return hash("sha256", $source);
+}
+
+function certpush_hash() {
+	clearstatcache();
+	return (string) @hash_file("sha256", CERTPUSH_FILE);
+}
+
+// --- entries ------------------------------------------------------------------------------------
+
+function certpush_text($value) {
+	return is_string($value) ? $value : "";
+}
+
+function certpush_entries($kind) {
+	global $config;
+	return is_array($config[$kind] ?? null) ? $config[$kind] : [];
+}
+
+function certpush_position($kind, $refid) {
+	foreach (certpush_entries($kind) as $position => $entry) {
+		if ($refid !== "" && is_array($entry) && ($entry["refid"] ?? "") === $refid) {
+			return $position;
+		}
+	}
+	return null;
+}
+
+function certpush_entry($kind, $refid) {
+	$position = certpush_position($kind, $refid);
+	return $position === null ? null : certpush_entries($kind)[$position];
+}
+
+// SHA-256 of the first certificate's DER form.
+function certpush_fingerprint($entry) {
+	$pem = (string) base64_decode(certpush_text($entry["crt"] ?? ""));
+	if (!preg_match('/-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----/s', $pem, $found)) {
+		return "";
+	}
+	return hash("sha256", (string) base64_decode(preg_replace('/\s+/', "", $found[1])));
+}
+
+// How often a text stands in the configuration, but for one entry.
+function certpush_mentions($value, $text) {
+	if (is_string($value)) {
+		return substr_count($value, $text);
+	}
+	return is_array($value) ? array_sum(array_map(function ($one) use ($text) {
+		return certpush_mentions($one, $text);
+	}, $value)) : 0;
+}
+
+function certpush_add($kind, $entry) {
+	global $config;
+	if (certpush_mentions($config, $entry["refid"]) > 0) {
+		certpush_end(CERTPUSH_CHANGED); // another entry has got this number since
+	}
+	$config[$kind] = certpush_entries($kind);
+	$config[$kind][] = $entry;
+}
+
+// What pfSense appends to the leaf; its own loop does not notice a circle, and the GUI would not start.
+function certpush_refuse_circle($caref) {
+	for ($seen = []; $caref !== ""; $caref = certpush_text(certpush_entry("ca", $caref)["caref"] ?? "")) {
+		if (isset($seen[$caref])) {
+			certpush_fail("circle");
+		}
+		$seen[$caref] = true;
+	}
+}
+
+// The entries come as they were planned for exactly this file ("seen"): authorities that were not there
+// yet, the first issuer first, and the certificate, each with its caref.
+function certpush_import($task) {
+	$there = certpush_entry("cert", $task["cert"]["refid"]);
+	if ($there !== null) {
+		if (certpush_fingerprint($there) !== $task["sha256"] || certpush_text($there["prv"] ?? "") === "") {
+			certpush_end(CERTPUSH_CHANGED);
+		}
+		return;
+	}
+	foreach ($task["cas"] as $entry) {
+		certpush_add("ca", $entry);
+	}
+	certpush_add("cert", $task["cert"]);
+	certpush_refuse_circle(certpush_text($task["cert"]["caref"] ?? ""));
+}
+
+// --- where it is used ---------------------------------------------------------------------------
+
+function certpush_pointer() {
+	global $config;
+	$gui = $config["system"]["webgui"] ?? null;
+	return is_array($gui) ? certpush_text($gui["ssl-certref"] ?? "") : "";
+}
+
+// The certificate that pfSense makes by itself when it does not like the one it should use.
+function certpush_made_by_the_box($refid) {
+	$entry = certpush_entry("cert", $refid);
+	return $entry === null || preg_match('/^(webConfigurator|GUI) default/', certpush_text($entry["descr"] ?? "")) === 1;
+}
+
+function certpush_flip($task) {
+	global $config;
+	$to = certpush_entry("cert", $task["to"]);
+	$usable = $to !== null && certpush_text($to["crt"] ?? "") !== "" && certpush_text($to["prv"] ?? "") !== "";
+	if (!$usable && !$task["even_if_missing"]) {
+		certpush_fail("gone");
+	}
+	certpush_refuse_circle(certpush_text($to["caref"] ?? ""));
+	$now = certpush_pointer();
+	if ($now === $task["to"]) {
+		return;
+	}
+	if (!in_array($now, $task["from"], true) && !($task["or_the_boxs_own"] && certpush_made_by_the_box($now))) {
+		certpush_fail("pointer", $now);
+	}
+	if (!is_array($config["system"]["webgui"] ?? null)) {
+		$config["system"]["webgui"] = [];
+	}
+	$config["system"]["webgui"]["ssl-certref"] = $task["to"];
+}
+
+// Gives other users of a certificate the other one: only at the paths that were named.
+function certpush_repoint(&$value, $path, $paths, $from, $to) {
+	if (is_array($value)) {
+		foreach ($value as $name => &$child) {
+			certpush_repoint($child, is_int($name) ? $path : ltrim("$path/$name", "/"), $paths, $from, $to);
+		}
+	} elseif (is_string($value) && in_array($path, $paths, true)) {
+		$value = preg_replace('/(?<![0-9A-Za-z])' . preg_quote($from, "/") . '(?![0-9A-Za-z])/', $to, $value);
+	}
+}
+
+// --- what goes ------------------------------------------------------------------------------------
+
+// Only what certpush made, and what stands nowhere else: packages keep lists that only a search finds.
+function certpush_remove($refid) {
+	global $config;
+	foreach (["cert", "ca"] as $kind) {
+		$position = certpush_position($kind, $refid);
+		if ($position === null) {
+			continue;
+		}
+		$entry = $config[$kind][$position];
+		$own = certpush_mentions($entry, $refid);
+		$ours = strncmp(certpush_text($entry["descr"] ?? ""), "certpush ", 9) === 0;
+		if ($ours && $own === 1 && certpush_mentions($config, $refid) === 1 && certpush_pointer() !== $refid) {
+			unset($config[$kind][$position]);
+			$config[$kind] = array_values($config[$kind]);
+		}
+	}
+}
+
+// --- all of it --------------------------------------------------------------------------------------
+
+function certpush_change($task) {
+	global $config;
+	if (isset($task["cert"])) {
+		certpush_import($task);
+	}
+	if (isset($task["to"])) {
+		certpush_flip($task);
+	}
+	foreach ($task["repoint"] ?? [] as $one) {
+		certpush_repoint($config, "", $one["paths"], $one["from"], $one["to"]);
+	}
+	foreach ($task["remove"] ?? [] as $refid) {
+		certpush_remove($refid);
+	}
+}
+
+// What must be true of the file afterwards, whoever else wrote it.
+function certpush_holds($task) {
+	$refid = $task["cert"]["refid"] ?? null;
+	$imported = $refid === null || certpush_fingerprint(certpush_entry("cert", $refid) ?? []) === $task["sha256"];
+	return $imported && (!isset($task["to"]) || certpush_pointer() === $task["to"]);
+}
+
+function certpush_write($task, $before) {
+	if (certpush_hash() !== $before) {
+		certpush_end(CERTPUSH_CHANGED);
+	}
+	$written = write_config($task["description"]);
+	if ($written === -1 || $written === false) {
+		certpush_fail("write_config", $written === false ? "it is not allowed to" : "it could not");
+	}
+}
+
+function certpush_result($before, $old) {
+	global $config;
+	$revision = is_array($config["revision"] ?? null) ? $config["revision"] : [];
+	certpush_say("result " . json_encode([
+		"old" => $old,
+		"pointer" => certpush_pointer(),
+		"written" => certpush_hash() !== $before,
+		"revision" => certpush_text($revision["time"] ?? ""),
+		"sha256" => certpush_hash(),
+	]));
+	certpush_end(0);
+}
+
+if (!is_array($certpush_task)) {
+	exit(70);
+}
+if (file_exists("/var/run/booting")) {
+	certpush_fail("booting");
+}
+$certpush_before = certpush_checked_file();
+if (($certpush_task["seen"] ?? $certpush_before) !== $certpush_before) {
+	certpush_end(CERTPUSH_CHANGED);
+}
+
+// In the global scope, because pfSense's files make their variables where they are included.
+try {
+	require_once("config.inc");
+	require_once("functions.inc");
+	error_reporting(0);
+	// Past the cache, which up to 2.8 is believed whatever the file says.
+	if (function_exists("config_read_file")) {
+		config_read_file(false, false);
+	} else {
+		$config = parse_config(true);
+	}
+	if (!is_array($config) || !is_array($config["system"] ?? null)) {
+		certpush_fail("unreadable", "pfSense does not read it");
+	}
+	$certpush_old = certpush_pointer();
+	$certpush_loaded = $config;
+	certpush_change($certpush_task);
+	if ($config !== $certpush_loaded) {
+		unset($certpush_loaded);
+		certpush_write($certpush_task, $certpush_before);
+		if (function_exists("config_read_file")) {
+			config_read_file(false, false);
+		} else {
+			$config = parse_config(true);
+		}
+		if (!certpush_holds($certpush_task)) {
+			certpush_fail("lost");
+		}
+	}
+	certpush_result($certpush_before, $certpush_old);
+} catch (Throwable $error) {
+	certpush_caught($error);
+}

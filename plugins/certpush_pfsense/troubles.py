@@ -1,0 +1,89 @@
+"""Why a step on a box could not be taken, in a person's words."""
+
+from __future__ import annotations
+
+from certpush.errors import CertpushError, ClockSkew, NoWayBack, RescueFired, SafetyRefusal, TargetDrifted, TargetRefused
+from certpush.kit.command import escaped
+from certpush.kit.ssh.session import Told
+
+
+class Changed(TargetDrifted):
+    """Somebody else wrote the configuration between our look and our write; nothing of ours was written."""
+
+
+class PhpFailed(TargetRefused):
+    """PHP on the box ended in a way that does not tell whether it wrote."""
+
+
+def failure(told: Told, where: str) -> CertpushError:
+    """Make the error for what a step said."""
+    trouble, detail = (escaped(" ".join(told.of(word)[-1:])) for word in ("fail", "detail"))
+    known = _WORDS.get(trouble)
+    if known is None:
+        return TargetRefused(f"{where}: a step failed for an unknown reason ({trouble})")
+    maker, message, hint = known
+    return maker(f"{where}: {message}" + (f" ({detail})" if detail else ""), hint=hint)
+
+
+_WORDS: dict[str, tuple[type[CertpushError], str, str]] = {
+    "changed": (
+        Changed,
+        "the configuration was changed by somebody else again and again; nothing was switched",
+        "run again when nobody saves pages of the web GUI",
+    ),
+    "pointer": (
+        TargetDrifted,
+        "the web GUI was given another certificate meanwhile; it is left alone",
+        "look under System > Advanced > Admin Access who chose it, then run again",
+    ),
+    "lost": (
+        TargetDrifted,
+        "somebody else wrote the configuration at the same moment, and our change is gone from it",
+        "run again when nobody saves pages of the web GUI",
+    ),
+    "gone": (
+        NoWayBack,
+        "the certificate to go back to is not in its configuration any more",
+        "restore it from Diagnostics > Backup & Restore, or make a new one: pfSsh.php playback generateguicert",
+    ),
+    "unreadable": (
+        SafetyRefusal,
+        "config.xml cannot be used",
+        "look at it on the console; Diagnostics > Backup & Restore has former ones",
+    ),
+    "circle": (
+        SafetyRefusal,
+        "its authorities name each other in a circle: the web GUI would hang when it starts",
+        "open System > Certificates > Authorities and remove the wrong one",
+    ),
+    "booting": (TargetRefused, "it is starting up", "run again when it is up; /var/run/booting is there until then"),
+    "write_config": (
+        TargetRefused,
+        "pfSense did not write its configuration",
+        "see whether there is room on /cf, and whether the user may write ('User - Config: Deny Config Write')",
+    ),
+    "php": (PhpFailed, "PHP failed there", "see /tmp/PHP_errors.log and System Logs; `php -v` must work in a shell"),
+    "no-php": (TargetRefused, "there is no /usr/local/bin/php", 'use commit = "xml", or repair the box: pkg-static check -s php*'),
+    "locked": (TargetRefused, "another program keeps its configuration locked", "run again; `fuser /tmp/config.lock` tells who"),
+    "write": (TargetRefused, "cannot write config.xml", "see that /cf is mounted read-write and has room: df -h /cf"),
+    "clock": (
+        ClockSkew,
+        "its clock is before the certificate's first second",
+        "set it right under System > General Setup > Timeservers",
+    ),
+    "arm": (
+        TargetRefused,
+        "the timer that brings the old certificate back could not be started; nothing was switched",
+        "see that /root can be written to, and that processes may stay after the login",
+    ),
+    "rescued": (
+        RescueFired,
+        "it went back to the old certificate by itself before the new one was confirmed",
+        "see why the run took so long, or give it longer with rescue_after",
+    ),
+    "busy": (
+        TargetRefused,
+        "another run of certpush has switched it and is about to confirm",
+        "wait for it; without a confirmation the box goes back by itself",
+    ),
+}
