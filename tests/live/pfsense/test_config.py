@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from certpush.testing.lab.pfsense.configs import conditions, filled
 from certpush.testing.lab.pfsense.releases import RELEASES
 
 pytestmark = pytest.mark.live("sshd", "nginx", "php")
@@ -30,6 +31,27 @@ def test_each_release_writes_in_its_form(start_box, php, version):
     assert box.config().revision == "(system): renamed"
     assert box.path("/cf/conf/config.xml").stat().st_mode & 0o777 == 0o644
     assert box.path("/etc/version").read_text().strip() == RELEASES[version].version
+
+
+@pytest.mark.parametrize("version", ALL)
+def test_each_condition_of_the_fixtures_is_read_and_written_without_loss(start_box, version):
+    box = start_box(version)
+    for condition in conditions(version):
+        box.by_hand(lambda _, condition=condition: filled(version, condition, port=box.gui_port).text)
+        before = box.understood()
+        box.as_administrator(";")
+        after = box.understood()
+        assert _without_empty_lists(before) == _without_empty_lists(after), condition
+
+
+def _without_empty_lists(config):
+    """What a write drops: empty entries of lists, and lists that have nothing else; and what it changes, the revision."""
+    if isinstance(config, list):
+        return [_without_empty_lists(one) for one in config if one not in ("", [])]
+    if isinstance(config, dict):
+        kept = {name: _without_empty_lists(one) for name, one in config.items() if name != "revision"}
+        return {name: one for name, one in kept.items() if one != []}
+    return config
 
 
 def test_a_second_write_changes_only_the_revision(box, php):

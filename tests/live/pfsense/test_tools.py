@@ -1,10 +1,12 @@
 """The tools in the tree: FreeBSD's, and nothing that FreeBSD lacks."""
 
 import hashlib
+import time
 
 import pytest
 
 from certpush.testing.lab.process import wait_until
+from conftest import need
 
 pytestmark = pytest.mark.live("sshd", "nginx", "php")
 
@@ -84,6 +86,14 @@ def test_the_clock_may_be_wrong(box, sh, php):
     assert abs(php(box, 'write_config("x"); out((int) $config["revision"]["time"]);') - right + 7200) < 60
 
 
+@pytest.mark.parametrize("offset", [-7200, 7200])
+def test_php_has_the_wrong_clock_too(box, php, offset):
+    need("faketime")
+    box.faults.clock_offset = offset
+    found = php(box, 'write_config("x"); exec("/bin/date +%s", $o); out([time(), (int) $config["revision"]["time"], (int) $o[0]]);')
+    assert all(abs(one - time.time() - offset) < 60 for one in found)
+
+
 def test_a_daemon_is_detached_and_writes_its_id(box, sh):
     sh("daemon -f -p /var/run/x.pid sleep 1000")
     wait_until(lambda: box.path("/var/run/x.pid").exists(), "the file")
@@ -91,7 +101,7 @@ def test_a_daemon_is_detached_and_writes_its_id(box, sh):
     assert [process.command for process in box.processes() if process.pid == pid] == ["sleep 1000"]
     sh(f"kill {pid}")
     wait_until(lambda: not box.path("/var/run/x.pid").exists(), "its end")
-    assert box.processes() == ()
+    wait_until(lambda: box.processes() == (), "the end of the daemon")
 
 
 def test_what_is_logged_is_in_the_system_log(box, sh):

@@ -18,7 +18,8 @@ class PfSenseFaults:
     is loaded ("load"), at the begin of write_config ("write"), or after it wrote ("after-write").
     ``php_notices``: PHP prints a warning. ``config_readonly``: write_config gives false.
     ``write_fails``: it gives -1. ``hook_seconds``: how long packages take over a new configuration.
-    ``clock_offset``: by how many seconds the clock is wrong, for date and for what PHP writes.
+    ``clock_offset``: by how many seconds the clock is wrong, for date and for what pfSense writes; for all of
+    PHP where libfaketime is installed.
     ``sshguard_after``: after so many failed logins the address is blocked.
     """
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from functools import cache
 from pathlib import Path
 
 from certpush.testing.lab.process import NotPossibleHere, find_program
@@ -41,7 +43,7 @@ def links(*, has_base64: bool) -> dict[str, str]:
     if has_base64:
         wanted["usr/bin/base64"] = "base64"
     found = {place: in_tree(name) for place, name in wanted.items()}
-    found["lab/php"] = in_tree("php")
+    found["lab/php"] = _php()
     for name in _NEEDED_BY_SHIMS:
         found.setdefault(f".host/{name}", in_tree(name))
     return {place: target for place, target in found.items() if not place.startswith(".host/")} | _optional()
@@ -76,6 +78,20 @@ def sftp_server() -> Path | None:
     """Find OpenSSH's SFTP server; Debian and others keep it in different folders."""
     places = (Path("/usr/lib/openssh/sftp-server"), Path("/usr/libexec/openssh/sftp-server"), Path("/usr/lib/ssh/sftp-server"))
     return next((place for place in places if place.exists()), None)
+
+
+def libfaketime() -> Path | None:
+    """Find what gives a program a wrong clock; Debian's package is faketime."""
+    return next(iter(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
+
+
+@cache
+def _php() -> str:
+    php = in_tree("php")
+    asked = 'exit(function_exists("xml_parser_create") && function_exists("posix_kill") && function_exists("openssl_csr_new") ? 0 : 1);'
+    if subprocess.run([php.removeprefix("/.host"), "-r", asked], check=False, capture_output=True).returncode:  # noqa: S603 -- found above
+        raise NotPossibleHere("the PHP here lacks xml, posix or openssl", hint="apt-get install php-cli php-xml")
+    return php
 
 
 def _optional() -> dict[str, str]:

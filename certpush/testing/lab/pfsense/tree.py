@@ -117,6 +117,8 @@ def _describe(root: Path, release: Release) -> None:
     _openssl_configuration(root)
     if (cache := Path("/etc/ld.so.cache")).exists():
         shutil.copyfile(cache, root / "etc/ld.so.cache")
+    if library := programs.libfaketime():
+        (root / "lab/libfaketime.so").symlink_to(f"/.host{library}")
     if sftp := programs.sftp_server():
         (root / "usr/libexec/sftp-server").symlink_to(f"/.host{sftp}")
 

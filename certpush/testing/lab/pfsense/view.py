@@ -118,7 +118,7 @@ def _processes(proc: Path) -> Iterator[Process]:
             state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
         except OSError:
             continue
-        if folder.name != "1" and state not in "ZX":
+        if command and folder.name != "1" and state not in "ZX":  # one that is about to end has no command any more
             yield Process(int(folder.name), command)
 
 
