@@ -10,7 +10,7 @@ from certpush.errors import CertpushError, TargetRefused, TargetUnreachable
 from certpush.kit.ssh.inside import TunnelsProhibited, leaf_inside
 from certpush.kit.ssh.session import Steps
 from certpush.model import fingerprint
-from certpush_pfsense.box import Box, Sight
+from certpush_pfsense.box import Box
 from certpush_pfsense.config_xml.reading import Config, Entry
 
 _log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class Gui:
         """What is the matter when ``wanted`` is not served though the configuration was written."""
         sight = self._box.look()
         where = self._box.connection.where
-        if replaced(sight):
+        if replaced(sight.config, wanted):
             return TargetRefused(
                 f"{where}: pfSense did not like the certificate and made a self-signed one of its own for its web GUI",
                 hint="it does that for keys and certificates that it cannot use, such as those signed with SHA-1",
@@ -103,6 +103,7 @@ class Gui:
         )
 
 
-def replaced(sight: Sight) -> bool:
+def replaced(config: Config, wanted: str) -> bool:
     """Whether pfSense put one of its own in the place of the certificate that was chosen."""
-    return made_by_the_box(sight.config.cert(sight.config.webgui.certref))
+    entry = config.cert(config.webgui.certref)
+    return entry is not None and made_by_the_box(entry) and entry.sha256 != wanted

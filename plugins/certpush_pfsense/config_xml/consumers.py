@@ -179,6 +179,7 @@ def _kind(path: tuple[str, ...]) -> tuple[str, str]:
 def _named(title: str, kind: str, above: list[dict[str, str]]) -> str:
     """With the name that the user gave it; a package's entries may be some levels above."""
     levels = above[:1:-1] if kind in _PACKAGES else above[-1:]
-    label = next((one[word] for one in levels for word in _NAMES if one.get(word)), "")
+    words = ("name",) if kind == "user" else _NAMES
+    label = next((one[word] for one in levels for word in words if one.get(word)), "")
     idle = kind == "captiveportal" and not {"enable", "httpslogin"} <= above[-1].keys()
     return title + (f" '{label}'" if label else "") + (" (HTTPS login is off)" if idle else "")
