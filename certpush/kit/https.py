@@ -27,6 +27,8 @@ EXCHANGE_SECONDS = 60.0
 MAX_ANSWER = 1024 * 1024
 
 _SOMETHING_ELSE = "does something else answer at this address, such as a proxy or a login page?"
+_ONLY_READ = "run again; is it busy, or is the way to it slow?"
+_PERHAPS_DONE = "what was asked for may have been done nevertheless: look at what is served now"
 
 
 class AnswerLost(TargetUnreachable):
@@ -101,7 +103,7 @@ class _TrustedAdapter(BareAdapter):
     def send(self, request: requests.PreparedRequest, *_args: object, **_options: object) -> requests.Response:
         """Send the request and read the whole answer, within the limits; what else requests would pass changes nothing."""
         request.headers["Accept-Encoding"] = "identity"
-        with _telling(self._connections):
+        with _telling(self._connections, request.method):
             response = super().send(request, stream=True)
             try:
                 _refuse_oddities(self._connections.where, response)
@@ -123,7 +125,7 @@ class _TrustedConnection(HTTPSConnection):
 
 
 @contextmanager
-def _telling(connections: TrustedConnections) -> Iterator[None]:
+def _telling(connections: TrustedConnections, method: str | None) -> Iterator[None]:
     """Keep to the limits, and tell in our own words what goes wrong once a connection stands."""
     with ExitStack() as stack:
         if connections.allowance is None:
@@ -131,15 +133,15 @@ def _telling(connections: TrustedConnections) -> Iterator[None]:
         try:
             yield
         except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError) as error:
-            raise _lost(connections, error) from None  # the library's errors hold the request
+            raise _lost(connections, method, error) from None  # the library's errors hold the request
 
 
-def _lost(connections: TrustedConnections, error: Exception) -> TargetRefused | AnswerLost:
+def _lost(connections: TrustedConnections, method: str | None, error: Exception) -> TargetRefused | AnswerLost:
     if connections.allowance and connections.allowance.exceeded:
         return TargetRefused(f"{connections.where}: the answer is larger than was to be expected", hint=_SOMETHING_ELSE)
     return AnswerLost(
         f"{connections.where}: no complete answer came ({escaped(reason_among(tuple(causes_of(error))))})",
-        hint="what was asked for may have been done nevertheless: look at what is served now",
+        hint=_ONLY_READ if method == "GET" else _PERHAPS_DONE,
     )
 
 

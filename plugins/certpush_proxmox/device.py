@@ -177,7 +177,9 @@ class Device:
         while not self._is(done):
             if time.monotonic() > until:
                 raise TargetUnreachable(
-                    f"{error.message}; its files show that nothing was changed", hint=error.hint, retryable=False
+                    f"{error.message}; its files show that nothing was changed",
+                    hint=error.hint if isinstance(error, Proxied) else "run again; if it lasts, look at the network in between",
+                    retryable=False,
                 ) from error
             self._pause(1.0)
 

@@ -49,7 +49,7 @@ class LoginSettings(Settings):
     @property
     def address(self) -> Endpoint:
         """Host and port of the API."""
-        return read_address(self.host, self.port)
+        return read_address("host", self.host, self.port)
 
     @property
     def endpoint(self) -> Endpoint:
@@ -68,17 +68,24 @@ class TokenSettings(LoginSettings):
         check_token_login(self)
 
 
-def read_address(text: str, port: int) -> Endpoint:
-    """Read a host, perhaps with a port; an IPv6 address may stand without brackets.
+def read_address(key: str, text: str, port: int) -> Endpoint:
+    """Read a host, perhaps with a port; an IPv6 address may stand without brackets. ``key`` is where it stands.
 
     Raises:
         ConfigError: it is none.
 
     """
     bracketed = f"[{text}]" if text.count(":") > 1 and not text.startswith("[") else text
-    found = parse_endpoint(bracketed, default_port=port)
+    try:
+        found = parse_endpoint(bracketed, default_port=port)
+    except ConfigError:
+        raise ConfigError(
+            f"{key}: {text[:120]!a} is no host", hint='write its name or address alone, perhaps with the port: "pve.lan", "10.0.0.12:8006"'
+        ) from None
     if found.server_name:
-        raise ConfigError(f"{text[:120]!a} is more than a host and a port", hint='a name to ask for is written as server_name = "..."')
+        raise ConfigError(
+            f"{key}: {text[:120]!a} is more than a host and a port", hint='a name to ask for is written as server_name = "..."'
+        )
     return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from certpush import CertificateBundle, CertificateRequest, Endpoint, Expected, Finding, Installed, Staged, Target
-from certpush.errors import TargetDrifted, TargetError, TargetRefused
+from certpush.errors import TargetDrifted, TargetError, TargetRefused, TargetUnreachable
 from certpush.model import Handle
 from certpush_proxmox.certificates import Seen
 from certpush_proxmox.device import Device
@@ -63,6 +63,13 @@ class ProxmoxTarget(Target):
 
     def rollback(self, to: Installed, staged: Staged | None, previous: CertificateBundle | None) -> Expected:
         """Put the former pair back where we have it; else the device's own certificate, by DELETE."""
+        try:
+            return self._go_back(to, staged, previous)
+        except TargetUnreachable as error:
+            error.hint = f"if it does not answer by and by: `{self._device.product.recover}` on its console brings its own certificate back"
+            raise
+
+    def _go_back(self, to: Installed, staged: Staged | None, previous: CertificateBundle | None) -> Expected:
         self._device.trust(to.fingerprint, to.own, _text(staged.handle, "fingerprint") if staged else None)
         now = self._device.look()
         _refuse_what_is_not_ours(now, to, staged)
@@ -94,7 +101,7 @@ class ProxmoxTarget(Target):
         """Remove what a refused upload may have left: it is not listed where it cannot be read, and would be used at the next start."""
         try:
             self._device.remove(None)
-        except TargetRefused as error:
+        except TargetError as error:  # what was there before is there: that is no reason to call the device stranded
             _log.warning("%s: leftovers of an upload may lie there: %s", self._device.api.where, error.message)
 
     def _own_certificate(self, to: Installed) -> Expected:

@@ -84,7 +84,7 @@ class ProxmoxSettings(TokenSettings):
         if not mark or not address:
             raise ConfigError(f"addresses: {text[:80]!a} is no address of a node", hint='write "pve2=10.0.0.12", or "pve2=10.0.0.12:8006"')
         check_node("addresses", name)
-        return name, read_address(address, self.address.port)
+        return name, read_address("addresses", address, self.address.port)
 
 
 def open_target(settings: ProxmoxSettings) -> ProxmoxTarget:

@@ -496,6 +496,14 @@ def test_an_answer_that_breaks_off_is_lost(appliance, sent):
     assert appliance.requests == 1
 
 
+@pytest.mark.parametrize(("method", "hint"), [("GET", "run again"), ("POST", "may have been done nevertheless")])
+def test_a_lost_answer_alarms_only_where_something_was_to_be_done(appliance, method, hint):
+    appliance.answer = lambda _: None
+    with pytest.raises(AnswerLost) as lost:
+        ask(appliance, pinned(GOOD), method)
+    assert hint in lost.value.hint
+
+
 PIECES = st.sampled_from([b"\r\n", b"\r\n\r\n", b"\0", b"\xff", b":", b" ", b"9" * 40, b"-1", b"chunked", b"Location: /", b""]) | st.binary(
     max_size=3
 )
