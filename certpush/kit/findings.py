@@ -6,6 +6,8 @@ from certpush.model import CertificateRequest, Finding, KeySpec, Severity
 
 ROOM = 512 * 1024
 """Free bytes that a rotation asks for: new files, kept copies, and some to spare."""
+SKEW = 30.0
+"""Seconds by which a clock may be wrong without a word, as for the CA."""
 
 
 def ok(code: str, message: str) -> Finding:
@@ -85,3 +87,25 @@ def key_type(request: CertificateRequest) -> tuple[Finding, ...]:
     if request.key is KeySpec.ED25519:
         return (warning("key-type", "web browsers do not accept Ed25519 certificates", 'use key = "ec-p256" for what browsers see'),)
     return ()
+
+
+def clock_skew(seconds: float, hint: str = "have both set by NTP") -> tuple[Finding, ...]:
+    """Whether its clock, so many seconds ahead of ours, is wrong enough to matter."""
+    if abs(seconds) <= SKEW:
+        return ()
+    direction = "behind" if seconds < 0 else "ahead of"
+    return (warning("clock-skew", f"its clock is {abs(seconds):.0f} s {direction} ours", hint),)
+
+
+def old_handshake() -> Finding:
+    """An SSH server that does not keep to the strict handshake."""
+    return warning(
+        "ssh-old-handshake",
+        "its SSH server does not guard the handshake against cut-out packets (Terrapin)",
+        "update it to OpenSSH 9.6 or later",
+    )
+
+
+def tool_missing(name: str, hint: str = "install it") -> Finding:
+    """A program that the steps need is not there."""
+    return error("tool-missing", f"a program that is needed is missing there: {name}", hint)

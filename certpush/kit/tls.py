@@ -84,7 +84,7 @@ def _verified(endpoint: Endpoint, roots: Sequence[x509.Certificate], timeout: fl
 
 def _seen(endpoint: Endpoint, timeout: float) -> x509.Certificate:
     try:
-        return _handshake(endpoint, _accepting_all(), timeout)
+        return _handshake(endpoint, accepting_all(), timeout)
     except ssl.SSLError as error:
         raise TargetUnreachable(f"{endpoint}: no TLS there: {_reason(error)}", hint="check the port") from error
 
@@ -119,7 +119,8 @@ def trusting(roots: Sequence[x509.Certificate]) -> ssl.SSLContext:
     return context
 
 
-def _accepting_all() -> ssl.SSLContext:
+def accepting_all() -> ssl.SSLContext:
+    """A client's context that takes every certificate: for looking at it alone, never for sending anything."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # only to see what is there; nothing is sent

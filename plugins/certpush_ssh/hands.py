@@ -9,9 +9,8 @@ from collections.abc import Collection, Mapping
 from datetime import timedelta
 
 from certpush.kit.placement import Rights, Was, digest
+from certpush.kit.ssh.session import SLACK
 from certpush.kit.trouble import Trouble
-
-SLACK = timedelta(seconds=30)  # for everything in a script but the commands of the configuration
 
 
 class RemoteHands:

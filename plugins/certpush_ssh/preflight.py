@@ -9,16 +9,14 @@ from certpush import CertificateRequest, Finding
 from certpush.kit import findings as found
 from certpush.kit.command import escaped
 from certpush.kit.placement import Placement
+from certpush.kit.ssh.session import Told
 from certpush.kit.trouble import Trouble, explain
 from certpush_ssh.hands import RemoteHands
 from certpush_ssh.look import what_was_seen
 from certpush_ssh.settings import SshTargetSettings
-from certpush_ssh.shell import Told
 
 if TYPE_CHECKING:
     from certpush.kit.ssh.connection import SshConnection
-
-SKEW = 30.0  # seconds, as for the CA
 
 
 def ask_to_probe(hands: RemoteHands, settings: SshTargetSettings, placement: Placement) -> None:
@@ -56,12 +54,9 @@ def findings(
 
 def _machine(told: Told, now: float) -> Iterator[Finding]:
     for tool in told.of("missing"):
-        yield found.error("tool-missing", f"a program that is needed is missing there: {escaped(tool)}", "install it")
+        yield found.tool_missing(escaped(tool))
     for date in told.of("date"):
-        skew = float(date) - now
-        if abs(skew) > SKEW:
-            direction = "behind" if skew < 0 else "ahead of"
-            yield found.warning("clock-skew", f"its clock is {abs(skew):.0f} s {direction} ours", "have both set by NTP")
+        yield from found.clock_skew(float(date) - now)
     if "kills" in told.of("note"):
         yield found.warning(
             "rescue-dies-at-logout",
@@ -97,8 +92,4 @@ def _files(told: Told, settings: SshTargetSettings, placement: Placement) -> Ite
 
 def _connection(connection: SshConnection) -> Iterator[Finding]:
     if not connection.strict:
-        yield found.warning(
-            "ssh-old-handshake",
-            "its SSH server does not guard the handshake against cut-out packets (Terrapin)",
-            "update it to OpenSSH 9.6 or later",
-        )
+        yield found.old_handshake()

@@ -7,17 +7,16 @@ death; a reboot ends it, and the next run of certpush then finds and removes wha
 
 from __future__ import annotations
 
-import secrets
 import shlex
 
 from certpush.kit.placement import Placement, Prepared, parent
+from certpush.kit.ssh.session import TO_THE_LOG, armed
 from certpush_ssh.hands import RemoteHands
 from certpush_ssh.settings import SshTargetSettings
 from certpush_ssh.shell import library
 
-# Nobody reads what it says but the system's log; and a service that is just starting may refuse one reload.
+# A service that is just starting may refuse one reload.
 _ALONE = """\
-say() { logger -t certpush -- "$*" 2>/dev/null || :; }
 reload_if() {
 	[ $# -gt 2 ] && [ -e "$1" ] || return 0
 	must=$2
@@ -40,18 +39,9 @@ def arm(hands: RemoteHands, settings: SshTargetSettings, placement: Placement, p
     """Start the timer, as a step of ``hands``; the steps after it are taken only when it runs."""
     alone = RemoteHands(settings.limits)
     placement.go_back(alone, prepared.before, prepared)
-    folder, seconds = shlex.quote(rescue_folder(placement)), f"{settings.rescue_after.total_seconds():.0f}"
-    script = [
-        library(),
-        _ALONE,
-        "go_back() {",
-        *alone.lines,
-        "}",
-        f"rescue {folder} {seconds}",
-        f"leave {shlex.quote(parent(placement.home))}",
-    ]
-    end = f"CERTPUSH_{secrets.token_hex(8)}"
-    hands.lines += [f"arm {folder} <<'{end}'", *script, end]
+    script = [library(), TO_THE_LOG, _ALONE, "go_back() {", *alone.lines, "}"]
+    leaving = f"leave {shlex.quote(parent(placement.home))}"
+    hands.lines += armed(rescue_folder(placement), settings.rescue_after, script, after=(leaving,))
 
 
 def insist(hands: RemoteHands, placement: Placement) -> None:

@@ -94,5 +94,5 @@ def test_the_suite_fails_a_real_kind_that_breaks_one_step(verdicts: Mapping[str,
 
 @pytest.mark.parametrize("one", [one for one in BROKEN if one.in_steps_sh], ids=lambda one: one.name)
 def test_what_is_broken_is_there_to_be_broken(one: Broken) -> None:
-    steps = resources.files("certpush_ssh").joinpath("steps.sh").read_text()
+    steps = "".join(resources.files(package).joinpath("steps.sh").read_text() for package in ("certpush.kit.ssh", "certpush_ssh"))
     assert steps.count(one.step) == 1

@@ -35,7 +35,7 @@ done
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a remote script ended: its exit status, and the first MiB of each of its outputs."""
+    """How a remote script ended: its exit status, and the begin of each of its outputs."""
 
     status: int
     output: bytes
@@ -72,8 +72,8 @@ class SshConnection:
         if self._under is not None:
             self._under.close()
 
-    def run(self, script: str, *, within: timedelta, sudo: bool = False) -> Answer:
-        """Run a script of POSIX sh on the other side, and wait for its end.
+    def run(self, script: str, *, within: timedelta, sudo: bool = False, limit: int = OUTPUT_LIMIT) -> Answer:
+        """Run a script of POSIX sh on the other side, and wait for its end; ``limit`` bytes of each output are kept.
 
         The script must be read whole before it does anything: a connection that breaks leaves it cut off anywhere.
 
@@ -92,19 +92,19 @@ class SshConnection:
                     # A shell that ends early (sudo refuses) closes its side; its exit status then says why.
                     channel.sendall(script.encode())
                     channel.shutdown_write()
-                answer = self._collect(channel, deadline)
+                answer = self._collect(channel, deadline, limit)
         if answer is None:
             raise self._overdue(within)
         return answer
 
-    def _collect(self, channel: paramiko.Channel, deadline: float) -> Answer | None:
+    def _collect(self, channel: paramiko.Channel, deadline: float, limit: int) -> Answer | None:
         """Read both outputs until the exit status is there; None when the deadline came first."""
         output, errors = bytearray(), bytearray()
         channel.settimeout(0.05)
         while time.monotonic() < deadline:
             # Output may be held open by what the script left running: the exit status is what counts.
             ended = channel.exit_status_ready()
-            got = _take(channel, output, errors)
+            got = _take(channel, output, errors, limit)
             if ended and not got:
                 return Answer(self._status(channel), bytes(output), bytes(errors))
             if not got and not ended and not self.alive:
@@ -209,12 +209,12 @@ class SshConnection:
         return Watchdog(self._transport.sock.close, seconds, f"{self.where}: {what}")
 
 
-def _take(channel: paramiko.Channel, output: bytearray, errors: bytearray) -> bool:
-    """Read what is there, keeping at most 1 MiB of each; wait a moment when there is nothing. False at the end, or after the moment."""
+def _take(channel: paramiko.Channel, output: bytearray, errors: bytearray, limit: int) -> bool:
+    """Read what is there, keeping at most ``limit`` of each; wait a moment when there is nothing. False at the end, or after the moment."""
     got = False
     if channel.recv_stderr_ready():
         piece = channel.recv_stderr(65536)
-        errors += piece[: OUTPUT_LIMIT - len(errors)]
+        errors += piece[: limit - len(errors)]
         got = bool(piece)
     try:
         piece = channel.recv(65536)
@@ -222,7 +222,7 @@ def _take(channel: paramiko.Channel, output: bytearray, errors: bytearray) -> bo
         return got
     if not piece and not got:
         channel.status_event.wait(0.05)  # the end of the output came, the exit status is still on its way
-    output += piece[: OUTPUT_LIMIT - len(output)]
+    output += piece[: limit - len(output)]
     return got or bool(piece)
 
 

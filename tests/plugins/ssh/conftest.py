@@ -126,7 +126,7 @@ class LocalMachine:
     strict = True
     algorithms = "none"
 
-    def run(self, script: str, *, within: timedelta, sudo: bool = False) -> Answer:
+    def run(self, script: str, *, within: timedelta, sudo: bool = False, limit: int = 0) -> Answer:
         self.scripts.append(script)
         # Into files: what the script leaves running may hold a pipe open, and the exit status is what counts.
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:

@@ -87,7 +87,7 @@ def test_sftp_that_breaks_after_the_switch_does_not_keep_the_old_files_away(mach
 @LAYOUTS
 @pytest.mark.parametrize("how", ["gone", "silent"])
 def test_without_sftp_and_without_kept_copies_the_previous_bundle_is_written_anew(machine, mint, layout, how, monkeypatch):
-    monkeypatch.setattr("certpush_ssh.shell.SLACK", timedelta(seconds=2))
+    monkeypatch.setattr("certpush.kit.ssh.session.SLACK", timedelta(seconds=2))
     p12 = {"pkcs12": f"{machine.box.tls}/svc.p12", "pkcs12_password": Secret("p12 word")} if layout == "files" else {}
     settings, old = getattr(machine.box, layout)(**p12), mint()
     deploy(settings, old)
