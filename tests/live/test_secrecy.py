@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
 import signal
 import stat
 import subprocess
@@ -16,8 +18,10 @@ import pytest
 
 from certpush.model import PrivateKey
 from certpush.testing.authority import JwkProvisioner
+from certpush.testing.lab.proxmox import Answer, Broken, ProxmoxNode
 from certpush.testing.lab.step_ca import RealCa
 from conftest import FAST_P2C, need
+from live.conftest import Site
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
 
@@ -153,3 +157,111 @@ def test_ended_by_a_fault_in_the_middle_of_a_switch_no_memory_is_left_on_the_dis
     (line,) = (line for line in limits.read_text().splitlines() if line.startswith("Max core file size"))
     assert line.split()[4] == "0"
     assert list(cwd.iterdir()) == []
+
+
+# --- a Proxmox node ------------------------------------------------------------------------------
+
+
+@dataclass
+class NodeSite(Site):
+    """A Proxmox node in place of the web server, and what is secret about the login."""
+
+    node: ProxmoxNode | None = None
+    login: str = "token"
+
+    def __post_init__(self) -> None:
+        self.node.totp_secret = base64.b32encode(secrets.token_bytes(20)).decode()
+        for name, text in self.secrets.items():
+            (self.directory / name).touch(mode=0o600)
+            (self.directory / name).write_text(text)
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """What the user keeps, by the name of its file."""
+        login = (
+            {"token": self.node.token} if self.login == "token" else {"user-password": self.node.password, "totp": self.node.totp_secret}
+        )
+        return {"password": self.ca.password, **login}
+
+    def _toml(self) -> str:
+        login = f'token_id = "{self.node.token_id}"\ntoken = "file:{self.directory}/token"'
+        if self.login == "password":
+            login = f'user = "{self.node.user}"\npassword = "file:{self.directory}/user-password"\ntotp = "file:{self.directory}/totp"'
+        return f"""\
+[ca]
+url = "{self.ca.url}"
+fingerprint = "{self.ca.fingerprint}"
+provisioner = "{self.ca.provisioner}"
+password = "file:{self.directory}/password"
+
+[state]
+directory = "{self.directory}/state"
+
+[target.wiki]
+kind = "proxmox"
+names = ["pve1.home.example", "127.0.0.1"]
+lifetime = "24h"
+host = "{self.node.host}"
+port = {self.node.port}
+trust = "sha256:{self.node.own_fingerprint}"
+{login}
+"""
+
+    def needles(self) -> list[bytes]:
+        """The secrets of the user, the tickets that were given for them, and every key that was made or sent."""
+        found = [text.encode() for text in self.secrets.values()]
+        for one in self.node.requests:
+            found += [one.headers[name].partition(":")[2].encode() for name in ("cookie", "csrfpreventiontoken") if name in one.headers]
+        keys = [path.read_bytes() for path in (self.directory / "state").rglob("key.pem")]
+        keys += [one.parameters["key"].encode() for one in self.node.requests if "key" in one.parameters]
+        assert len(keys) > 1
+        for pem in keys:
+            secret = PrivateKey.from_pem(pem).reveal_key().private_numbers().private_value.to_bytes(32)
+            found += [secret, secret.hex().encode(), secret_line(pem, secret)]
+        return found
+
+    def may_hold_one(self, path: Path) -> bool:
+        place = path.relative_to(self.directory)
+        return str(place) in self.secrets or (place.parts[:2] == ("state", "certificates") and place.name == "key.pem")
+
+
+@pytest.fixture(params=["token", "password"])
+def node_site(request, tmp_path: Path, real_ca) -> Iterator[NodeSite]:
+    with ProxmoxNode(overlap=0.5, first_new=0.1) as node:
+        yield NodeSite(tmp_path, real_ca, None, None, node=node, login=request.param)
+
+
+def reload_fails(node: ProxmoxNode) -> None:
+    node.faults.reload_fails = True
+
+
+def answer_is_lost(node: ProxmoxNode) -> None:
+    """The library's own error holds the request, and with it the key."""
+    node.faults.broken.append(Broken(Answer.LOST, method="POST", path="/custom", times=1))
+
+
+@pytest.mark.parametrize(
+    ("breaks", "code"), [(lambda _: None, 0), (answer_is_lost, 0), (reload_fails, 1)], ids=["good", "answer lost", "rolled-back"]
+)
+def test_no_secret_of_a_proxmox_login_is_found_anywhere_it_does_not_belong(node_site, breaks, code):
+    breaks(node_site.node)
+    began = time.time()
+    with Watcher() as watcher:
+        done = node_site.certpush("deploy", "-vv", "--log-format", "json")
+    assert done.returncode == code, done.stderr
+    assert '"level": "debug"' in done.stderr
+    said = [done.stdout.encode(), done.stderr.encode(), node_site.certpush("history", "wiki").stdout.encode()]
+    files = [path for path in node_site.directory.rglob("*") if path.is_file() and not node_site.may_hold_one(path)]
+    assert any(path.name == "journal.sqlite3" for path in files)
+    files += elsewhere(began)
+    found = node_site.needles()
+    received = repr([(one.headers, one.parameters) for one in node_site.node.requests]).encode()
+    assert sum(needle in received for needle in found) >= 2, "what is searched for is not what was sent"
+    for needle in found:
+        assert len(needle) > 8
+        assert not [text for text in said if needle in text]
+        assert not [text for text in watcher.seen if needle in text]
+        assert not [path for path in files if path.exists() and needle in path.read_bytes()]
+    for path in node_site.directory.rglob("*"):
+        if path.is_file() and node_site.may_hold_one(path):
+            assert path.stat().st_mode & 0o077 == 0, path
