@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Literal
 
 from certpush.kit.ssh.session import Steps, Told
 from certpush_pfsense.box import Box, Sight
 from certpush_pfsense.transaction import Make, Transaction, by_editing, by_php
 from certpush_pfsense.troubles import Changed, PhpFailed
 
-if TYPE_CHECKING:
-    from certpush_pfsense.settings import PfSenseSettings
-
 _log = logging.getLogger(__name__)
 _ATTEMPTS = 3
 
-Around = Callable[[Steps, Sight], None]
-"""Adds steps to the script of a change."""
+How = Literal["php", "xml"]
+Around = Callable[[Steps, Transaction], None]
+"""Adds steps to the script of a change, before or after the one that makes it."""
 
 
-def nothing_else(_steps: Steps, _sight: Sight) -> None:
+def nothing_else(_steps: Steps, _transaction: Transaction) -> None:
     """No steps around it."""
 
 
-def commit(box: Box, settings: PfSenseSettings, make: Make, *, before: Around = nothing_else, after: Around = nothing_else) -> Told | None:
+def commit(box: Box, how: How, make: Make, *, before: Around = nothing_else, after: Around = nothing_else) -> Told | None:
     """Look, plan, and write once; from the beginning where somebody else wrote in between, three times at most.
 
     ``before`` and ``after`` add steps to the same script; they are done also where there is nothing
@@ -36,10 +34,10 @@ def commit(box: Box, settings: PfSenseSettings, make: Make, *, before: Around = 
 
     """
     for attempt in range(1, _ATTEMPTS + 1):
-        sight = box.look(whole=settings.commit == "xml")
+        sight = box.look(whole=how == "xml")
         transaction = make(sight)
         try:
-            return box.perform(_script(settings, transaction, sight, before, after))
+            return box.perform(_script(how, transaction, sight, before, after))
         except Changed:
             _log.info("%s: somebody else wrote the configuration, attempt %d of %d", box.connection.where, attempt, _ATTEMPTS)
             if attempt == _ATTEMPTS:
@@ -50,12 +48,12 @@ def commit(box: Box, settings: PfSenseSettings, make: Make, *, before: Around = 
     raise AssertionError  # the last attempt returned or raised
 
 
-def _script(settings: PfSenseSettings, transaction: Transaction, sight: Sight, before: Around, after: Around) -> Steps:
+def _script(how: How, transaction: Transaction, sight: Sight, before: Around, after: Around) -> Steps:
     steps = Steps()
-    before(steps, sight)
+    before(steps, transaction)
     if not transaction.nothing:
-        (by_editing if settings.commit == "xml" else by_php)(steps, transaction, sight)
-    after(steps, sight)
+        (by_editing if how == "xml" else by_php)(steps, transaction, sight)
+    after(steps, transaction)
     return steps
 
 

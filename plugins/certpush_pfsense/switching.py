@@ -136,7 +136,12 @@ def backward(
     repointed = tuple(one for one in references(config, switch.ours.refid) if one.movable and one.kind != "webgui")
     edit = edit._replace(point_to=target, repoint=repointed, repoint_to=target if repointed else None, remove=gone)
     return Transaction(
-        "certpush: back to the old web GUI certificate", edit, old.sha256, (now.refid,), or_the_boxs_own=True, even_if_missing=not old.sha256
+        "certpush: back to the old web GUI certificate",
+        edit,
+        old.sha256,
+        (now.refid,),
+        or_the_boxs_own=True,
+        even_if_missing=not old.sha256,
     )
 
 

@@ -1,15 +1,16 @@
-"""Install a certificate into the configuration of a pfSense box and have its web GUI use it; the box goes back by itself unless told not to."""
+"""Give the web GUI of a pfSense box a new certificate; the box goes back to the old one by itself unless told not to."""
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Collection
 from datetime import UTC, datetime
 
 from certpush import CertificateBundle, CertificateRequest, Endpoint, Expected, Finding, Installed, Staged, Target
 from certpush.errors import RescueFired, TargetDrifted, TargetError
 from certpush.kit.ssh.inside import TunnelsProhibited
-from certpush.kit.ssh.session import Steps, Told
+from certpush.kit.ssh.session import Steps
 from certpush_pfsense import rescue
 from certpush_pfsense.acceptable import check_bundle, check_config
 from certpush_pfsense.box import Box, Sight, ask_to_look, seen_in
@@ -19,7 +20,9 @@ from certpush_pfsense.gui import Gui, ask_to_restart, made_by_the_box, replaced
 from certpush_pfsense.plan import lines
 from certpush_pfsense.preflight import findings
 from certpush_pfsense.settings import PfSenseSettings
-from certpush_pfsense.switching import Place, Switch, Transaction, backward, current, forward, stored, tidied, undone
+from certpush_pfsense.switching import Place, Switch, backward, current, forward, stored, tidied, undone
+from certpush_pfsense.transaction import Make, Transaction
+from certpush_pfsense.troubles import PhpFailed
 
 _log = logging.getLogger(__name__)
 _RESTARTED_WITH = {"haproxy": "haproxy", "unbound": "unbound"}
@@ -62,7 +65,7 @@ class PfSenseTarget(Target):
         sight = self._box.look()
         check_config(sight, self._box.connection.where)
         there = stored(sight.config, bundle.fingerprint)
-        refid = there.refid if there else next(refids(sight.config, datetime.fromtimestamp(sight.now, UTC)))
+        refid = there.refid if there else next(refids(sight.config, datetime.fromtimestamp(sight.now + time.time() % 1, UTC)))
         return Staged(Switch(current(sight.config), Place(refid, bundle.fingerprint), there is None).handle)
 
     def activate(self, staged: Staged, bundle: CertificateBundle) -> None:
@@ -72,17 +75,21 @@ class PfSenseTarget(Target):
         def make(sight: Sight) -> Transaction:
             return forward(sight, switch, bundle, self._settings)
 
-        def before(steps: Steps, sight: Sight) -> None:
+        def before(steps: Steps, transaction: Transaction) -> None:
             if not switch.needless:
-                rescue.arm(steps, self._settings, undone(switch, make(sight)), switch.ours.refid)
+                rescue.arm(steps, self._settings, undone(switch, transaction), switch.ours.refid)
 
-        def after(steps: Steps, _sight: Sight) -> None:
+        def after(steps: Steps, _transaction: Transaction) -> None:
             if not switch.needless:
                 rescue.insist(steps)
             self._restart(steps)
 
-        told = commit(self._box, self._settings, make, before=before, after=after)
-        self._see(bundle.fingerprint, told)
+        told = commit(self._box, self._settings.commit, make, before=before, after=after)
+        if told is None:
+            self._restart_now()
+        for one in told.of("not-restarted") if told else ():
+            _log.warning("%s: %s could not be restarted; until it is, it has the old certificate", self._box.connection.where, one)
+        self._gui.bring(bundle.fingerprint, self._box.look().config)
 
     def confirm(self, staged: Staged) -> None:
         """Disarm the way back, over a connection of its own: what cannot be reached anew is not confirmed."""
@@ -101,14 +108,14 @@ class PfSenseTarget(Target):
         def make(sight: Sight) -> Transaction:
             return backward(sight, to, switch, previous, self._settings)
 
-        told = self._go_back(make)
+        self._go_back(make)
         if to.fingerprint is not None:
-            self._see_old(to.fingerprint, told)
+            self._see_it_served(to.fingerprint)
         return Expected.leaf(to.fingerprint)
 
     def tidy(self, keep: Collection[str]) -> None:
         """Remove certificates and authorities that certpush made, that nothing names, and that nobody wants kept."""
-        commit(self._box, self._settings, lambda sight: tidied(sight, keep))
+        commit(self._box, self._settings.commit, lambda sight: tidied(sight, keep))
 
     def close(self) -> None:
         """End the connection."""
@@ -122,14 +129,33 @@ class PfSenseTarget(Target):
             if one in _RESTARTED_WITH:
                 steps.step("restart_service", _RESTARTED_WITH[one])
 
-    def _see(self, wanted: str, told: Told | None) -> None:
-        for one in told.of("not-restarted") if told else ():
-            _log.warning("%s: %s could not be restarted and serves the old certificate until it is", self._box.connection.where, one)
-        if told is None:
-            steps = Steps()
-            self._restart(steps)
-            self._box.perform(steps)
-        self._gui.bring(wanted, self._box.look().config)
+    def _restart_now(self) -> None:
+        steps = Steps()
+        self._restart(steps)
+        self._box.perform(steps)
+
+    def _go_back(self, make: Make) -> None:
+        """Where PHP, which made the switch, cannot do it any more, the file is edited."""
+
+        def after(steps: Steps, transaction: Transaction) -> None:
+            if transaction.edit.point_to is not None:
+                self._restart(steps)
+
+        try:
+            commit(self._box, self._settings.commit, make, after=after)
+        except PhpFailed as error:
+            _log.warning("%s; config.xml is edited instead", error.message)
+            commit(self._box, "xml", make, after=after)
+
+    def _see_it_served(self, wanted: str) -> None:
+        """A run that died between writing and restarting leaves the other one served."""
+        config = self._box.look().config
+        try:
+            if self._gui.served(config) != wanted:
+                self._restart_now()
+        except TunnelsProhibited:
+            return
+        self._gui.bring(wanted, config)
 
     def _refuse_lost(self, switch: Switch, sight: Sight) -> None:
         now = sight.config.webgui.certref

@@ -1,8 +1,7 @@
 <?php
 // certpush: one change of a pfSense configuration, made by the box itself with one write_config().
 //
-// Both this text and its task come on standard input, the task behind it as JSON:
-//   php -r 'eval("?>" . stream_get_contents(STDIN, (int) fgets(STDIN)));'
+// Both this text and its task come on standard input, the task behind it as JSON; see `loader` in steps.sh.
 // The task says what to do ("verb"), and holds a key only where one is imported. Nothing of it is
 // ever printed: what is told are lines behind CERTPUSH_TAG. Exit status: 0 done, 65 refused,
 // 75 somebody else changed the configuration meanwhile and nothing was written.
@@ -246,7 +245,17 @@ function certpush_holds($task) {
 	return $imported && (!isset($task["to"]) || certpush_pointer() === $task["to"]);
 }
 
+// A backup is named after the second of the revision that it holds: two in one second would be one.
+function certpush_wait_for_the_next_second() {
+	global $config;
+	$revision = is_array($config["revision"] ?? null) ? $config["revision"] : [];
+	for ($tries = 0; $tries < 30 && (int) certpush_text($revision["time"] ?? "") === time(); $tries++) {
+		usleep(50000);
+	}
+}
+
 function certpush_write($task, $before) {
+	certpush_wait_for_the_next_second();
 	if (certpush_hash() !== $before) {
 		certpush_end(CERTPUSH_CHANGED);
 	}

@@ -50,10 +50,10 @@ def task(transaction: Transaction, *, seen: str | None = None) -> dict[str, Json
     found: dict[str, JsonValue] = {
         "description": transaction.told,
         "repoint": list(_repoint(edit.repoint, str(edit.repoint_to or edit.point_to))),
-        "remove": sorted(edit.remove),
+        "remove": [*sorted(edit.remove)],
         "even_if_missing": transaction.even_if_missing,
         "or_the_boxs_own": transaction.or_the_boxs_own,
-        "from": list(transaction.instead_of),
+        "from": [*transaction.instead_of],
     }
     if seen is not None:
         found["seen"] = seen
@@ -100,4 +100,4 @@ def _repoint(references: Sequence[Reference], to: str) -> Sequence[JsonValue]:
     by_refid: dict[str, list[str]] = {}
     for one in references:
         by_refid.setdefault(one.refid, []).append(one.path)
-    return [{"from": refid, "to": to, "paths": sorted(set(paths))} for refid, paths in by_refid.items()]
+    return [{"from": refid, "to": to, "paths": [*sorted(set(paths))]} for refid, paths in by_refid.items()]

@@ -12,7 +12,7 @@ class Changed(TargetDrifted):
 
 
 class PhpFailed(TargetRefused):
-    """PHP on the box ended in a way that does not tell whether it wrote."""
+    """PHP on the box is not there, or ended in a way that does not tell whether it wrote."""
 
 
 def failure(told: Told, where: str) -> CertpushError:
@@ -63,7 +63,7 @@ _WORDS: dict[str, tuple[type[CertpushError], str, str]] = {
         "see whether there is room on /cf, and whether the user may write ('User - Config: Deny Config Write')",
     ),
     "php": (PhpFailed, "PHP failed there", "see /tmp/PHP_errors.log and System Logs; `php -v` must work in a shell"),
-    "no-php": (TargetRefused, "there is no /usr/local/bin/php", 'use commit = "xml", or repair the box: pkg-static check -s php*'),
+    "no-php": (PhpFailed, "there is no /usr/local/bin/php", 'use commit = "xml", or repair the box: pkg-static check -s php*'),
     "locked": (TargetRefused, "another program keeps its configuration locked", "run again; `fuser /tmp/config.lock` tells who"),
     "write": (TargetRefused, "cannot write config.xml", "see that /cf is mounted read-write and has room: df -h /cf"),
     "clock": (

@@ -1,0 +1,41 @@
+"""The kind ``pfsense``: the web GUI's certificate of one box, CE 2.5 to 2.9 and Plus."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from certpush import TargetKind, hookimpl
+from certpush.kit.ssh import identify
+from certpush.model import KeySpec
+from certpush_pfsense.settings import PfSenseSettings
+
+if TYPE_CHECKING:  # who only reads a configuration loads nothing that makes connections
+    from certpush_pfsense.target import PfSenseTarget
+
+ACCEPTED = frozenset({KeySpec.EC_P256, KeySpec.EC_P384, KeySpec.RSA_2048, KeySpec.RSA_3072, KeySpec.RSA_4096})
+"""What pfSense's own list of certificates for HTTPS has; with others its web GUI does not start."""
+
+
+def open_target(settings: PfSenseSettings) -> PfSenseTarget:
+    """One box; nothing is asked of it yet."""
+    from certpush_pfsense.target import PfSenseTarget
+
+    return PfSenseTarget(settings)
+
+
+@hookimpl
+def certpush_target() -> TargetKind[PfSenseSettings]:
+    """Declare the kind ``pfsense``."""
+    return TargetKind(
+        "pfsense",
+        "the web GUI of pfSense by SSH: imports into config.xml, switches, and goes back by itself unless confirmed",
+        PfSenseSettings,
+        open_target,
+        accepted_keys=ACCEPTED,
+        self_rescue=True,
+        disruption="the web GUI restarts, a captive portal too",
+        settle=timedelta(seconds=10),
+        deadline=timedelta(seconds=60),
+        identify=identify,
+    )
