@@ -153,12 +153,14 @@ def test_a_broken_configuration_gives_nothing_and_no_noise(shell):
 
 HEAVY = {
     "certpush_file",
+    "certpush_proxmox",
     "certpush_ssh",
     "cryptography",
     "importlib.metadata",
     "msgspec",
     "paramiko",
     "pluggy",
+    "proxmoxer",
     "requests",
     "sqlite3",
     "ssl",
@@ -191,7 +193,7 @@ def tab(home: Path, line: str, **more: str) -> tuple[list[str], set[str], str]:
 
 @pytest.mark.parametrize("line", ["certpush ", "certpush dep", "certpush deploy ", "certpush --no-color status ", "certpush trust w"])
 def test_no_plugin_and_nothing_heavy_is_imported(tmp_path, line):
-    (tmp_path / "f.toml").write_text(CONFIGURATION)
+    (tmp_path / "f.toml").write_text(f'{CONFIGURATION}[target.node]\nkind = "proxmox"\n')
     words, modules, said = tab(tmp_path, line, CERTPUSH_CONFIG=str(tmp_path / "f.toml"))
     assert words != [""]
     assert said == ""

@@ -19,6 +19,7 @@ from conftest import unmeasured
 HEAVY = (
     "argcomplete",
     "certpush_file",
+    "certpush_proxmox",
     "certpush_ssh",
     "cryptography",
     "idna",
@@ -26,6 +27,7 @@ HEAVY = (
     "msgspec",
     "paramiko",
     "pluggy",
+    "proxmoxer",
     "requests",
     "rich",
     "sqlite3",
@@ -111,6 +113,30 @@ def test_checking_the_configuration_loads_nothing_that_talks_to_a_ca_or_to_other
     seen = imported(with_nothing, tmp_path, "config", "check", "--config", str(place.configuration))
     assert {"certpush.fleet.config_check", "certpush_file"} <= seen
     assert not seen & {"certpush.stepca.client", "paramiko", "requests", "sqlite3", "urllib3"}
+
+
+NODE = """
+[target.node]
+kind = "proxmox"
+names = ["pve1.home.example", "127.0.0.1"]
+host = "127.0.0.1"
+token_id = "certpush@pve!deploy"
+token = "file:{token}"
+endpoints = ["127.0.0.1:1"]
+"""
+
+
+@pytest.mark.parametrize(
+    "words", [("config", "check"), ("targets",), ("targets", "proxmox"), ("config", "schema"), ("status",), ("history",)]
+)
+def test_with_a_proxmox_target_nothing_is_loaded_that_talks_to_it_before_it_is_talked_to(place, with_nothing, tmp_path, words):
+    (tmp_path / "token").touch(mode=0o600)
+    (tmp_path / "token").write_text("11111111-2222-3333-4444-555555555555")
+    place.targets = NODE.format(token=tmp_path / "token")
+    seen = imported(with_nothing, tmp_path, *words, "--config", str(place.configuration))
+    assert any(one.startswith("certpush.cli.") for one in seen)
+    assert not seen & {"proxmoxer", "requests", "urllib3"}
+    assert ("certpush_proxmox" in seen) == (words[0] in ("config", "targets"))
 
 
 @pytest.mark.parametrize("root_is_here", [False, True], ids=["no CA is known", "the root is a file"])
