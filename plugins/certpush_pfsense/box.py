@@ -37,7 +37,8 @@ class Box:
     """The box's shell: one connection, made when it is first needed."""
 
     def __init__(self, settings: PfSenseSettings) -> None:
-        self._session = Session(lambda: connect(settings), user=settings.user, sudo=settings.sudo, folder=".certpush-pfsense")
+        sudo = session.FREEBSD if settings.sudo else False
+        self._session = Session(lambda: connect(settings), user=settings.user, sudo=sudo, folder=".certpush-pfsense")
 
     @property
     def connection(self) -> SshConnection:

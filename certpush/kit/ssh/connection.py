@@ -14,11 +14,13 @@ import paramiko
 from certpush.errors import CertpushError, TargetError, TargetRefused, TargetUnreachable
 from certpush.kit.boundary import Translation, translate
 from certpush.kit.command import OUTPUT_LIMIT, escaped
+from certpush.kit.ssh.session import FREEBSD
 from certpush.kit.ssh.watchdog import Watchdog
 
+# The only commands that are ever sent: any login shell understands them, and nothing of ours is in them.
 _SHELL = "/bin/sh -s"
 _SUDO_SHELL = "sudo -n /bin/sh -s"
-# The only two commands that are ever sent: any login shell understands them, and nothing of ours is in them.
+_SUDO_SHELL_OF_FREEBSD = "/usr/local/bin/sudo -n /bin/sh -s"
 
 # Only a directory of the login user is removed, which in /tmp nobody else can swap for another one: anybody may plant
 # something under this name there, and a link would lead us to delete files elsewhere.
@@ -72,8 +74,10 @@ class SshConnection:
         if self._under is not None:
             self._under.close()
 
-    def run(self, script: str, *, within: timedelta, sudo: bool = False, limit: int = OUTPUT_LIMIT) -> Answer:
+    def run(self, script: str, *, within: timedelta, sudo: bool | str = False, limit: int = OUTPUT_LIMIT) -> Answer:
         """Run a script of POSIX sh on the other side, and wait for its end; ``limit`` bytes of each output are kept.
+
+        ``sudo`` may be ``FREEBSD`` for a system that has its programs there.
 
         The script must be read whole before it does anything: a connection that breaks leaves it cut off anywhere.
 
@@ -86,7 +90,7 @@ class SshConnection:
         with translate(BROKEN, where=self.where):
             with self._watch(self._patience, "starting a script"):
                 channel = self._transport.open_session(timeout=self._patience)
-                channel.exec_command(_SUDO_SHELL if sudo else _SHELL)
+                channel.exec_command(_command(sudo))
             with contextlib.closing(channel):
                 with self._watch(self._patience, "sending a script"), contextlib.suppress(OSError):
                     # A shell that ends early (sudo refuses) closes its side; its exit status then says why.
@@ -207,6 +211,12 @@ class SshConnection:
 
     def _watch(self, seconds: float, what: str) -> Watchdog:
         return Watchdog(self._transport.sock.close, seconds, f"{self.where}: {what}")
+
+
+def _command(sudo: bool | str) -> str:  # noqa: FBT001 - as run has it
+    if sudo == FREEBSD:
+        return _SUDO_SHELL_OF_FREEBSD
+    return _SUDO_SHELL if sudo else _SHELL
 
 
 def _take(channel: paramiko.Channel, output: bytearray, errors: bytearray, limit: int) -> bool:

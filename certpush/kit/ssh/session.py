@@ -26,6 +26,8 @@ _log = logging.getLogger(__name__)
 _FAILED = 65  # the exit status with which `fail` of steps.sh says that a step could not be taken
 STEPS = resources.files(__package__).joinpath("steps.sh").read_text(encoding="ascii")
 """The shell functions that every kind brings along: telling, failing, tools, and the machine's own way back."""
+FREEBSD = "/usr/local/bin"
+"""Where FreeBSD has sudo, for ``sudo=``; a login's PATH may be without it."""
 SLACK = timedelta(seconds=30)
 """For everything in a script but the commands of the configuration."""
 TO_THE_LOG = 'say() { logger -t certpush -- "$*" 2>/dev/null || :; }\n'
@@ -85,7 +87,7 @@ class Session:
     ``folder`` is where files are handed over, in the login user's home directory.
     """
 
-    def __init__(self, connect: Callable[[], SshConnection], *, user: str, sudo: bool, folder: str) -> None:
+    def __init__(self, connect: Callable[[], SshConnection], *, user: str, sudo: bool | str, folder: str) -> None:
         self._connect = connect
         self._user = user
         self._sudo = sudo
@@ -158,7 +160,7 @@ class Session:
 
     def _no_shell(self, answer: Answer, where: str) -> CertpushError:
         said = shown_tail(answer.errors or answer.output)
-        if self._sudo and answer.errors.lstrip().startswith(b"sudo:"):
+        if self._sudo and answer.errors.lstrip().startswith((b"sudo:", f"{self._sudo}/sudo:".encode())):
             return TargetAuthFailed(
                 f"{where}: sudo refused: {said}",
                 hint=f"allow it there, with visudo: {self._user} ALL=(root) NOPASSWD: /bin/sh -s",
