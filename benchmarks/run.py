@@ -9,6 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import config_splice
 import machine
 import obtain
 import on_proxmox
@@ -20,7 +21,7 @@ from parts import Bench
 from picture import picture
 from rows import Row, table
 
-BENCHMARKS = {"startup": startup, "obtain": obtain, "ssh": over_ssh, "proxmox": on_proxmox}
+BENCHMARKS = {"startup": startup, "obtain": obtain, "ssh": over_ssh, "proxmox": on_proxmox, "splice": config_splice}
 """A module each; its ``measure`` gives rows."""
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from certpush.testing.lab import find_tool
 from certpush.testing.lab.step_ca import GO_PACKAGE
 
+LXML = "lxml==6.1.3"
 STEP_PACKAGE = "github.com/smallstep/cli/cmd/step@v0.28.7"
 _BUILD_SECONDS = 900
 
@@ -24,7 +25,7 @@ def provide() -> dict[str, Path | None]:
         os.environ["CERTPUSH_STEP_CA"] = str(step_ca)  # where the lab looks
     programs = {name: find_tool(name) for name in ("sshd", "ssh", "scp", "nginx", "curl", "openssl")}
     # Not a step of the machine: its version decides what the ratio means.
-    return {"step": _built(STEP_PACKAGE), "step-ca": step_ca, **programs}
+    return {"step": _built(STEP_PACKAGE), "step-ca": step_ca, "lxml": _python_with(LXML), **programs}
 
 
 def missing(tools: dict[str, Path | None], *names: str) -> str:
@@ -33,11 +34,27 @@ def missing(tools: dict[str, Path | None], *names: str) -> str:
     return f"{', '.join(absent)} not here" if absent else ""
 
 
+def _python_with(package: str) -> Path | None:
+    """An interpreter of the same Python that has this package, and nothing else: certpush does not need it."""
+    kept = _cache() / f"{package.replace('==', '-')}-py{sys.version_info[0]}.{sys.version_info[1]}"
+    python = kept / "bin" / "python"
+    if not (kept / "ready").exists():
+        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", package]
+        if any(subprocess.run(command, check=False).returncode for command in ([sys.executable, "-m", "venv", str(kept)], install)):
+            print(f"{package} could not be installed, so what needs it is not run", file=sys.stderr)
+            return None
+        (kept / "ready").touch()
+    return python
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "certpush" / "bin"
+
+
 def _built(package: str) -> Path | None:
     path, _, version = package.partition("@")
     name = path.rpartition("/")[2]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "certpush" / "bin"
-    kept = cache / f"{name}-{version}"
+    kept = _cache() / f"{name}-{version}"
     if not kept.exists():
         print(f"building {name} {version} (once, into {kept})", file=sys.stderr)
         with tempfile.TemporaryDirectory(prefix="certpush-bench-") as scratch:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _FAULT = "this is a fault of certpush; please report it"
 _POINTER = ("system", "webgui", "ssl-certref")
 _SPACE = b" \t\r\n"
+_SECONDS = 8
+"""Of a refid, the part that those of one edit have in common."""
 
 
 class Change(NamedTuple):
@@ -68,8 +70,9 @@ def newline_of(config: Config) -> bytes:
 
 def _refuse_lost_pointers(config: Config, edit: Edit) -> None:
     added = [one.refid for one in (*edit.certs, *edit.cas)]
+    told = {second for second in {refid[:_SECONDS] for refid in added} if config.mentions(second)}
     for refid in added:
-        if added.count(refid) > 1 or config.mentions(refid):
+        if added.count(refid) > 1 or (refid[:_SECONDS] in told and config.mentions(refid)):
             raise refused(f"knows the reference {refid} already", _FAULT)
     there = [*(one.refid for one in config.certs), *(one.refid for one in edit.certs)]
     kept = [refid for refid in there if refid not in edit.remove]

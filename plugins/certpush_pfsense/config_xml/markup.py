@@ -13,16 +13,16 @@ from xml.parsers import expat
 
 from certpush_pfsense.config_xml.refusing import refused
 
-MAX_NESTING = 10_000
-"""Elements within each other that a file may have: 1.5 MB for expat."""
+_CHUNK = 64 * 1024
+MAX_NESTING = _CHUNK // 3
+"""Elements within each other that a file may have: 3 MB for expat. More do not fit into a chunk."""
 MAX_DEPTH = 256
 """The same where we look into them; pfSense's own files have less than 20."""
 OPENING = re.compile(rb"<([^\s<>/!?=\"']++)((?:[^<>\"'/]++|\"[^\"<]*+\"|'[^'<]*+'|/(?!>))*+)(/?)>")
 """A start tag: its name, its attributes, and a slash where the element is empty."""
 
-_CHUNK = 64 * 1024
-_ODD = re.compile(rb"<(?:\?|!(?!\[CDATA\[[^<]*+(?<=\]\]>)))")
-"""A comment, an instruction, or CDATA that may hold a bracket."""
+_CHILD = b"\n\t\t<"
+"""Where pfSense's writer begins the line of a section's child, or of its end."""
 
 Raw = bytes | memoryview
 
@@ -57,14 +57,9 @@ def prove(source: bytes, start: int, end: int) -> None:
 
 def fault_in(source: bytes, start: int, end: int) -> expat.ExpatError | None:
     """What is wrong with these bytes as one element; None where they are well-formed."""
-    parser = _parser()
-    if not _surely_shallow(source, start, end):
-        _watch_depth(parser)
-    try:
-        parser.Parse(memoryview(source)[start:end], True)
-    except expat.ExpatError as error:
-        return error
-    return None
+    if end - start > _CHUNK and _sound_in_pieces(source, start, end):
+        return None
+    return _fault(source, start, end)
 
 
 def elements(raw: Raw) -> Iterator[Element]:
@@ -83,6 +78,40 @@ def elements(raw: Raw) -> Iterator[Element]:
             walk.ended.clear()
     except expat.ExpatError as error:
         raise refused(f"is not well-formed XML: {expat.ErrorString(error.code)}") from error
+
+
+def children(raw: Raw) -> list[tuple[str, str]]:
+    """Name and text of each child of one well-formed element; what is deeper is passed over. Many entries are read so."""
+    found: list[tuple[str, str]] = []
+    texts: list[str] = []
+    depth = 0
+
+    def begin(_name: str, _attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth == 2:
+            texts.clear()
+            parser.CharacterDataHandler = texts.append
+        elif depth > 2:
+            parser.CharacterDataHandler = None
+        if depth > MAX_DEPTH:
+            raise _too_deep(MAX_DEPTH)
+
+    def end(name: str) -> None:
+        nonlocal depth
+        if depth == 2:
+            found.append((name.lower(), "".join(texts)))
+        parser.CharacterDataHandler = texts.append if depth == 3 else None
+        depth -= 1
+
+    parser = _parser()
+    parser.buffer_text = True
+    parser.StartElementHandler, parser.EndElementHandler = begin, end
+    try:
+        parser.Parse(raw, True)
+    except expat.ExpatError as error:
+        raise refused(f"is not well-formed XML: {expat.ErrorString(error.code)}") from error
+    return found
 
 
 def inside(raw: Raw, element: Element) -> tuple[int, int] | None:
@@ -129,35 +158,51 @@ def _parser() -> expat.XMLParserType:
     return expat.ParserCreate("UTF-8")
 
 
-def _surely_shallow(source: bytes, start: int, end: int) -> bool:
-    """Tell by counting brackets alone, which is many times cheaper than hearing of every element; False means: perhaps not.
+def _sound_in_pieces(source: bytes, start: int, end: int) -> bool:
+    """Whether a large element is well-formed, tried piece by piece: in a small one nothing can be nested deeply.
 
-    Outside of comments, instructions and CDATA every ``<`` is markup. Where these hold none
-    either, the sums are exact, but for empty tags: they make it seem deeper, never shallower.
+    A piece that is well-formed between the element's tags ends where no other element is open,
+    so the next one begins there. Hearing of every element instead costs three times as much.
+    False means: perhaps not.
     """
-    if end - start < 7 * MAX_NESTING:  # <a></a>
-        return True
-    if _ODD.search(source, start, end):
+    opening = OPENING.match(source, start)
+    if opening is None:
         return False
-    depth, at = 0, start
+    at, name = start, opening[1]
     while at < end:
-        until = _stride_end(source, at, end)
-        closed = source.count(b"</", at, until)
-        opened = source.count(b"<", at, until) - closed - source.count(b"<![CDATA[", at, until)
-        if depth + opened > MAX_NESTING:
+        until = _end_of_piece(source, at, end)
+        before, after = b"" if at == start else b"<" + name + b">", b"" if until == end else b"</" + name + b">"
+        if _fault(source, at, until, before, after):
             return False
-        depth += opened - closed
         at = until
     return True
 
 
-def _stride_end(source: bytes, at: int, end: int) -> int:
-    """A place some way ahead that is not in the middle of a bracket and what says its kind."""
-    until = at + _CHUNK
-    if until >= end:
+def _end_of_piece(source: bytes, at: int, end: int) -> int:
+    """A place some way ahead that seems to be between two children of a section."""
+    if end - at <= _CHUNK:
         return end
-    bracket = source.rfind(b"<", at + 1, until)
-    return bracket if bracket > 0 else until
+    line = source.rfind(_CHILD, at + 1, at + _CHUNK)
+    if line < 0:
+        line = source.find(_CHILD, at + _CHUNK, end)
+    if line < 0:
+        return end
+    if source.startswith(b"/", line + len(_CHILD)):
+        return source.find(b">", line, end) + 1 or end
+    return line
+
+
+def _fault(source: bytes, start: int, end: int, before: bytes = b"", after: bytes = b"") -> expat.ExpatError | None:
+    parser = _parser()
+    if end - start > _CHUNK and source.count(b"<", start, end) > MAX_NESTING:
+        _watch_depth(parser)
+    try:
+        parser.Parse(before)
+        parser.Parse(memoryview(source)[start:end])
+        parser.Parse(after, True)
+    except expat.ExpatError as error:
+        return error
+    return None
 
 
 def _watch_depth(parser: expat.XMLParserType) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from certpush_pfsense.config_xml.markup import Element, Raw, elements
+from certpush_pfsense.config_xml.markup import Element, Raw, children, elements
 from certpush_pfsense.config_xml.outline import MAX_BYTES, Outline, Section, outline
 from certpush_pfsense.config_xml.refusing import refused
 from certpush_pfsense.config_xml.values import meant
@@ -63,8 +63,7 @@ class Entry(NamedTuple):
     @property
     def der(self) -> bytes | None:
         """The first certificate in it, DER; None where there is none, or nothing that decodes."""
-        texts = [one.text for one in elements(self.raw) if one.path == (self.kind, "crt")]
-        return first_certificate("".join(texts))
+        return first_certificate(dict(children(self.raw)).get("crt", "")) if self.raw else None
 
     @property
     def sha256(self) -> str | None:
@@ -176,10 +175,10 @@ def entry_of(kind: str, raw: Raw) -> Entry:
 
     """
     told: dict[str, str] = {}
-    for one in elements(raw):
-        if len(one.path) == 2:
-            _refuse_second(told, one)
-            told[one.path[1]] = one.text if one.path[1] in ("crt", "prv") else meant(one.text)
+    for name, text in children(raw):
+        if name in told:
+            raise _twice(f"{kind}/{name}")
+        told[name] = text if name in ("crt", "prv") else meant(text)
     return Entry(kind, told.get("refid", ""), told.get("descr", ""), told.get("caref", ""), bool(told.get("prv", "").strip()), raw)
 
 

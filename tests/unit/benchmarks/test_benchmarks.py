@@ -14,7 +14,7 @@ from certpush.plugins import PluginLoader
 from certpush.testing.authority import Authority
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
-NAMES = ("pairs", "rows", "picture", "tools", "parts", "obtain", "on_proxmox", "few_looks")
+NAMES = ("pairs", "rows", "picture", "tools", "parts", "obtain", "on_proxmox", "few_looks", "config_splice", "splice_bytes")
 
 
 @pytest.fixture
@@ -159,3 +159,21 @@ def test_few_looks_are_the_command_with_nothing_but_the_time_of_looks_changed(be
     changed = {name for name in usual.__dataclass_fields__ if getattr(usual, name) != getattr(hurried, name)}
     assert changed == {"steady"}
     assert not hurried.steady
+
+
+def test_the_large_config_has_what_is_edited_and_the_edit_is_made(bench, tmp_path, capsys):
+    before, after, body = (tmp_path / one for one in ("before.xml", "after.xml", "body"))
+    before.write_bytes(bench.config_splice.large_config(300_000))
+    body.write_text("bWFkZSB1cA==")
+    bench.splice_bytes.main(str(before), str(after), str(body))
+    assert capsys.readouterr().out == f"edited into {after.stat().st_size} bytes\n"
+    old, new = (ET.parse(one).getroot() for one in (before, after))
+    assert 290_000 < before.stat().st_size < 330_000
+    assert new.findtext("system/webgui/ssl-certref") == new.findall("cert")[-1].findtext("refid") == bench.splice_bytes.CERT
+    assert len(new) == len(old) + 2
+
+
+@pytest.mark.parametrize(("peak", "verdict"), [(24.0, "met"), (25.0, "NOT MET")])
+def test_memory_has_a_goal_of_its_own(bench, peak, verdict):
+    pairs = bench.pairs.Pairs((bench.pairs.Cost(1, 1, peak),), (bench.pairs.Cost(1, 1, 80.0),))
+    assert f"at most 15 more, {verdict})" in bench.config_splice._memory(pairs, 10_000_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from certpush.errors import SafetyRefusal
 from certpush.testing.lab.pfsense.configs import template
 from certpush_pfsense.config_xml.consumers import references
-from certpush_pfsense.config_xml.markup import MAX_DEPTH
+from certpush_pfsense.config_xml.markup import MAX_DEPTH, fault_in
 from certpush_pfsense.config_xml.reading import Revision, read
 from certpush_pfsense.config_xml.splice import Edit, apply
 from plugins.pfsense.config_xml.trees import NEW_CA, NEW_CERT, Tree, entry_trees, new_ca, new_cert, tree
@@ -213,3 +214,34 @@ def test_depth_is_bounded_where_we_look_and_exactly(depth):
         assert depth < MAX_DEPTH
     except SafetyRefusal:
         assert depth >= MAX_DEPTH
+
+
+LINES = [
+    "\t\t<rule>\n\t\t\t<descr><![CDATA[a]]></descr>\n\t\t</rule>",
+    "\t\t<rule><nat>\n\t\t</nat></rule>",
+    "\t\t<rule></rule>",
+    "\t\t<list>" + "x" * 3000 + "</list>",
+    "\t\t<text><![CDATA[\n\t\t<rule>\n\t\t</rule>\n]]></text>",
+    "\t\t<!-- \n\t\t<rule> -->",
+    "\t\t<blob>" + "y" * 100_000 + "</blob>",
+    "\t\t<deep>" + "<a>" * 200 + "</a>" * 200 + "</deep>",
+    "\t\t<empty/>",
+    '\t\t<attribute a="\n\t\t&lt;>"/>',
+]
+SLIPS = [*LINES, "\t\t<rule>", "\t\t</rule>", "\t\t<!--", "\t\t<![CDATA[", "\t\t]]>", "\t\t</section>", "\t\t<section>", "&uuml;", "<"]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_large_section_is_well_formed_in_pieces_when_it_is_as_a_whole(seed):
+    chance = random.Random(seed)
+    lines = chance.choices(LINES[: 4 + seed % 7], k=400)
+    for _ in range(seed % 4):
+        lines.insert(chance.randrange(400), chance.choice(SLIPS))
+    section = "\n".join(["\t<section>", *lines, "\t</section>"]).strip().encode()
+    assert len(section) > 2 * 64 * 1024 or seed % 7 == 0
+    try:
+        tree(section)
+        well_formed = True
+    except SyntaxError:
+        well_formed = False
+    assert (fault_in(section, 0, len(section)) is None) == well_formed
