@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import subprocess
 import sys
@@ -119,6 +121,13 @@ def test_a_body_that_does_not_decode_has_no_fingerprint():
         config = read(small(b"<cert><refid>1</refid><crt>" + crt + b"</crt></cert>"))
         assert config.certs[1].sha256 is None
         assert config.certs[1].certificate() is None
+
+
+def test_a_body_that_is_no_certificate_has_a_fingerprint_and_no_certificate():
+    pem = b"-----BEGIN CERTIFICATE-----\nbWFkZSB1cA==\n-----END CERTIFICATE-----\n"
+    config = read(small(b"<cert><refid>1</refid><x><crt>no</crt></x><crt>" + base64.b64encode(pem) + b"</crt></cert>"))
+    assert config.certs[1].sha256 == hashlib.sha256(b"made up").hexdigest()
+    assert config.certs[1].certificate() is None
 
 
 def test_a_body_with_line_breaks_decodes():

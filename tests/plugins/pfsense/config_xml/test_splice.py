@@ -277,3 +277,23 @@ def test_the_tree_has_the_new_entries_and_no_other_difference():
     added = entry_trees(new_ca(), new_cert())
     assert [one for one in after[3] if one not in before[3]] == added
     assert [one for one in after[3] if one not in added] == before[3]
+
+
+def test_a_change_over_another_is_refused(monkeypatch):
+    real = splice.planned
+    monkeypatch.setattr(splice, "planned", lambda *arguments: [one for one in real(*arguments) for _ in range(2)])
+    with pytest.raises(SafetyRefusal, match="are one place"):
+        apply(fixture("default"), Edit(point_to=GUI))
+
+
+def test_a_file_that_would_become_too_large_is_left_alone(monkeypatch):
+    config = fixture("default")
+    monkeypatch.setattr(splice, "MAX_BYTES", len(config.source) + 100)
+    with pytest.raises(SafetyRefusal, match="too large"):
+        apply(config, Edit(certs=(new_cert(),)))
+
+
+def test_other_services_can_only_move_to_a_certificate_that_is_named():
+    config = fixture("haproxy-and-openvpn")
+    with pytest.raises(SafetyRefusal, match="needs a certificate"):
+        apply(config, Edit(repoint=references(config, "5e8a1b2c3d501")))
