@@ -66,7 +66,10 @@ class ProxmoxTarget(Target):
         try:
             return self._go_back(to, staged, previous)
         except TargetUnreachable as error:
-            error.hint = f"if it does not answer by and by: `{self._device.product.recover}` on its console brings its own certificate back"
+            if isinstance(error.__cause__, OSError):  # nobody gets in any more
+                error.hint = (
+                    f"if it does not answer by and by: `{self._device.product.recover}` on its console brings its own certificate back"
+                )
             raise
 
     def _go_back(self, to: Installed, staged: Staged | None, previous: CertificateBundle | None) -> Expected:
@@ -94,8 +97,8 @@ class ProxmoxTarget(Target):
     def _put_back(self, previous: CertificateBundle) -> None:
         try:
             self._device.put(former(previous), previous.fingerprint)
-        except ReloadFailed:
-            """The files are the old ones again; whether they are served is for the core to see."""
+        except ReloadFailed as error:
+            _warn_of_files_alone(error)
 
     def _sweep(self) -> None:
         """Remove what a refused upload may have left: it is not listed where it cannot be read, and would be used at the next start."""
@@ -108,8 +111,8 @@ class ProxmoxTarget(Target):
         removal = self._device.product.removal
         try:
             self._device.remove(to.own if removal is Removal.OWN else None)
-        except ReloadFailed:
-            """As above."""
+        except ReloadFailed as error:
+            _warn_of_files_alone(error)
         if removal is Removal.NONE:
             return Expected.nothing()
         if removal is Removal.OWN:
@@ -128,6 +131,11 @@ class ProxmoxTarget(Target):
             device.reload()
         except TargetError:
             """What is served is for the core to see."""
+
+
+def _warn_of_files_alone(error: ReloadFailed) -> None:
+    """The files are as they were; whether that is served is for the core to see."""
+    _log.warning("%s; its files are put back, and count from its next start", error.message)
 
 
 def _refuse_what_is_not_ours(now: Seen, to: Installed, staged: Staged | None) -> None:

@@ -287,6 +287,36 @@ def test_a_web_server_that_dies_of_its_files_is_called_stranded_with_the_command
     assert desk.node.served() not in (None, desk.node.own_fingerprint)
 
 
+@pytest.mark.parametrize(
+    ("arrange", "code", "says", "hint"),
+    [
+        pytest.param(kept(token=SECRET), 1, LOGIN, "is the secret right", id="login"),
+        pytest.param(lambda desk: desk.node.stop(), 1, "{at}: connection refused", "check that the service runs", id="nobody"),
+        pytest.param(lambda desk: desk.node.acl.token.clear(), 1, "Sys.Modify on /nodes/pve1", "pveum acl modify", id="rights"),
+        pytest.param(with_fault(lock_held=True, lock_seconds=0.1), 1, "the files are locked", "run again", id="lock"),
+        pytest.param(with_fault(no_quorum=True), 1, "quorum", "pvecm status", id="quorum"),
+        pytest.param(answering(Answer.HTML_ERROR, path="/certificates/custom"), 1, "answered 502", "reverse proxy", id="502"),
+        pytest.param(with_fault(reload_fails=True), 3, "still serves the new certificate", "", id="reload"),
+    ],
+)
+@pytest.mark.parametrize("deployments", [1, 2], ids=["to its own", "to the former pair"])
+def test_going_back_that_is_refused_says_so_and_leaves_served_what_is_served(desk, arrange, code, says, hint, deployments):
+    for _ in range(deployments):
+        assert desk.certpush("deploy", "proxmox", "--force").code == 0
+    served = desk.node.served()
+    arrange(desk)
+    ended = desk.certpush("rollback", "proxmox")
+    assert (ended.code, desk.node.served()) == (code, served), ended.err
+    assert ended.err.count("error: ") == 1
+    assert says.format(at=desk.at) in ended.err
+    assert hint in ended.err
+    if code == 3:
+        assert "the web server could not be reloaded" in ended.err, "why it is still served"
+        desk.node.faults.reload_fails = False
+        assert desk.certpush("deploy", "proxmox").code == 0
+        assert desk.node.served() == desk.node._machine.load().fingerprint
+
+
 # --- what would go wrong later -------------------------------------------------------------------
 
 
