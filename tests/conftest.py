@@ -52,6 +52,8 @@ def pytest_configure() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # nohup, or a session without a terminal
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if found := find_step_ca():
         os.environ.setdefault("CERTPUSH_STEP_CA", str(found))
 

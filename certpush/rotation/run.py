@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Mapping
 from dataclasses import replace
 
 from certpush.errors import (
     CertpushError,
+    ClockSkew,
     ConfigError,
     ForeignCertificate,
     NoWayBack,
@@ -42,8 +44,8 @@ from certpush.rotation.verify import verify
 
 _log = logging.getLogger(__name__)
 _NO_PLAN = Plan(Action.REFUSE, "")
-_REFUSED_THERE = ("rights", "node")
-"""Codes of findings that foretell what the target would answer; the others are rules of our own."""
+_REFUSALS: Mapping[str, type[SafetyRefusal | TargetRefused]] = {"rights": TargetRefused, "node": TargetRefused, "clock-skew": ClockSkew}
+"""By the codes of findings: what the target itself would answer, and what has an error of its own."""
 _SHARED_CERTIFICATE_WAIT = 60.0  # seconds for another target of the same run to obtain the certificate that both push
 
 
@@ -211,7 +213,7 @@ def _refusal(rotation: Rotation, plan: Plan, findings: tuple[Finding, ...]) -> S
         return kind(f"{rotation.name}: {plan.why}", hint=plan.hint)
     for finding in findings:
         if finding.severity is Severity.ERROR:
-            refusal = TargetRefused if finding.code in _REFUSED_THERE else PreflightFailed
+            refusal = _REFUSALS.get(finding.code, PreflightFailed)
             return refusal(f"{rotation.name}: {finding.message}", hint=finding.hint)
     return None
 

@@ -89,7 +89,7 @@ class Api:
     def _hear(self, response: requests.Response, *_: object, **__: object) -> None:
         self.date = _date(response.headers.get("Date", "")) or self.date
         self._cookie = _login_cookie(response.headers.get("Set-Cookie", ""))
-        judge(self.where, response)
+        judge(self.where, response, getattr(self.settings, "token_id", None) or self.settings.user or "")
 
 
 def _login_cookie(header: str) -> str:

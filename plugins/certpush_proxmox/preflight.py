@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from certpush import CertificateRequest, Finding, Severity
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from certpush_proxmox.device import Device
 
 SKEW = 30.0  # seconds, as for the CA
+BACKDATED = 90.0  # seconds: step-ca dates a certificate back by a minute
 
 
 def findings(device: Device, request: CertificateRequest) -> Iterator[Finding]:
@@ -35,7 +36,11 @@ def clock(device: Device) -> Iterator[Finding]:
     skew = (device.api.date - datetime.now(UTC)).total_seconds()
     if abs(skew) > SKEW:
         direction = "behind" if skew < 0 else "ahead of"
-        yield found.warning("clock-skew", f"its clock is {abs(skew):.0f} s {direction} ours", "have both set by NTP: chronyc tracking")
+        too_late = skew < -BACKDATED
+        say = found.error if too_late else found.warning
+        by = format_duration(timedelta(seconds=round(abs(skew))))
+        consequence = ": a new certificate would not be valid yet there" if too_late else ""
+        yield say("clock-skew", f"its clock is {by} {direction} ours{consequence}", "have both set by NTP: chronyc tracking")
     else:
         yield found.ok("clock", "its clock agrees with ours")
 

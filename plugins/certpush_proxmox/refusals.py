@@ -49,7 +49,7 @@ class Proxied(TargetUnreachable):
         self.status = status
 
 
-def judge(where: str, response: requests.Response) -> None:
+def judge(where: str, response: requests.Response, who: str = "") -> None:
     """Let an answer pass that is JSON with data in it; raise what any other one means.
 
     Raises:
@@ -59,7 +59,7 @@ def judge(where: str, response: requests.Response) -> None:
     body = response.content[: 1024 * 1024]
     asked = f"{where}: {response.request.method} {(response.request.path_url or '').partition('?')[0].removeprefix('/api2/json')}"
     if response.status_code >= 400:
-        raise refusal(where, asked, response.status_code, _reason(response), body)
+        raise refusal(where, asked, response.status_code, _reason(response), body, who=who)
     table = _table(body)
     if response.status_code not in (200, 201, 202) or table is None or "data" not in table:
         raise TargetRefused(
@@ -68,13 +68,13 @@ def judge(where: str, response: requests.Response) -> None:
         )
 
 
-def refusal(where: str, asked: str, status: int, reason: str, body: bytes) -> TargetError:
+def refusal(where: str, asked: str, status: int, reason: str, body: bytes, *, who: str = "") -> TargetError:
     """The error for an answer that is no success."""
     table = _table(body)
     errors = table.get("errors") if table else None
     text = _said(table, reason, body)
     if status == 401:
-        return _login_refused(where, text)
+        return _login_refused(where, text, who)
     if status == 403:
         return RightsMissing(f"{asked}: not allowed: {text}", hint=_GRANT)
     if status in (595, 596):
@@ -83,16 +83,21 @@ def refusal(where: str, asked: str, status: int, reason: str, body: bytes) -> Ta
         fields = "; ".join(f"{escaped(str(key))}: {escaped(str(why).strip())[:_MOST]}" for key, why in errors.items())
         return Refused(f"{asked}: refused: {fields}", hint=_REPORT, text=text, status=status)
     if table is None and status >= 500 and b"<html" in body[:2048].lower():
-        return TargetUnreachable(f"{asked}: answered {status} with a web page", hint="a reverse proxy, perhaps, that cannot reach the API")
+        return TargetUnreachable(
+            f"{asked}: answered {status} with a web page",
+            hint="a reverse proxy answers, and cannot reach the API: write the device's own address as host",
+        )
     return _known(asked, status, text)
 
 
-def _login_refused(where: str, text: str) -> LoginRefused:
+def _login_refused(where: str, text: str, who: str) -> LoginRefused:
     if "csrf" in text.lower():
         return LoginRefused(f"{where}: the login was refused for writing: {text}", hint="run again; report it if it happens again")
+    for_tokens = "is the secret right, and are token and user enabled and not expired?"
+    for_users = "are user, realm, password and second factor right, and is the user enabled?"
     return LoginRefused(
-        f"{where}: the login was refused ({text})" if text else f"{where}: the login was refused",
-        hint="for a token: is the secret right, and are token and user enabled and not expired? for a user: password and realm",
+        f"{where}: the login was refused" + (f" for {who}" if who else "") + (f" ({text})" if text else ""),
+        hint=for_tokens if "!" in who else for_users if who else f"for a token: {for_tokens} for a user: {for_users}",
     )
 
 

@@ -105,7 +105,7 @@ class ProxmoxTarget(Target):
         try:
             self._device.remove(None)
         except TargetError as error:  # what was there before is there: that is no reason to call the device stranded
-            _log.warning("%s: leftovers of an upload may lie there: %s", self._device.api.where, error.message)
+            _log.warning("%s: files of a refused upload may lie there: %s", self._device.api.where, error.message)
 
     def _own_certificate(self, to: Installed) -> Expected:
         removal = self._device.product.removal

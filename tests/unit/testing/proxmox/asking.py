@@ -93,7 +93,7 @@ def look(node, port=None):
         try:
             with accepting_all().wrap_socket(plain, server_hostname="127.0.0.1") as secured:
                 return fingerprint(x509.load_der_x509_certificate(secured.getpeercert(binary_form=True)))
-        except ssl.SSLEOFError:
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):  # by Python's version
             return None
 
 
