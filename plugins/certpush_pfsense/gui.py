@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 from certpush.errors import CertpushError, TargetRefused, TargetUnreachable
@@ -36,7 +37,7 @@ class Gui:
     def __init__(self, box: Box, host: str, rescue_after: timedelta) -> None:
         self._box = box
         self._host = host
-        self._patience = min(_LONGEST, rescue_after / 2)
+        self._patience = min(_LONGEST, rescue_after * 2 / 3)
 
     def served(self, config: Config) -> str | None:
         """The fingerprint of what it serves now, seen from the box itself; None where it does not answer.
@@ -61,19 +62,23 @@ class Gui:
             TargetRefused: it does not; the message says what is there instead.
 
         """
-        if self._comes(wanted, config):
+        if self._comes(lambda served: served == wanted, config):
             return
         steps = Steps()
         ask_to_restart(steps, by_script=True)
         self._box.perform(steps)
-        if not self._comes(wanted, config):
+        if not self._comes(lambda served: served == wanted, config):
             raise self.explained(wanted)
 
-    def _comes(self, wanted: str, config: Config) -> bool:
+    def await_gone(self, unwanted: str, config: Config) -> None:
+        """Wait until it serves anything else; what that is may be nobody's business to know beforehand."""
+        self._comes(lambda served: served not in (None, unwanted), config)
+
+    def _comes(self, fits: Callable[[str | None], bool], config: Config) -> bool:
         until = time.monotonic() + self._patience.total_seconds() / 2
         while True:
             try:
-                if self.served(config) == wanted:
+                if fits(self.served(config)):
                     return True
             except TunnelsProhibited as error:
                 _log.warning("%s; the web GUI is looked at from outside only", error.message)

@@ -87,6 +87,8 @@ if [ -n "$3" ] && [ ! -e "$3" ]; then
 fi
 set -- "$1" $(stat -f "%Lp %u:%g" "$config")
 chown "$3" "$1" && chmod "$2" "$1" || exit 77
+# Before and after: nobody finds what was before in it, neither now nor then.
+rm -f /tmp/config.cache
 mv -f "$1" "$config" || exit 77
 rm -f /tmp/config.cache
 '
@@ -187,6 +189,7 @@ pointer_is() { grep -q "<ssl-certref>$1</ssl-certref>" "$config"; }
 
 # go_back_to OLD NEW ALL: what the timer does. `flip_back` is defined by its script where PHP does it; where PHP cannot
 # do it any more, or is not to be used, the reference is replaced in the file. Nothing but ours is touched.
+left_alone='it is left as it is, because it is not ours to change any more'
 go_back_to() {
 	tries=0
 	switched=$(flip_back)
@@ -197,8 +200,11 @@ go_back_to() {
 	done
 	case $switched in
 	*'"written":true'*) ;;
-	*result* | *'fail pointer'* | *'fail gone'*) back='it is left as it is, because it is not ours to change any more' && return ;;
-	*) replace_reference "$1" "$2" "$3" || { back='and it could not be put back' && return; } ;;
+	*result* | *'fail pointer'* | *'fail gone'*) back=$left_alone && return ;;
+	*)
+		pointer_is "$2" || { back=$left_alone && return; }
+		replace_reference "$1" "$2" "$3" || { back='and it could not be put back' && return; }
+		;;
 	esac
 	/etc/rc.restart_webgui </dev/null >/dev/null 2>&1
 }

@@ -175,12 +175,19 @@ def _swept(gone: frozenset[str]) -> Transaction:
     return Transaction("certpush: removed a certificate that was not switched to", Edit(remove=gone)) if gone else Transaction("")
 
 
-def tidied(sight: Sight, keep: Collection[str]) -> Transaction:
+def tidied(sight: Sight, keep: Collection[str], settings: PfSenseSettings) -> Transaction:
     """Remove what certpush made and nothing needs."""
     config = sight.config
     ours = {one.refid for one in (*config.certs, *config.cas) if one.descr.startswith(OURS) and one.refid}
+    if settings.store_root:
+        ours -= {one.refid for one in config.cas if _is_root(one)}
     gone = prunable(config, ours, {*keep, config.webgui.certref})
     return Transaction("certpush: removed superseded certificates", Edit(remove=frozenset(gone))) if gone else Transaction("")
+
+
+def _is_root(entry: Entry) -> bool:
+    certificate = entry.certificate()
+    return certificate is not None and certificate.subject == certificate.issuer
 
 
 def name_of(bundle: CertificateBundle) -> str:

@@ -111,11 +111,13 @@ class PfSenseTarget(Target):
         self._go_back(make)
         if to.fingerprint is not None:
             self._see_it_served(to.fingerprint)
+        elif switch is not None:
+            self._gui.await_gone(switch.ours.sha256, self._box.look().config)
         return Expected.leaf(to.fingerprint)
 
     def tidy(self, keep: Collection[str]) -> None:
         """Remove certificates and authorities that certpush made, that nothing names, and that nobody wants kept."""
-        commit(self._box, self._settings.commit, lambda sight: tidied(sight, keep))
+        commit(self._box, self._settings.commit, lambda sight: tidied(sight, keep, self._settings))
 
     def close(self) -> None:
         """End the connection."""

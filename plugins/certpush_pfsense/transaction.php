@@ -41,8 +41,10 @@ function certpush_fail($trouble, $detail = "") {
 	certpush_end(65);
 }
 
-// What a Throwable says may hold data; where it came from does not.
+// What a Throwable says may hold data; where it came from does not. If it came after the file was written, a cache of
+// before would be believed, up to 2.8.
 function certpush_caught($error) {
+	@unlink("/tmp/config.cache");
 	certpush_fail("php", get_class($error) . " in " . basename($error->getFile()) . " line " . $error->getLine());
 }
 set_exception_handler("certpush_caught");
@@ -168,6 +170,12 @@ function certpush_made_by_the_box($refid) {
 	return $entry === null || preg_match('/^(webConfigurator|GUI) default/', certpush_text($entry["descr"] ?? "")) === 1;
 }
 
+function certpush_may_flip($task) {
+	$now = certpush_pointer();
+	$usual = $now === $task["to"] || in_array($now, $task["from"], true);
+	return $usual || ($task["or_the_boxs_own"] && certpush_made_by_the_box($now));
+}
+
 function certpush_flip($task) {
 	global $config;
 	$to = certpush_entry("cert", $task["to"]);
@@ -176,12 +184,11 @@ function certpush_flip($task) {
 		certpush_fail("gone");
 	}
 	certpush_refuse_circle(certpush_text($to["caref"] ?? ""));
-	$now = certpush_pointer();
-	if ($now === $task["to"]) {
-		return;
+	if (!certpush_may_flip($task)) {
+		certpush_fail("pointer");
 	}
-	if (!in_array($now, $task["from"], true) && !($task["or_the_boxs_own"] && certpush_made_by_the_box($now))) {
-		certpush_fail("pointer", $now);
+	if (certpush_pointer() === $task["to"]) {
+		return;
 	}
 	if (!is_array($config["system"]["webgui"] ?? null)) {
 		$config["system"]["webgui"] = [];
@@ -238,13 +245,6 @@ function certpush_change($task) {
 	}
 }
 
-// What must be true of the file afterwards, whoever else wrote it.
-function certpush_holds($task) {
-	$refid = $task["cert"]["refid"] ?? null;
-	$imported = $refid === null || certpush_fingerprint(certpush_entry("cert", $refid) ?? []) === $task["sha256"];
-	return $imported && (!isset($task["to"]) || certpush_pointer() === $task["to"]);
-}
-
 // A backup is named after the second of the revision that it holds: two in one second would be one.
 function certpush_wait_for_the_next_second() {
 	global $config;
@@ -254,14 +254,66 @@ function certpush_wait_for_the_next_second() {
 	}
 }
 
+function certpush_write_once($task) {
+	$written = write_config($task["description"]);
+	if ($written === -1 || $written === false) {
+		certpush_fail("write_config", $written === false ? "it is not allowed to" : "it could not");
+	}
+}
+
+// Where write_config() keeps what it replaces.
+function certpush_backup() {
+	global $config;
+	$revision = is_array($config["revision"] ?? null) ? $config["revision"] : [];
+	return "/cf/conf/backup/config-" . (int) certpush_text($revision["time"] ?? "") . ".xml";
+}
+
+// What must be true of the file afterwards, whoever else wrote it.
+function certpush_holds($task) {
+	$refid = $task["cert"]["refid"] ?? null;
+	$imported = $refid === null || certpush_fingerprint(certpush_entry("cert", $refid) ?? []) === $task["sha256"];
+	return $imported && (!isset($task["to"]) || certpush_pointer() === $task["to"]);
+}
+
+// write_config() takes its lock around the writing alone, so somebody may have written since the hash was compared. What
+// it kept as a backup tells: then theirs is taken as the base, and ours made once more on that.
 function certpush_write($task, $before) {
+	global $config;
 	certpush_wait_for_the_next_second();
 	if (certpush_hash() !== $before) {
 		certpush_end(CERTPUSH_CHANGED);
 	}
-	$written = write_config($task["description"]);
-	if ($written === -1 || $written === false) {
-		certpush_fail("write_config", $written === false ? "it is not allowed to" : "it could not");
+	for ($round = 0; $round < 3; $round++) {
+		$backup = certpush_backup();
+		certpush_write_once($task);
+		$replaced = (string) @hash_file("sha256", $backup);
+		if ($replaced === "" || $replaced === $before) {
+			return;
+		}
+		$before = certpush_hash();
+		$theirs = parse_xml_config($backup, ["pfsense"]);
+		$ours = $config;
+		$config = is_array($theirs) ? $theirs : $config;
+		if (certpush_holds($task)) {
+			$config = $ours;
+			return; // it is what we wrote: they came after us, and what they left is seen next
+		}
+		if (isset($task["to"]) && !certpush_may_flip($task)) {
+			certpush_write_once(["description" => "certpush: given way to another administrator"]);
+			certpush_fail("pointer");
+		}
+		certpush_change($task);
+		certpush_wait_for_the_next_second();
+	}
+}
+
+// As it is in the file, past the cache, which up to 2.8 is believed whatever the file says.
+function certpush_load() {
+	global $config;
+	if (function_exists("config_read_file")) {
+		config_read_file(false, false);
+	} else {
+		$config = parse_config(true);
 	}
 }
 
@@ -294,12 +346,7 @@ try {
 	require_once("config.inc");
 	require_once("functions.inc");
 	error_reporting(0);
-	// Past the cache, which up to 2.8 is believed whatever the file says.
-	if (function_exists("config_read_file")) {
-		config_read_file(false, false);
-	} else {
-		$config = parse_config(true);
-	}
+	certpush_load();
 	if (!is_array($config) || !is_array($config["system"] ?? null)) {
 		certpush_fail("unreadable", "pfSense does not read it");
 	}
@@ -309,11 +356,7 @@ try {
 	if ($config !== $certpush_loaded) {
 		unset($certpush_loaded);
 		certpush_write($certpush_task, $certpush_before);
-		if (function_exists("config_read_file")) {
-			config_read_file(false, false);
-		} else {
-			$config = parse_config(true);
-		}
+		certpush_load();
 		if (!certpush_holds($certpush_task)) {
 			certpush_fail("lost");
 		}

@@ -37,7 +37,7 @@ _WORDS: dict[str, tuple[type[CertpushError], str, str]] = {
         "look under System > Advanced > Admin Access who chose it, then run again",
     ),
     "lost": (
-        TargetDrifted,
+        Changed,
         "somebody else wrote the configuration at the same moment, and our change is gone from it",
         "run again when nobody saves pages of the web GUI",
     ),

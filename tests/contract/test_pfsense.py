@@ -15,7 +15,7 @@ from certpush_pfsense.config_xml.entries import encoded
 from certpush_pfsense.pfsense import certpush_target
 from certpush_pfsense.settings import PfSenseSettings
 
-RESCUE_AFTER = Duration(seconds=8)  # long enough for a confirmation on a busy machine, and for half of it to bring a GUI back
+RESCUE_AFTER = Duration(seconds=10)  # on a busy machine both halves of it must be long enough to bring a GUI back
 OTHERS = "64b00000000ab"
 
 

@@ -139,7 +139,7 @@ def test_a_hook_without_a_timer_removes_itself(box, mint):
     done = switch(settings_of(box), mint())
     box.run("/bin/sh", "-c", "kill -9 $(cat /root/.certpush.rescue/pid); rm -rf /root/.certpush.rescue")
     box.run("/usr/local/etc/rc.d/certpush-rescue.sh", "start")
-    assert leftovers(box) == []
+    wait_until(lambda: leftovers(box) == [], "its end")
     done.target.confirm(done.staged)
 
 
