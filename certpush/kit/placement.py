@@ -24,6 +24,7 @@ from certpush.errors import BundleInvalid
 from certpush.kit.command import escaped
 from certpush.kit.layout import CURRENT, LayoutSettings, generation_name, generation_paths
 from certpush.kit.rendering import Role, read_leaf
+from certpush.kit.shapes import known
 from certpush.kit.trouble import Trouble, explain
 from certpush.model import CertificateBundle, Handle, Installed, Staged
 
@@ -381,12 +382,12 @@ def to_handle(record: msgspec.Struct) -> Handle:
 
 def before_of(installed: Installed) -> Before:
     """Read the way back from the journal."""
-    return msgspec.convert(installed.handle, Before)
+    return msgspec.convert(installed.handle, known(Before))
 
 
 def prepared_of(staged_: Staged) -> Prepared:
     """Read what was staged from the journal."""
-    return msgspec.convert(staged_.handle, Prepared)
+    return msgspec.convert(staged_.handle, known(Prepared))
 
 
 def _without_state(was: Was) -> Was:

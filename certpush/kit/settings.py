@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, dataclass_transform,
 import msgspec
 
 from certpush.errors import ConfigError, ContractViolation
+from certpush.kit.shapes import known
 from certpush.model import Endpoint, Secret, parse_name
 
 SecretReader = Callable[[str], Secret]
@@ -148,7 +149,7 @@ def convert(table: Mapping[str, Any], into: type[S], *, path: str, read_secret: 
             raise _Refused from error
 
     try:
-        return msgspec.convert(_with_endpoints(table, into, path), into, dec_hook=decode)
+        return msgspec.convert(_with_endpoints(table, into, path), known(into), dec_hook=decode)
     except msgspec.ValidationError as error:
         raise _explained(error, into, path, beside) from None
     except ConfigError as error:  # from a __post_init__, which knows keys but not where the table stands

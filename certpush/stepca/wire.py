@@ -10,6 +10,7 @@ import msgspec
 from cryptography import x509
 
 from certpush.errors import BundleInvalid, IssuerRefused
+from certpush.kit.shapes import known
 from certpush.model import read_certificates
 
 _log = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ def decode(body: bytes, into: type[T], asked: str) -> T:
 
     """
     try:
-        return msgspec.json.decode(body, type=into)
+        return msgspec.json.decode(body, type=known(into))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise IssuerRefused(
             f"{asked}: the answer is not what step-ca sends ({str(error)[:120]})",
@@ -126,7 +127,7 @@ def read_provisioners(page: ProvisionerPage) -> list[Provisioner]:
     found = []
     for entry in page.provisioners or ():
         try:
-            found.append(msgspec.json.decode(entry, type=Provisioner))
+            found.append(msgspec.json.decode(entry, type=known(Provisioner)))
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             _log.warning("a provisioner in the CA's listing cannot be read: %s", error)
     return found

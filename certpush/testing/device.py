@@ -23,6 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
+from certpush.kit.shapes import known
 from certpush.model import KeySpec, PrivateKey, fingerprint, read_certificates, to_pem
 from certpush.testing.device_server import Listener
 
@@ -252,7 +253,7 @@ class MemoryDevice:
     def _state(self) -> Iterator[State]:
         with _locked(self.path.with_name(self.path.name + ".lock")):
             before = self.path.read_bytes()
-            state = msgspec.json.decode(before, type=State)
+            state = msgspec.json.decode(before, type=known(State))
             _fire_if_due(state)
             yield state
             if msgspec.json.encode(state) != before:
