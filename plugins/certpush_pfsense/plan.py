@@ -17,6 +17,8 @@ from certpush_pfsense.config_xml.reading import Config
 if TYPE_CHECKING:
     from certpush_pfsense.settings import PfSenseSettings
 
+_NOBODY = ("cert/", "ca/", "revision/")
+"""Where a refid stands in a description."""
 _SOME = NewEntry("cert", "0" * 13, "", "")
 
 
@@ -28,7 +30,7 @@ def lines(config: Config, settings: PfSenseSettings) -> tuple[str, ...]:
 def shared(config: Config, settings: PfSenseSettings) -> tuple[tuple[Reference, ...], tuple[Reference, ...]]:
     """Who else uses the web GUI's certificate: those that change over with it, and those that stay."""
     found = references(config, config.webgui.certref) if config.webgui.certref else ()
-    uses = [one for one in found if one.kind not in ("webgui", "chain") and not one.path.startswith(("cert/", "ca/"))]
+    uses = [one for one in found if one.kind not in ("webgui", "chain") and not one.path.startswith(_NOBODY)]
     going = tuple(one for one in uses if one.kind in settings.also and one.movable)
     return going, tuple(one for one in uses if one not in going)
 

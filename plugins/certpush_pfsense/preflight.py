@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from certpush import CertificateRequest, Finding, Severity
 from certpush.kit import findings as found
 from certpush.kit.command import escaped
+from certpush.kit.settings import format_duration
 from certpush.kit.ssh.session import Steps, Told
 from certpush_pfsense.acceptable import key_type, obstacles
 from certpush_pfsense.box import Box, Sight, ask_to_look, seen_in
@@ -19,6 +21,7 @@ from certpush_pfsense.plan import shared
 if TYPE_CHECKING:
     from certpush_pfsense.settings import PfSenseSettings
 
+_SHORT = timedelta(seconds=40)
 _KNOWN = frozenset({"21.4", "21.5", "21.7", "22.2", "22.9", "23.3", "23.9", "24.5"})
 """Versions of config.xml from pfSense 2.5.0 to 2.9, against whose sources the transaction was checked."""
 
@@ -46,6 +49,7 @@ def _findings(box: Box, settings: PfSenseSettings, request: CertificateRequest, 
         yield from found.clock_skew(float(date) - now, "set both by NTP: System > General Setup > Timeservers")
     yield from _version(sight.config)
     yield from _sharing(sight.config, settings)
+    yield from _timer(settings)
     if not box.connection.strict:
         yield found.old_handshake()
 
@@ -104,6 +108,15 @@ def _version(config: Config) -> Iterator[Finding]:
             "version",
             f"its configuration has version {escaped(config.version) or '(none)'}, which this certpush was not tried with",
             "try it with --plan first; the switch is proved as always, and undone where it does not hold",
+        )
+
+
+def _timer(settings: PfSenseSettings) -> Iterator[Finding]:
+    if settings.rescue_after < _SHORT:
+        yield found.warning(
+            "rescue-after",
+            f"after {format_duration(settings.rescue_after)} it goes back, and a switch takes 20 s as a rule",
+            'give it a minute at least: rescue_after = "180s"',
         )
 
 

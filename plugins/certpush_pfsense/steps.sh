@@ -14,7 +14,7 @@ facts() { say "file $(sum "$config") $(wc -c <"$config" | tr -d ' ') $(date +%s)
 # look secrets|whole: the configuration, and its hash. Without `whole` no key and no password leaves the box. Where
 # somebody writes just then, the hashes before and after differ, and the caller looks again.
 look() {
-	[ -f "$config" ] && [ -r "$config" ] || fail unreadable 'there is no /cf/conf/config.xml that this user can read'
+	[ -f "$config" ] && [ -r "$config" ] || fail not-for-us "$config"
 	facts
 	say config-begin
 	if [ "$1" = whole ]; then cat "$config"; else without_secrets <"$config"; fi
@@ -55,7 +55,10 @@ clock() { [ "$(date +%s)" -ge "$1" ] || fail clock "$(date)"; }
 # Constant: the program and its task are read from standard input.
 loader='eval("?>" . stream_get_contents(STDIN, (int) fgets(STDIN)));'
 
-run_php() { CERTPUSH_TAG=$tag /usr/local/bin/php -d display_errors=0 -d log_errors=0 -r "$loader" 2>/dev/null; }
+run_php() { as_pfsense env CERTPUSH_TAG="$tag" /usr/local/bin/php -d display_errors=0 -d log_errors=0 -r "$loader" 2>/dev/null; }
+
+# as_pfsense COMMAND...: what belongs to pfSense makes its files as ever (config.xml is 0644), not as private as ours.
+as_pfsense() { (umask 022 && exec "$@"); }
 
 # transact <PROGRAM AND TASK
 transact() {
@@ -139,15 +142,15 @@ restart_by_event() {
 # It keeps what it inherits for a long time, so it inherits nothing.
 restart_by_script() {
 	if command -v daemon >/dev/null 2>&1; then
-		daemon -f /etc/rc.restart_webgui </dev/null >/dev/null 2>&1
+		as_pfsense daemon -f /etc/rc.restart_webgui </dev/null >/dev/null 2>&1
 	else
-		nohup /etc/rc.restart_webgui </dev/null >/dev/null 2>&1 &
+		as_pfsense nohup /etc/rc.restart_webgui </dev/null >/dev/null 2>&1 &
 	fi
 	say 'restarted script'
 }
 
 # restart_service NAME: another service that uses the certificate; it is told when that did not work.
-restart_service() { /usr/local/sbin/pfSsh.php playback svc restart "$1" </dev/null >/dev/null 2>&1 || say "not-restarted $1"; }
+restart_service() { as_pfsense /usr/local/sbin/pfSsh.php playback svc restart "$1" </dev/null >/dev/null 2>&1 || say "not-restarted $1"; }
 
 # --- the box's own way back -------------------------------------------------------------------------------
 
@@ -206,7 +209,7 @@ go_back_to() {
 		replace_reference "$1" "$2" "$3" || { back='and it could not be put back' && return; }
 		;;
 	esac
-	/etc/rc.restart_webgui </dev/null >/dev/null 2>&1
+	as_pfsense /etc/rc.restart_webgui </dev/null >/dev/null 2>&1
 }
 
 replace_reference() {

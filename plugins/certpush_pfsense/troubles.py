@@ -51,6 +51,11 @@ _WORDS: dict[str, tuple[type[CertpushError], str, str]] = {
         "config.xml cannot be used",
         "look at it on the console; Diagnostics > Backup & Restore has former ones",
     ),
+    "not-for-us": (
+        TargetRefused,
+        "there is no config.xml that this user can read",
+        "log in as admin or root, or install the package sudo there and write sudo = true",
+    ),
     "circle": (
         SafetyRefusal,
         "its authorities name each other in a circle: the web GUI would hang when it starts",

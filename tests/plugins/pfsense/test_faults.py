@@ -303,6 +303,24 @@ def test_who_is_not_root_is_told_what_to_do(start_box, mint, open_target):
     assert box.config_bytes == before
 
 
+def test_who_may_not_even_read_it_is_told_what_to_do(start_box, open_target):
+    box = start_box(user="reader")
+    box.path("/cf/conf/config.xml").chmod(0o600)
+    with pytest.raises(TargetRefused, match="this user can read") as refusal:
+        open_target(box).inspect()
+    assert "sudo = true" in refusal.value.hint
+
+
+def test_a_description_that_names_the_number_is_no_user_of_it(start_box, open_target):
+    box = start_box(config="webgui-cert-missing")  # pfSense made one, and says so in the history
+    assert box.config().certref in box.config().revision
+    assert "shared" not in problems(open_target(box), Severity.WARNING)
+
+
+def test_a_timer_that_is_too_short_is_warned_of(box, open_target):
+    assert "rescue-after" in problems(open_target(box, rescue_after=Duration(seconds=20)), Severity.WARNING)
+
+
 def test_sudo_that_is_not_there_is_told(start_box, open_target):
     with pytest.raises(TargetAuthFailed, match="sudo"):
         open_target(start_box(user="reader"), sudo=True).inspect()

@@ -10,8 +10,9 @@ import pytest
 from certpush import CertificateRequest, Expected
 from certpush.model import After, parse_name
 from certpush.testing.lab.pfsense.releases import RELEASES
+from certpush.testing.lab.process import wait_until
 from certpush_pfsense.target import PfSenseTarget
-from plugins.pfsense.conftest import BOTH, deploy, leftovers, meaning, rolled_back, settings_of, switch
+from plugins.pfsense.conftest import BOTH, SOON, deploy, leftovers, meaning, rolled_back, settings_of, switch
 
 pytestmark = pytest.mark.live("sshd", "nginx", "php")
 REQUEST = CertificateRequest((parse_name("svc.example.com"),))
@@ -112,6 +113,21 @@ def test_staging_writes_nothing(box, mint):
         target.stage(mint())
     assert box.config_bytes == before
     assert {name for name in box.files() if name not in files} == set()
+
+
+@BOTH
+def test_files_of_pfsense_keep_their_modes(box, mint, how):
+    """Its own programs read config.xml as other users, too."""
+    box.as_administrator("$config = $config;")
+    usual = {name: facts.mode for name, facts in box.files().items()}
+    switch(settings_of(box, commit=how, rescue_after=SOON), mint())
+    wait_until(lambda: leftovers(box) == [], "the rescue", 30)
+    done = deploy(settings_of(box, commit=how), mint())
+    rolled_back(settings_of(box), done)
+    now = {name: facts.mode & 0o777 for name, facts in box.files().items()}
+    assert {name: mode & 0o777 for name, mode in usual.items() if name in now} == {name: now[name] for name in usual if name in now}
+    backups = {mode for name, mode in now.items() if name.startswith("/cf/conf/backup/config-")}
+    assert backups == {0o644}
 
 
 @BOTH

@@ -15,7 +15,7 @@ from certpush_pfsense.target import PfSenseTarget
 from plugins.pfsense.conftest import BOTH, leftovers, rolled_back, settings_of, switch
 
 pytestmark = pytest.mark.live("sshd", "nginx", "php")
-PHP_MOMENTS = ("php-start", "config-read", "write-config", "config-written", "restart")
+PHP_MOMENTS = ("php-start", "config-read", "write-config", "config-written", "config-saved", "restart")
 XML_MOMENTS = ("lock", "rename", "renamed", "unlock", "restart")
 UNDER_OUR_LOCK = ("rename", "renamed")
 RENAMED = '$config["system"]["hostname"] = "renamed";'
