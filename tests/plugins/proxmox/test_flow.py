@@ -203,7 +203,12 @@ def test_a_bundle_that_does_not_belong_together_or_has_ended_is_not_uploaded(min
             ("Sys.Modify is missing on /nodes/pve1", "pveum acl modify /nodes/pve1 --tokens"),
         ),
         (lambda node: node.acl.user.clear(), TargetRefused, 1, ("Sys.Modify is missing on /nodes/pve1", "--users 'certpush@pve'")),
-        (lambda node: setattr(node.faults, "clock_offset", timedelta(hours=-2)), ClockSkew, 5, ("behind ours", "not be valid yet there", "chronyc")),
+        (
+            lambda node: setattr(node.faults, "clock_offset", timedelta(hours=-2)),
+            ClockSkew,
+            5,
+            ("behind ours", "not be valid yet there", "chronyc"),
+        ),
         (lambda node: setattr(node.faults, "clock_offset", timedelta(hours=2)), None, 0, ()),
     ],
 )
