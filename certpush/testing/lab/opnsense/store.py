@@ -51,13 +51,13 @@ class Invalid(Exception):
 
 def rows(root: ET.Element, kind: str, phrase: str = "") -> list[dict[str, str]]:
     """What a search finds: every word of the phrase in some field. All keys are in it."""
-    found = (fields(root, one, kind) for one in root.findall(kind) if one.get("uuid"))
+    found = (fields(root, one, kind) for one in root.findall(kind))
     return [row for row in found if all(any(word.lower() in text.lower() for text in row.values()) for word in phrase.split())]
 
 
 def fields(root: ET.Element, element: ET.Element, kind: str) -> dict[str, str]:
-    """One entry, with what is made up from it."""
-    row = {"uuid": element.get("uuid", ""), **{name: text_of(element, name) for name in _STORED[kind]}}
+    """One entry, with what is made up from it; one that older code made has another number each time."""
+    row = {"uuid": element.get("uuid") or str(uuids.uuid4()), **{name: text_of(element, name) for name in _STORED[kind]}}
     row |= {"crt_payload": decoded(row["crt"]), "prv_payload": decoded(row["prv"])}
     certificate = first_certificate(row["crt_payload"])
     if certificate is not None:
@@ -106,6 +106,9 @@ def put(root: ET.Element, kind: str, uuid: str, given: Mapping[str, str]) -> str
     if not text_of(element, "refid"):
         put_text(element, "refid", uniqid())
     _ACTION[kind](root, element, given)
+    for one in root.findall(kind):
+        if not one.get("uuid"):
+            one.set("uuid", str(uuids.uuid4()))  # all are saved with the numbers that they have just got
     return element.get("uuid", "")
 
 
