@@ -21,7 +21,12 @@ from rows import Row, compare
 from tools import missing
 
 GROUP = "one deploy on a Proxmox node (a stand-in, in a process of its own)"
-SAFE, FEW, SCRIPT, POST = "certpush deploy --force", "certpush deploy, three looks", "step + curl + s_client", "proxmoxer, bare post"
+SAFE, FEW, SCRIPT, POST = (
+    "certpush deploy --force, Proxmox",
+    "certpush deploy, three looks",
+    "step + curl + s_client",
+    "proxmoxer, bare post",
+)
 NAMES = ("site.example", "127.0.0.1")
 _SCRIPT_NOTE = (
     "certpush looks for 6 s in a row, because a real node's old workers answer for 5 s beside new ones; the script stops at one look"
