@@ -15,7 +15,12 @@ from certpush.plugins import PluginLoader
 from certpush.stepca.settings import CaSettings
 
 Step = tuple[str, str]
-_SECRETS = {"token": "the secret of the API token", "password": "the password"}
+_SECRETS = {"token": "the secret of the API token", "api_secret": "the secret of the API key", "password": "the password"}
+_BY_THE_WEB_UI = {
+    "pfsense": "System > User Manager, Authorized SSH Keys",
+    "opnsense": "System > Access > Users, Authorized keys",
+}
+"""Where a device wants to be told of a key: what `ssh-copy-id` writes there is gone with the next change of the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ def show(console: Console, ending: Ending) -> None:
 def _next(ending: Ending) -> Iterator[Step]:
     option = "" if ending.usual else f" --config {shlex.quote(str(ending.written.configuration))}"
     if not ending.targets:
-        yield f"${{EDITOR:-vi}} {shlex.quote(str(ending.written.configuration))}", "add a target: three examples are in it"
+        yield f"${{EDITOR:-vi}} {shlex.quote(str(ending.written.configuration))}", "add a target: four examples are in it"
     for target in ending.targets:
         yield from _first_contact(target, option)
     yield f"certpush doctor{option}", "check the CA and every target; each finding comes with its fix"
@@ -58,10 +63,8 @@ def _next(ending: Ending) -> Iterator[Step]:
 def _first_contact(target: NewTarget, option: str) -> Iterator[Step]:
     key = referred_file(str(target.own.get("identity", "")))
     if key is not None and not key.exists():
-        path = shlex.quote(str(key))
-        login = shlex.quote(f"{target.own.get('user', 'root')}@{target.own.get('host', '')}")
-        yield f"ssh-keygen -t ed25519 -N '' -f {path}", "make the key to log in with"
-        yield f"ssh-copy-id -i {shlex.quote(f'{key}.pub')} {login}", f"let it in on {target.name}"
+        yield f"ssh-keygen -t ed25519 -N '' -f {shlex.quote(str(key))}", "make the key to log in with"
+        yield _let_in(target, shlex.quote(f"{key}.pub"))
     for setting, what in _SECRETS.items():
         place = referred_file(str(target.own.get(setting, "")))
         if place is not None and not place.exists():
@@ -69,6 +72,15 @@ def _first_contact(target: NewTarget, option: str) -> Iterator[Step]:
     pinned = {"host_key", "known_hosts", "trust"} & target.table.keys()
     if PluginLoader().load_kind(target.kind).identify is not None and not pinned:
         yield f"certpush trust {target.name}{option}", "see who answers there, compare, and pin it"
+
+
+def _let_in(target: NewTarget, public: str) -> Step:
+    user = str(target.own.get("user", "root"))
+    place = _BY_THE_WEB_UI.get(target.kind)
+    if place:
+        return f"cat {public}", f"let it in on {target.name}, as {user}: {place}"
+    login = shlex.quote(f"{user}@{target.own.get('host', '')}")
+    return f"ssh-copy-id -i {public} {login}", f"let it in on {target.name}"
 
 
 def _document(ending: Ending, steps: Sequence[Step]) -> dict[str, object]:

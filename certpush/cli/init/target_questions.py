@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from certpush.cli.asking import Interview, Question, yes_or_no
+from certpush.cli.asking import Interview, Question
 from certpush.cli.console import safe
 from certpush.cli.init.login_questions import ask_login
-from certpush.cli.init.reference import file_reference, full_reference, is_reference, refuse_open_file
+from certpush.cli.init.ssh_questions import ask_ssh, identity_question, something, takes_ssh
 from certpush.cli.init.text import NewTarget, Value
 from certpush.cli.init.values import holds_words, read_value
 from certpush.config import TargetKeys
@@ -32,7 +32,7 @@ Table = dict[str, Value]
 _OF_A_KIND = ("host", "user", "identity", "sudo", "fullchain", "key_file", "directory", "reload")
 _WITH_OWN_FLAG = {"kind": "--kind", "names": "--names", "endpoints": "--endpoint", "verify": "--endpoint none"}
 _NOWHERE = "none"
-_IDENTITY = "~/.ssh/certpush_ed25519"
+_KNOW_THEIR_PORT = frozenset({"pfsense"})
 _PLACES = frozenset({"fullchain", "cert", "key_file", "combined", "pkcs12", "directory"})
 _CORE = frozenset(item.encode_name for item in fields_of(TargetKeys))
 
@@ -96,7 +96,7 @@ def ask_target(asking: Asking, name: str, loader: PluginLoader) -> tuple[NewTarg
     own: Table = {}
     told = dict(_set(word, kind.settings) for word in asking.sets())
     own |= _reached(asking, kind, names, told)
-    if takes_trust(kind.settings):
+    if takes_trust(kind.settings) and not takes_ssh(kind.settings):
         own |= ask_login(asking, kind, keys_of(kind), name, {key: value for key, value in {**told, **own}.items() if key not in _CORE})
     own |= _placed(asking, str({**told, **own}.get("host", "this machine")), told) if _has_files(kind) else {}
     own |= _not_asked(asking, kind)
@@ -110,7 +110,9 @@ def ask_target(asking: Asking, name: str, loader: PluginLoader) -> tuple[NewTarg
 
 def _kind_question(asking: Asking, loader: PluginLoader) -> Question[TargetKind[Any]]:
     usual = "ssh" if asking.given("host") else "file"
-    text = "Kind: ssh (a machine that is reached by SSH), file (this machine), proxmox (its web UI), or one of `certpush targets`"
+    text = (
+        "Kind: ssh (a machine that is reached by SSH), file (this machine), proxmox or pfsense (its web UI), or one of `certpush targets`"
+    )
     return Question("its kind", "--kind KIND", loader.load_kind, text, default=usual, suggestion="ssh")
 
 
@@ -143,17 +145,7 @@ def _reached(asking: Asking, kind: TargetKind[Any], names: Sequence[Name], given
     for field in describe(kind.settings):
         if field.required and field.key not in given:
             found[field.key] = asking.ask(field.key, _required_question(field.key, field.text, kind, names))
-    if kind.name != "ssh":
-        return found
-    user = found["user"] = asking.ask("user", Question("the user", "--user USER", _something, "User to log in as", default="root"))
-    if not {"identity", "agent", "password"} & set(given):
-        way = asking.ask("identity", _identity_question())
-        found |= way
-    if user != "root" and "sudo" not in given:
-        usual = "yes" if asking.interview.person else "no"
-        sudo = asking.ask("sudo", Question("sudo", "--sudo", yes_or_no, "Do everything through sudo there, yes or no", default=usual))
-        found |= {"sudo": True} if sudo else {}
-    return found
+    return {**found, **ask_ssh(asking, kind, given)} if takes_ssh(kind.settings) else found
 
 
 def _required_question(key: str, about: str, kind: TargetKind[Any], names: Sequence[Name]) -> Question[Value]:
@@ -169,25 +161,7 @@ def _host_perhaps_with_port(text: str) -> str:
 
 
 def _value(key: str, text: str, settings: type[Settings]) -> Value:
-    return read_value(key, _something(text), settings)
-
-
-def _something(text: str) -> str:
-    if not text:
-        raise ConfigError("there must be an answer", hint="type one")
-    return text
-
-
-def _identity_question() -> Question[Table]:
-    def read(text: str) -> Table:
-        if text == "agent":
-            return {"agent": True}
-        reference = full_reference(text) if is_reference(text) else file_reference(text)
-        refuse_open_file(reference)
-        return {"identity": reference}
-
-    text = "Private key to log in with (its path, or: agent)"
-    return Question("the private key to log in with", "--identity PATH, or --identity agent", read, text, suggestion=_IDENTITY)
+    return read_value(key, something(text), settings)
 
 
 def _placed(asking: Asking, where: str, given: Collection[str]) -> Table:
@@ -210,11 +184,11 @@ def _files(asking: Asking, where: str) -> Table:
         flags = "--fullchain FILE and --key-file FILE, or --directory DIR"
         fullchain = asking.ask("fullchain", Question("where the certificate goes", flags, str, text, default=must))
         if fullchain:
-            key = Question("the key's file", "--key-file FILE", _something, "File for the private key", suggestion=_key_beside(fullchain))
+            key = Question("the key's file", "--key-file FILE", something, "File for the private key", suggestion=_key_beside(fullchain))
             return {"fullchain": fullchain, "key_file": asking.ask("key_file", key)}
     return {
         "directory": asking.ask(
-            "directory", Question("the directory", "--directory DIR", _something, "That directory, such as /etc/ssl/wiki")
+            "directory", Question("the directory", "--directory DIR", something, "That directory, such as /etc/ssl/wiki")
         )
     }
 
@@ -235,8 +209,13 @@ def _not_asked(asking: Asking, kind: TargetKind[Any]) -> Table:
             continue
         if key not in known:
             raise ConfigError(f"--{key.replace('_', '-')}: a target of kind {kind.name} has no such key", hint="leave it out")
-        found |= _identity_question().read(text) if key == "identity" else {key: read_value(key, text, kind.settings)}
+        found |= identity_question().read(text) if key == "identity" else {key: read_value(key, text, kind.settings)}
     return found
+
+
+def is_appliance(kind: str, settings: type[Settings]) -> bool:
+    """Whether targets of this kind know by themselves where they are looked at: where their API or web UI is."""
+    return takes_trust(settings) or kind in _KNOW_THEIR_PORT
 
 
 def _has_files(kind: TargetKind[Any]) -> bool:
@@ -246,8 +225,8 @@ def _has_files(kind: TargetKind[Any]) -> bool:
 def _looked_at(asking: Asking, kind: TargetKind[Any], names: Sequence[Name], host: str) -> Table:
     """Where certpush looks for itself: the certificate must cover that name."""
     must = kind.name in ("file", "ssh")
-    if takes_trust(kind.settings) and asking.given("endpoint") is None:
-        return {}  # an appliance is looked at where its API is
+    if is_appliance(kind.name, kind.settings) and asking.given("endpoint") is None:
+        return {}  # it is looked at where its web UI is
 
     def read(text: str) -> list[str]:
         endpoints = [one for one in re.split(r"[,\s]+", text) if one and one != _NOWHERE]

@@ -8,13 +8,12 @@ from pathlib import Path
 
 from certpush.cli.asking import Interview, Question
 from certpush.cli.init.reference import unread
-from certpush.cli.init.target_questions import Asking, ask_target
+from certpush.cli.init.target_questions import Asking, ask_target, is_appliance
 from certpush.cli.init.text import NewTarget
 from certpush.config import TargetKeys
 from certpush.config.loading import check_table_name
 from certpush.errors import ConfigError
 from certpush.kit.settings import Settings, convert, parse_endpoint
-from certpush.kit.trust import takes_trust
 from certpush.model import name_covers, parse_name
 from certpush.plugins import PluginLoader
 
@@ -79,19 +78,23 @@ def _check(target: NewTarget, settings: type[Settings]) -> None:
     path = f"target.{target.name}"
     convert(target.core, TargetKeys, path=path, read_secret=unread)
     convert(target.own, settings, path=path, read_secret=unread)
-    if takes_trust(settings):
+    if is_appliance(target.kind, settings):
         _check_covered(target)
 
 
 def _check_covered(target: NewTarget) -> None:
     """An appliance is looked at where its API is, unless the table says by which name, or that it is a cluster."""
     names = target.core["names"]
-    if {"server_name", "nodes"} & target.own.keys() or "endpoints" in target.core or not isinstance(names, list):
+    if {"server_name", "nodes", "peers"} & target.own.keys() or "endpoints" in target.core or not isinstance(names, list):
         return
     host = str(target.own.get("host", ""))
     where = parse_endpoint(f"[{host}]" if host.count(":") > 1 and not host.startswith("[") else host, default_port=443)
     if not name_covers(tuple(map(parse_name, names)), where.name):
         raise ConfigError(
             f"the certificate would not cover {where.name}, where {target.name} is looked at",
-            hint=f'add "{where.name}" to its names, or --set server_name=NAME with one that it has',
+            hint=f'add "{where.name}" to its names, or {_way_out(target.kind)} with one that it has',
         )
+
+
+def _way_out(kind: str) -> str:
+    return "--endpoint HOST:PORT#NAME" if kind == "pfsense" else "--set server_name=NAME"

@@ -137,11 +137,15 @@ _MORE: Mapping[str, Sequence[str]] = {
         "# Whoever pins its present certificate (storages, remotes, clients) refuses the new one: docs/proxmox.md, before the first.",
         '#pinned_by = ["the storage backup of pve1"]',
     ),
+    "pfsense": (
+        "# What else uses the old certificate stays on it, unless it is named, by the words of the plan:",
+        '#also = ["captiveportal", "haproxy"]',
+    ),
     "proxmox-mail": ("# The mail server, too; its first certificate switches TLS on for it.", '#services = ["api", "smtp"]'),
 }
 """What is worth knowing of a kind, as settings that are switched off."""
 
-_SAID_OF_IT = {"proxmox": {"nodes", "node"}, "proxmox-backup": {"pinned_by"}, "proxmox-mail": {"services"}}
+_SAID_OF_IT = {"proxmox": {"nodes", "node"}, "proxmox-backup": {"pinned_by"}, "proxmox-mail": {"services"}, "pfsense": {"also"}}
 """Keys with which a table says that already, or the opposite."""
 
 _HEAD = """\
@@ -168,7 +172,7 @@ _TARGETS = """\
 _EXAMPLES = """\
 # --- targets: what serves a certificate --------------------------------------------------------
 #
-# There is none yet. Three examples, to be switched on and changed:
+# There is none yet. Four examples, to be switched on and changed:
 
 # A web server that is reached by SSH. `certpush trust wiki` pins its host key before the first login.
 #[target.wiki]
@@ -195,6 +199,15 @@ _EXAMPLES = """\
 # docs/proxmox.md has the commands that make user, role and token.
 #token_id = "certpush@pve!deploy"
 #token = "file:~/.config/certpush/proxmox-token"
+
+# A pfSense firewall, by SSH. `certpush trust firewall` pins its host key before the first login; docs/pfsense.md has the rest.
+#[target.firewall]
+#kind = "pfsense"
+#names = ["firewall.example.com", "192.168.10.1"]
+#host = "firewall.example.com"
+#identity = "file:~/.ssh/certpush_ed25519"
+# Each certificate is a revision of its configuration, of which pfSense keeps 30; the CA must allow 30 days.
+#lifetime = "30d"
 
 # A service on this machine. certpush keeps /etc/ssl/service/current/fullchain.pem and privkey.pem up to date.
 #[target.service]

@@ -95,7 +95,8 @@ class Terminal:
 
 def environment(home: Path) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE")}
-    return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(home), "TERM": "xterm", "LANG": "C.UTF-8", **own}
+    usual = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(home), "TERM": "xterm", "LANG": "C.UTF-8"}
+    return {**usual, "STATE_DIRECTORY": str(home.parent / "state"), **own}  # root's own place would be the machine's
 
 
 @dataclass(frozen=True)

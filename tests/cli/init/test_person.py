@@ -36,7 +36,7 @@ def test_a_few_answers_make_a_configuration(ca, person, terminal):
     assert "#[target.wiki]" in person.written
     assert ca.password not in shown.shown + person.written
     assert f"written  {person.configuration} (0600)\nwritten  {kept} (0600)\n" in plain(shown.shown)
-    assert "add a target: three examples are in it" in shown.shown
+    assert "add a target: four examples are in it" in shown.shown
     assert person.certpush("doctor", "--config", person.configuration).code == 0
 
 

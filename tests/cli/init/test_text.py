@@ -65,9 +65,9 @@ def test_without_a_target_the_examples_are_whole_when_switched_on(tmp_path):
     text = configuration_text(CA, "24h", [])
     assert loaded(tmp_path / "a.toml", text).targets == {}
     configuration = loaded(tmp_path / "b.toml", switched_on(text))
-    assert {one.kind for one in configuration.targets.values()} == {"ssh", "file", "proxmox"}
+    assert {one.kind for one in configuration.targets.values()} == {"ssh", "file", "proxmox", "pfsense"}
     for target in configuration.targets.values():
-        assert target.endpoints or target.verify == "files" or target.kind == "proxmox"
+        assert target.endpoints or target.verify == "files" or target.kind in ("proxmox", "pfsense")
         convert(target.table, PluginLoader().load_kind(target.kind).settings, path=target.path, read_secret=unread)
 
 
@@ -81,6 +81,7 @@ def test_with_a_target_too_what_is_switched_off_is_whole_when_switched_on(tmp_pa
 
 
 PROXMOX = {"host": "a.example", "token_id": "certpush@pve!deploy", "token": "file:/token"}
+FIREWALL = {"host": "a.example", "user": "admin", "identity": "file:/key"}
 MAIL = {"host": "a.example", "user": "certpush@pmg", "password": "file:/password"}
 
 
@@ -91,6 +92,7 @@ MAIL = {"host": "a.example", "user": "certpush@pmg", "password": "file:/password
         ("proxmox-backup", PROXMOX, {}),
         ("proxmox-datacenter", PROXMOX, {}),
         ("proxmox-mail", MAIL, {"services": ["api", "smtp"]}),
+        ("pfsense", FIREWALL, {"also": ["captiveportal", "haproxy"]}),
     ],
 )
 def test_what_a_kind_adds_is_whole_when_switched_on(kind, own, more, tmp_path):
@@ -103,10 +105,11 @@ def test_what_a_kind_adds_is_whole_when_switched_on(kind, own, more, tmp_path):
 
 
 def test_what_a_table_says_is_not_suggested_again():
-    for kind, own in (("proxmox", {"nodes": "all"}), ("proxmox-mail", {"services": ["smtp"]})):
+    for kind, own in (("proxmox", {"nodes": "all"}), ("proxmox-mail", {"services": ["smtp"]}), ("pfsense", {"also": ["haproxy"]})):
         text = configuration_text(CA, "24h", [NewTarget("a", {"kind": kind, "names": ["a.example"]}, own)])
         assert "#per_node" not in text
         assert "#services" not in text
+        assert "#also" not in text
 
 
 def test_every_line_explains_or_is_a_setting():
