@@ -1,4 +1,4 @@
-"""The questions about logging in to an API: a token and where its secret is, or a user and where the password is."""
+"""The questions about logging in to an API: a token or a key and where its secret is, or a user and where the password is."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Table = dict[str, Value]
 
+API_SECRET = "api_secret"  # noqa: S105 - the key of that name
 _NO_TOKEN = "none"  # noqa: S105 - the answer of who has none
 _ANY = "file:/"
 _REALMS = {"proxmox": "pve", "proxmox-backup": "pbs", "proxmox-datacenter": "pdm", "proxmox-mail": "pmg"}
@@ -30,6 +31,9 @@ def ask_login(asking: Asking, kind: TargetKind[Any], keys: Collection[str], name
         ConfigError: an answer is missing or will not do.
 
     """
+    if API_SECRET in keys:
+        place = _place("the secret of the API key", "--set api_secret=REFERENCE", asking.folder / f"{name}-secret")
+        return {} if API_SECRET in known else {API_SECRET: asking.ask("its_secret", place)}
     by_user = asking.given("user") is not None or {"user", "password"} & known.keys()
     if "token_id" in keys and not by_user:
         token = _token(asking, kind, name, known)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from certpush.cli.asking import Interview, Question
 from certpush.cli.console import safe
-from certpush.cli.init.login_questions import ask_login
+from certpush.cli.init.login_questions import API_SECRET, ask_login
 from certpush.cli.init.ssh_questions import ask_ssh, identity_question, something, takes_ssh
 from certpush.cli.init.text import NewTarget, Value
 from certpush.cli.init.values import holds_words, read_value
@@ -95,9 +95,10 @@ def ask_target(asking: Asking, name: str, loader: PluginLoader) -> tuple[NewTarg
     core: Table = {"kind": kind.name, "names": [str(one) for one in names]}
     own: Table = {}
     told = dict(_set(word, kind.settings) for word in asking.sets())
-    own |= _reached(asking, kind, names, told)
-    if takes_trust(kind.settings) and not takes_ssh(kind.settings):
+    own |= _required(asking, kind, names, told)
+    if takes_trust(kind.settings):
         own |= ask_login(asking, kind, keys_of(kind), name, {key: value for key, value in {**told, **own}.items() if key not in _CORE})
+    own |= ask_ssh(asking, kind, told) if takes_ssh(kind.settings) else {}
     own |= _placed(asking, str({**told, **own}.get("host", "this machine")), told) if _has_files(kind) else {}
     own |= _not_asked(asking, kind)
     own |= {key: value for key, value in told.items() if key not in _CORE}
@@ -139,13 +140,13 @@ def _set(word: str, settings: type[Settings]) -> tuple[str, Value]:
         raise ConfigError(f"--set {key[:40]}: {error.message}", hint=error.hint) from None
 
 
-def _reached(asking: Asking, kind: TargetKind[Any], names: Sequence[Name], given: Collection[str]) -> Table:
-    """How to get there: what ssh asks for, and whatever else a kind must be told."""
+def _required(asking: Asking, kind: TargetKind[Any], names: Sequence[Name], given: Collection[str]) -> Table:
+    """Whatever a kind must be told, but for what its login asks for."""
     found: Table = {}
     for field in describe(kind.settings):
-        if field.required and field.key not in given:
+        if field.required and field.key not in {*given, API_SECRET}:
             found[field.key] = asking.ask(field.key, _required_question(field.key, field.text, kind, names))
-    return {**found, **ask_ssh(asking, kind, given)} if takes_ssh(kind.settings) else found
+    return found
 
 
 def _required_question(key: str, about: str, kind: TargetKind[Any], names: Sequence[Name]) -> Question[Value]:

@@ -124,6 +124,7 @@ _ABOUT = {
 _ABOUT_LOGIN = {
     "token_id": "USER@REALM!NAME, as the web UI shows it. docs/proxmox.md has the commands that make user, role and token.",
     "token": "Where the token's secret is; never the secret itself.",
+    "api_secret": "Where the secret of the API key is; never the secret itself.",
     "password": "Where the password is; never the password itself.",
 }
 

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
-import io
-from pathlib import Path
-
 import pytest
 
-from certpush import Secret, Settings, TargetKind
-from certpush.cli.asking import Interview
-from certpush.cli.console import Console
-from certpush.cli.init import configure
-from certpush.cli.init.target_questions import Asking, ask_target
 from certpush.config import load
-from certpush.kit.ssh import settings as login
-from certpush.kit.trust import Trust
 from certpush.testing.lab.pfsense import PfSense
 from conftest import need
 
 pytestmark = pytest.mark.timeout(120)
+SECRET = "XWxl1Tsk7BwLuvSbNXoZnVyJtx3GrhuKxfGmRAhLVWzhPjfM"
 FIREWALL = ("--target", "firewall", "--kind", "pfsense", "--names", "firewall.example,192.168.10.1", "--host", "firewall.example")
 
 
@@ -129,44 +119,47 @@ def test_what_is_written_deploys_to_a_box(person, known):
         assert (receipt["outcome"], receipt["now"]) == ("rotated", box.served())
 
 
-# --- an API, and SSH where that is not enough -------------------------------------------------
+# --- OPNsense: an API, and SSH where that is not enough ---------------------------------------
+
+EDGE = ("--target", "edge", "--kind", "opnsense", "--names", "edge.example", "--host", "edge.example", "--set", f"api_key={'k' * 40}")
 
 
-class EdgeSettings(Settings):
-    host: str
-    api_secret: Secret
-    trust: Trust = Trust()
-    user: login.User = "root"
-    identity: login.Identity = None
-    password: login.Password = None
-    agent: login.Agent = False
-    host_key: login.HostKey = ()
-
-
-class Shelf:
-    """Offers one kind, as the loader of plugins does."""
-
-    def load_kind(self, name: str):
-        return TargetKind(name, "an edge", EdgeSettings, lambda settings: None)
+def test_an_opnsense_is_asked_for_its_api_and_perhaps_for_ssh(person, terminal, known):
+    shown = terminal(*known).answers("How long", "30d").answers("Name for a target", "edge").answers("Kind", "opnsense")
+    shown.answers("Names", "edge.example").answers("Host", "").answers("api_key", "k" * 40)
+    shown.answers("secret of the API key", SECRET).sees("a secret itself never stands")
+    shown.answers("secret of the API key", "").answers("Private key to log in with by SSH", "").answers("another target", "")
+    assert shown.ends() == 0
+    place = person.configuration.parent / "edge-secret"
+    identity = "file:~/.ssh/certpush_ed25519"
+    assert table_of(person) == {"host": "edge.example", "api_key": "k" * 40, "api_secret": f"file:{place}", "identity": identity}
+    assert "# Where the secret of the API key is" in person.written
+    steps = shown.shown.partition("Next")[2]
+    assert f"(umask 077; cat > {place})" in steps
+    assert "as root: System > Access > Users, Authorized keys" in steps
+    assert "User to log in as" not in shown.shown
 
 
 @pytest.mark.parametrize(
-    ("typed", "words", "own"),
+    ("words", "way"),
+    [((), {}), (("--identity", "none"), {}), (("--identity", "agent"), {"agent": True}), (("--set", "agent=true"), {"agent": True})],
+)
+def test_an_opnsense_may_do_without_ssh(person, known, words, way):
+    ended = person.init(*known, *EDGE, "--set", "api_secret=cred:edge", *words)
+    assert ended.code == 0, ended.err
+    assert table_of(person) == {"host": "edge.example", "api_key": "k" * 40, "api_secret": "cred:edge", **way}
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
     [
-        ("\nfile:/secret\n/key\n", (), {"identity": "file:/key"}),
-        ("\nfile:/secret\nnone\n", (), {}),
-        ("", ("--host", "edge.example", "--set", "api_secret=file:/secret"), {}),
-        ("", ("--host", "edge.example", "--set", "api_secret=file:/secret", "--identity", "agent"), {"agent": True}),
-        ("", ("--host", "edge.example", "--set", "api_secret=file:/secret", "--set", "agent=true"), {"agent": True}),
+        (("--identity", "agent"), "add --set api_secret=REFERENCE"),
+        (("--set", f"api_secret={SECRET}"), "a secret is given by reference"),
+        (("--set", "api_secret=cred:edge", "--host", "192.168.10.3"), "or --set server_name=NAME"),
     ],
 )
-def test_a_kind_with_an_api_may_do_without_ssh(typed, words, own, monkeypatch):
-    parser = argparse.ArgumentParser()
-    configure(parser)
-    shown = io.StringIO()
-    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
-    flags = parser.parse_args(["--kind", "edge", "--names", "edge.example", *words])
-    asking = Asking(Interview(Console(err=shown), person=bool(typed)), flags, Path("/etc/certpush"))
-    target, _ = ask_target(asking, "edge", Shelf())
-    assert target.own == {"host": "edge.example", "api_secret": "file:/secret", **own}
-    assert "User to log in as" not in shown.getvalue()
+def test_what_an_opnsense_misses_is_said(person, known, words, says):
+    ended = person.init(*known, *EDGE, *words)
+    assert ended.code == 2
+    assert says in ended.err
+    assert SECRET not in ended.err + ended.out
