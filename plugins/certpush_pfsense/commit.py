@@ -36,6 +36,8 @@ def commit(box: Box, how: How, make: Make, *, before: Around = nothing_else, aft
     for attempt in range(1, _ATTEMPTS + 1):
         sight = box.look(whole=how == "xml")
         transaction = make(sight)
+        if how == "xml" and transaction.nothing:
+            box.discard_uploads()  # a run that died may have left a whole configuration there
         try:
             return box.perform(_script(how, transaction, sight, before, after))
         except Changed:

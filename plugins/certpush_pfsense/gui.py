@@ -17,6 +17,7 @@ from certpush_pfsense.config_xml.reading import Config, Entry
 _log = logging.getLogger(__name__)
 _PAUSE_SECONDS = 0.25
 _LONGEST = timedelta(seconds=60)
+_ON_ITS_WAY = timedelta(seconds=3)
 # The descriptions that pfSense gives to certificates it makes for its web GUI, up to 2.6 and since 2.7.
 _OF_THE_BOX = ("webConfigurator default", "GUI default")
 
@@ -70,12 +71,16 @@ class Gui:
         if not self._comes(lambda served: served == wanted, config):
             raise self.explained(wanted)
 
+    def comes_by_itself(self, wanted: str, config: Config) -> bool:
+        """Whether it serves ``wanted``, at once or when a restart that is on its way is over: a second one would be in its way."""
+        return self._comes(lambda served: served == wanted, config, within=_ON_ITS_WAY)
+
     def await_gone(self, unwanted: str, config: Config) -> None:
         """Wait until it serves anything else; what that is may be nobody's business to know beforehand."""
         self._comes(lambda served: served not in (None, unwanted), config)
 
-    def _comes(self, fits: Callable[[str | None], bool], config: Config) -> bool:
-        until = time.monotonic() + self._patience.total_seconds() / 2
+    def _comes(self, fits: Callable[[str | None], bool], config: Config, *, within: timedelta | None = None) -> bool:
+        until = time.monotonic() + (within or self._patience / 2).total_seconds()
         while True:
             try:
                 if fits(self.served(config)):

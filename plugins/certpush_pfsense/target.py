@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 
 from certpush import CertificateBundle, CertificateRequest, Endpoint, Expected, Finding, Installed, Staged, Target
 from certpush.errors import RescueFired, TargetDrifted, TargetError
-from certpush.kit.ssh.inside import TunnelsProhibited
 from certpush.kit.ssh.session import Steps
 from certpush_pfsense import rescue
 from certpush_pfsense.acceptable import check_bundle, check_config
@@ -152,12 +151,9 @@ class PfSenseTarget(Target):
     def _see_it_served(self, wanted: str) -> None:
         """A run that died between writing and restarting leaves the other one served."""
         config = self._box.look().config
-        try:
-            if self._gui.served(config) != wanted:
-                self._restart_now()
-        except TunnelsProhibited:
-            return
-        self._gui.bring(wanted, config)
+        if not self._gui.comes_by_itself(wanted, config):
+            self._restart_now()
+            self._gui.bring(wanted, config)
 
     def _refuse_lost(self, switch: Switch, sight: Sight) -> None:
         now = sight.config.webgui.certref

@@ -100,7 +100,7 @@ retire() {
 }
 
 forget() {
-	if [ -n "$hook" ]; then rm -f "$hook"; fi
+	if [ -n "$hook" ]; then rm -f "$hook" "$hook.new"; fi
 	rm -rf "$1"
 }
 
