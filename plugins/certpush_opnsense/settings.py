@@ -28,7 +28,7 @@ class OpnsenseSettings(Settings):
     port: Annotated[int, msgspec.Meta(ge=1, le=65535), Doc("port of the web GUI and API, unless it stands in host")] = 443
     api_key: Annotated[str, Doc("the key of an API user: System > Access > Users, the line that begins with key= in its file")]
     api_secret: Annotated[Secret, Doc("the secret that belongs to the key: the line that begins with secret= in the same file")]
-    label: Annotated[str | None, Doc("what the entry in System > Trust is called behind `certpush `; the host when left out")] = None
+    label: Annotated[str | None, Doc('what the entry in System > Trust is called behind "certpush "; the host when left out')] = None
     server_name: Annotated[
         str | None, Doc("the name to ask for and to check where the certificate is looked at, when it is not the host")
     ] = None
