@@ -18,7 +18,8 @@ MAX_NESTING = _CHUNK // 3
 """Elements within each other that a file may have: 3 MB for expat. More do not fit into a chunk."""
 MAX_DEPTH = 256
 """The same where we look into them; pfSense's own files have less than 20."""
-OPENING = re.compile(rb"<([^\s<>/!?=\"']++)((?:[^<>\"'/]++|\"[^\"<]*+\"|'[^'<]*+'|/(?!>))*+)(/?)>")
+# No possessive group around alternatives: Python before 3.11.5 gets those wrong, and Debian 12 has 3.11.2.
+OPENING = re.compile(rb"<([^\s<>/!?=\"']++)((?:[^<>\"'/]++|\"[^\"<]*+\"|'[^'<]*+'|/(?!>))*)(/?)>")
 """A start tag: its name, its attributes, and a slash where the element is empty."""
 
 _CHILD = b"\n\t\t<"

@@ -23,7 +23,7 @@ ROOTS = ("pfsense", "opnsense")
 
 _DECLARATION = re.compile(rb"<\?xml(?=[ \t\r\n])[^<>?]*+\?>")
 _ENCODING = re.compile(rb"encoding[ \t\r\n]*+=[ \t\r\n]*+[\"']([^\"']*+)[\"']")
-_GAP = re.compile(rb"(?:[ \t\r\n]++|<!--.*?-->|<\?.*?\?>)*+", re.DOTALL)
+_GAP = re.compile(rb"(?:[ \t\r\n]++|<!--.*?-->|<\?.*?\?>)*", re.DOTALL)
 _AFTER_NAME = (b">", b" ", b"\t", b"\r", b"\n")
 _CLOSERS = {b"!--": b"-->", b"![CDATA[": b"]]>", b"?": b"?>"}
 _ELSEWHERE = "; is it a backup of another product, or an encrypted one?"
