@@ -9,15 +9,18 @@ from dataclasses import dataclass
 
 import pytest
 
-from certpush import CertificateBundle, Installed, Staged
+from certpush import CertificateBundle, CertificateRequest, Installed, Severity, Staged
 from certpush.kit.settings import Duration
-from certpush.model import Secret
+from certpush.model import Secret, parse_name
 from certpush.testing.lab import NotPossibleHere
 from certpush.testing.lab.pfsense import PfSense
 from certpush_pfsense.settings import PfSenseSettings
 from certpush_pfsense.target import PfSenseTarget
 from conftest import need, not_run
 
+REQUEST = CertificateRequest((parse_name("svc.example.com"),))
+OLD = "64b1c2d3e4f5a"
+"""What the web GUI of a new box uses."""
 BOTH = pytest.mark.parametrize("how", ["php", "xml"])
 LONG, SOON = Duration(seconds=120), Duration(seconds=6)
 
@@ -100,3 +103,28 @@ def start_box() -> Iterator[Callable[..., PfSense]]:
 def box(start_box: Callable[..., PfSense]) -> PfSense:
     """The usual one."""
     return start_box()
+
+
+@pytest.fixture
+def open_target(request):
+    """Targets that are closed at the end."""
+
+    def opened(box, **more):
+        target = PfSenseTarget(settings_of(box, **more))
+        request.addfinalizer(target.close)
+        return target
+
+    return opened
+
+
+def problems(target: PfSenseTarget, severity: Severity = Severity.ERROR, request: CertificateRequest = REQUEST) -> set[str]:
+    """The codes of what preflight finds."""
+    return {one.code for one in target.preflight(request) if one.severity is severity}
+
+
+def as_before(box: PfSense) -> None:
+    """The old certificate is chosen and served, and nothing of ours is left."""
+    assert box.config().certref == OLD
+    assert box.served() == box.config().certs[OLD].sha256
+    assert not any(one.descr.startswith("certpush svc") for one in box.config().certs.values())
+    assert leftovers(box) == []
