@@ -12,11 +12,11 @@ from certpush.kit import findings as found
 from certpush.model import KeySpec
 from certpush.model.keys import describe_public_key
 from certpush_pfsense.box import Sight
-from certpush_pfsense.config_xml.reading import Config
 from certpush_pfsense.pfsense import ACCEPTED
+from certpush_pfsense.roles import misplaced
+from certpush_pfsense.settings import PfSenseSettings
 
 _KEY_HINT = 'use key = "ec-p256"'
-_SECONDARY = 100  # pfSense's own advice for the skew of a secondary
 
 
 def check_bundle(bundle: CertificateBundle) -> None:
@@ -49,18 +49,18 @@ def key_type(spec: KeySpec) -> Iterator[Finding]:
         yield found.error("key-type", f"pfSense does not take a {spec} key for its web GUI", _KEY_HINT)
 
 
-def check_config(sight: Sight, where: str) -> None:
+def check_config(sight: Sight, settings: PfSenseSettings, where: str) -> None:
     """Refuse a box that must not be changed now.
 
     Raises:
         SafetyRefusal: naming the reason, and what to do.
 
     """
-    for one in obstacles(sight):
+    for one in obstacles(sight, settings):
         raise SafetyRefusal(f"{where}: {one.message}", hint=one.hint)
 
 
-def obstacles(sight: Sight) -> Iterator[Finding]:
+def obstacles(sight: Sight, settings: PfSenseSettings) -> Iterator[Finding]:
     """Why this box must not be changed now."""
     config = sight.config
     if config.product != "pfsense":
@@ -74,18 +74,7 @@ def obstacles(sight: Sight) -> Iterator[Finding]:
             "its web GUI speaks plain HTTP, so it shows no certificate",
             "choose HTTPS under System > Advanced > Admin Access; certpush does not switch that over",
         )
-    if overwritten(config):
-        yield found.error(
-            "secondary",
-            "it is the secondary of a pair: what is imported here is gone at the primary's next synchronisation",
-            "write the primary as target; its certificates come here by themselves",
-        )
-
-
-def overwritten(config: Config) -> bool:
-    """Whether another box writes its certificates over this one's."""
-    receives = config.hasync.pfsync or any(skew >= _SECONDARY for skew in config.advskew)
-    return not config.hasync.synchronize_to and receives
+    yield from misplaced(config, settings)
 
 
 def _title(product: str) -> str:

@@ -8,9 +8,10 @@ from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
 
 from certpush.errors import TargetRefused
-from certpush.kit.ssh import connect, session
+from certpush.kit.ssh import session
 from certpush.kit.ssh.session import Session, Steps, Told
 from certpush_pfsense.config_xml.reading import MAX_BYTES, Config, read
+from certpush_pfsense.pair import connect
 from certpush_pfsense.troubles import failure
 
 if TYPE_CHECKING:

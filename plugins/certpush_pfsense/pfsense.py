@@ -1,4 +1,4 @@
-"""The kind ``pfsense``: the web GUI's certificate of one box, CE 2.5 to 2.9 and Plus."""
+"""The kind ``pfsense``: the web GUI's certificate of one box or of a pair, CE 2.5 to 2.9 and Plus."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from certpush import TargetKind, hookimpl
-from certpush.kit.ssh import identify
 from certpush.model import KeySpec
-from certpush_pfsense.settings import PfSenseSettings
+from certpush_pfsense.pair import identify, members
+from certpush_pfsense.settings import PairSettings, PfSenseSettings, Role
 
 if TYPE_CHECKING:  # who only reads a configuration loads nothing that makes connections
     from certpush_pfsense.target import PfSenseTarget
@@ -18,7 +18,11 @@ ACCEPTED = frozenset({KeySpec.EC_P256, KeySpec.EC_P384, KeySpec.RSA_2048, KeySpe
 
 
 def open_target(settings: PfSenseSettings) -> PfSenseTarget:
-    """One box; nothing is asked of it yet."""
+    """One box, alone or in its pair; nothing is asked of it yet."""
+    if isinstance(settings, PairSettings):
+        from certpush_pfsense.paired import PrimaryTarget, SecondaryTarget
+
+        return SecondaryTarget(settings) if settings.role is Role.SECONDARY else PrimaryTarget(settings)
     from certpush_pfsense.target import PfSenseTarget
 
     return PfSenseTarget(settings)
@@ -37,5 +41,6 @@ def certpush_target() -> TargetKind[PfSenseSettings]:
         disruption="the web GUI restarts, a captive portal too",
         settle=timedelta(seconds=10),
         deadline=timedelta(seconds=60),
+        members=members,
         identify=identify,
     )

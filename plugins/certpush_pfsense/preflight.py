@@ -17,6 +17,7 @@ from certpush_pfsense.box import Box, Sight, ask_to_look, seen_in
 from certpush_pfsense.config_xml.entries import acme_owns
 from certpush_pfsense.config_xml.reading import Config
 from certpush_pfsense.plan import shared
+from certpush_pfsense.roles import company
 
 if TYPE_CHECKING:
     from certpush_pfsense.settings import PfSenseSettings
@@ -40,7 +41,7 @@ def findings(box: Box, settings: PfSenseSettings, request: CertificateRequest) -
 
 def _findings(box: Box, settings: PfSenseSettings, request: CertificateRequest, told: Told, sight: Sight, now: float) -> Iterator[Finding]:
     yield _login(box, settings, told)
-    yield from obstacles(sight)
+    yield from obstacles(sight, settings)
     yield from key_type(request.key)
     yield from _rights(told, settings)
     yield from _programs(told, settings)
@@ -138,5 +139,4 @@ def _sharing(config: Config, settings: PfSenseSettings) -> Iterator[Finding]:
             "the ACME package looks after the certificate that is used now; it goes on renewing that one, which nothing shows any more",
             "remove it under Services > Acme once the new one is in use",
         )
-    if config.hasync.synchronize_to and config.hasync.certificates:
-        yield Finding(Severity.INFO, "primary", "it sends its certificates to the secondary, whose web GUI keeps its own")
+    yield from company(config, settings)

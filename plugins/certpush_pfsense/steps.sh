@@ -227,3 +227,11 @@ replace_reference() {
 	tries=$((${tries:-0} + 1))
 	[ $tries -lt 5 ] && replace_reference "$@"
 }
+
+# --- a pair ---------------------------------------------------------------------------------------------
+
+# holds REFID: told while an entry has it.
+holds() { if grep -q "<refid>$1</refid>" "$config"; then say "holds $1"; fi; }
+
+# synchronise: what every save of the primary's asks for; the work is done afterwards, by check_reload_status.
+synchronise() { as_pfsense /usr/local/sbin/pfSctl -c 'filter sync' >/dev/null 2>&1 || say not-synchronised; }

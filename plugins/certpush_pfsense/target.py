@@ -18,6 +18,7 @@ from certpush_pfsense.config_xml.entries import refids
 from certpush_pfsense.gui import Gui, ask_to_restart, made_by_the_box, replaced
 from certpush_pfsense.plan import lines
 from certpush_pfsense.preflight import findings
+from certpush_pfsense.roles import sends
 from certpush_pfsense.settings import PfSenseSettings
 from certpush_pfsense.switching import Place, Switch, backward, current, forward, stored, tidied, undone
 from certpush_pfsense.transaction import Make, Transaction
@@ -62,7 +63,7 @@ class PfSenseTarget(Target):
         steps.step("clock", str(int(bundle.not_before.timestamp())))
         self._box.perform(steps)
         sight = self._box.look()
-        check_config(sight, self._box.connection.where)
+        check_config(sight, self._settings, self._box.connection.where)
         there = stored(sight.config, bundle.fingerprint)
         refid = there.refid if there else next(refids(sight.config, datetime.fromtimestamp(sight.now + time.time() % 1, UTC)))
         return Staged(Switch(current(sight.config), Place(refid, bundle.fingerprint), there is None).handle)
@@ -115,8 +116,15 @@ class PfSenseTarget(Target):
         return Expected.leaf(to.fingerprint)
 
     def tidy(self, keep: Collection[str]) -> None:
-        """Remove certificates and authorities that certpush made, that nothing names, and that nobody wants kept."""
-        commit(self._box, self._settings.commit, lambda sight: tidied(sight, keep, self._settings))
+        """Remove certificates and authorities that certpush made, that nothing names, and that nobody wants kept.
+
+        What a primary removes is gone from its secondary as well; whether that uses it, only a target for both looks.
+        """
+
+        def make(sight: Sight) -> Transaction:
+            return Transaction("") if sends(sight.config) else tidied(sight, keep, self._settings)
+
+        commit(self._box, self._settings.commit, make)
 
     def close(self) -> None:
         """End the connection."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from certpush.model import CertificateBundle
 from certpush.testing.authority import Authority
 from certpush.testing.lab.pfsense import tree
 from certpush.testing.lab.pfsense.administrator import Appointment, Moment, Page
@@ -54,6 +55,7 @@ class PfSense(ObservedBox):
         self.client_key_path = self.directory / "client_ed25519"
         self.faults = PfSenseFaults()
         self.initial: Filled | None = None
+        self.same: Mapping[str, CertificateBundle] = {}
         self._config, self._lab, self._options, self._passwords = config, lab, list(options), password is not None
         self._root = self.directory / "root"
         try:
@@ -210,9 +212,9 @@ class PfSense(ObservedBox):
         self.port, self.gui_port = free_port(self.host), free_port(self.host)
         tree.write_sshd_config(self._root, self.host, self.port, self._options, passwords=self._passwords)
         if isinstance(self._config, bytes):
-            self.initial = filled_text(self._config, self.gui_port, lab=self._lab)
+            self.initial = filled_text(self._config, self.gui_port, lab=self._lab, same=self.same)
         else:
-            self.initial = filled(self.version, self._config, port=self.gui_port, lab=self._lab)
+            self.initial = filled(self.version, self._config, port=self.gui_port, lab=self._lab, same=self.same)
         self.path(CONFIG).write_bytes(self.initial.text)
         self.path(CONFIG).chmod(0o644)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -57,14 +58,24 @@ def template(version: str, condition: str = "default") -> bytes:
     return path.read_bytes()
 
 
-def filled(version: str, condition: str = "default", *, port: int = 443, lab: Authority | None = None) -> Filled:
-    """Fill the configuration of a version; ``lab`` is who signed what is named ``lab-...``."""
-    return filled_text(template(version, condition), port, lab=lab)
+def filled(
+    version: str,
+    condition: str = "default",
+    *,
+    port: int = 443,
+    lab: Authority | None = None,
+    same: Mapping[str, CertificateBundle] | None = None,
+) -> Filled:
+    """Fill the configuration of a version; ``lab`` is who signed what is named ``lab-...``, ``same`` what another box has as well."""
+    return filled_text(template(version, condition), port, lab=lab, same=same)
 
 
-def filled_text(text: bytes, port: int = 443, *, lab: Authority | None = None) -> Filled:
+def filled_text(
+    text: bytes, port: int = 443, *, lab: Authority | None = None, same: Mapping[str, CertificateBundle] | None = None
+) -> Filled:
     """Fill a configuration of one's own."""
     made = _Made(lab)
+    made.pairs |= same or {}
     whole = _PLACEHOLDER.sub(made.fill, text.replace(b"{{PORT}}", str(port).encode()))
     refids = {name.decode(): refid.decode() for refid, name in _ENTRY.findall(text)}
     return Filled(whole, made.pairs, refids, made.authorities)

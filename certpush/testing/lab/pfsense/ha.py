@@ -36,12 +36,15 @@ class PfSensePair(Server):
         except BaseException:
             self.primary.close()
             raise
+        self._let_one_key_in()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> Self:
         """Switch both on, and let the primary's changes arrive from then on."""
         self.primary.start()
+        if self.primary.initial and not self.secondary.initial:
+            self.secondary.same = self.primary.initial.pairs  # as after a synchronisation
         self.secondary.start()
         self._ended.clear()
         self._thread = threading.Thread(target=self._carry, daemon=True)
@@ -62,6 +65,12 @@ class PfSensePair(Server):
         self.stop()
         self.primary.close()
         self.secondary.close()
+
+    def _let_one_key_in(self) -> None:
+        """The primary's client key opens the secondary as well, as where one administrator looks after both."""
+        for home in {"/root", self.secondary.home}:
+            with self.secondary.path(f"{home}/.ssh/authorized_keys").open("ab") as keys:
+                keys.write(self.primary.path(f"{home}/.ssh/authorized_keys").read_bytes())
 
     def _carry(self) -> None:
         outbox = self.primary.path("/lab/outbox")
