@@ -15,7 +15,7 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group test --group lint --editable '.[testing]'
 	touch $@
 
-demo: $(VENV)/.ready ## the whole story on this machine: a CA, nginx, sshd, a Proxmox API; deploy, verify, break, roll back
+demo: $(VENV)/.ready ## the whole story on this machine: a CA, nginx, sshd, Proxmox, pfSense; deploy, verify, break, kill, roll back
 	@$(BIN)/certpush demo
 
 test: $(VENV)/.ready ## all tests, with coverage gates

@@ -15,7 +15,11 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.timeout(120)]
+from certpush.testing.lab import NotPossibleHere
+from certpush.testing.lab.pfsense import PfSense
+from conftest import not_run
+
+pytestmark = [pytest.mark.timeout(150)]
 
 # Whatever the demo leaves running becomes a child of this process, which tells of it: servers are sessions of their own.
 SUBREAPER = """
@@ -46,8 +50,9 @@ sys.exit(code)
 
 # A machine with none of the tools, whatever this one has: nothing finds a program of the lab any more.
 WITHOUT_TOOLS = """
+import certpush.testing.lab.pfsense.programs as programs
 import certpush.testing.lab.tools as tools
-tools.find_program = lambda *_: None
+programs.find_program = tools.find_program = lambda *_: None
 from certpush.cli.main import main
 main()
 """
@@ -90,29 +95,51 @@ def demo(tmp_path: Path) -> Callable[..., Ended]:
 
 
 PARTS = ["step-ca", "nginx", "OpenSSH sshd", "stand-in for a Proxmox VE node (its API alone, with quicker reloads than real ones)"]
+PFSENSE = "stand-in for a pfSense box (real sshd, PHP and nginx in a tree of its own)"
 
 
 def outcomes(document: dict) -> list[tuple[str, list[tuple[str, str]]]]:
     return [
         (step["command"], sorted((one["target"], one["outcome"]) for one in step["targets"]))
         for step in document["steps"]
-        if "deploy" in step["command"]
+        if "deploy" in step["command"] and "killed" not in step
     ]
 
 
-STORY = [
-    ("certpush deploy --plan", [("mail", "unchanged"), ("proxmox", "unchanged"), ("wiki", "unchanged")]),
-    ("certpush deploy", [("mail", "rotated"), ("proxmox", "rotated"), ("wiki", "rotated")]),
-    ("certpush deploy", [("mail", "unchanged"), ("proxmox", "unchanged"), ("wiki", "unchanged")]),
-    ("certpush deploy wiki proxmox --force", [("proxmox", "rolled-back"), ("wiki", "rolled-back")]),
-    ("certpush deploy wiki proxmox", [("proxmox", "rotated"), ("wiki", "rotated")]),
-]
+FIRST = "certpush deploy wiki mail proxmox"
+
+
+def story(document: dict) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What each deployment of the story must come to, with the firewall where there is one."""
+    firewall = "firewall" if document["parts"][-1] == PFSENSE else ""
+    every = [name for name in (firewall, "mail", "proxmox", "wiki") if name]
+    last = [name for name in (firewall, "proxmox", "wiki") if name]
+    return [
+        ("certpush deploy --plan", [(name, "unchanged") for name in every]),
+        (FIRST, [("mail", "rotated"), ("proxmox", "rotated"), ("wiki", "rotated")]),
+        (FIRST, [("mail", "unchanged"), ("proxmox", "unchanged"), ("wiki", "unchanged")]),
+        ("certpush deploy wiki proxmox --force", [("proxmox", "rolled-back"), ("wiki", "rolled-back")]),
+        (f"certpush deploy wiki proxmox {firewall}".strip(), [(name, "rotated") for name in last]),
+    ]
 
 
 def receipts_of(document: dict, target: str) -> list[dict]:
     """What became of one target in each deployment of the story, the plan left out."""
     steps = [step for step in document["steps"] if step["command"].startswith("certpush deploy") and "--plan" not in step["command"]]
-    return [one for step in steps for one in step["targets"] if one["target"] == target]
+    return [one for step in steps for one in step.get("targets", ()) if one["target"] == target]
+
+
+def step_of(document: dict, command: str) -> dict:
+    return next(step for step in document["steps"] if step["command"] == command)
+
+
+@pytest.fixture
+def firewall_possible() -> None:
+    """Do not run where no pfSense box can be."""
+    try:
+        PfSense().close()
+    except NotPossibleHere as error:
+        not_run(error.message)
 
 
 @pytest.mark.live("step-ca", "nginx", "sshd")
@@ -135,11 +162,41 @@ def test_a_machine_gets_one_document_of_the_whole_story(demo):
     document = json.loads(ended.out)
     assert ended.code == document["exit"] == 0
     assert document["parts"] == PARTS
-    assert outcomes(document) == STORY
-    status, history = document["steps"][5], document["steps"][-1]
-    assert {one["target"]: one["standing"] for one in status["targets"]} == {"mail": "ok", "proxmox": "ok", "wiki": "ok"}
-    assert len(history["deployments"]) == 7
+    assert outcomes(document) == story(document)
+    status = {one["target"]: one["standing"] for one in step_of(document, "certpush status")["targets"]}
+    assert status.items() >= {"mail": "ok", "proxmox": "ok", "wiki": "ok"}.items()
+    of_the_others = [one for one in document["steps"][-1]["deployments"] if one["target"] != "firewall"]
+    assert len(of_the_others) == 7
     check_proxmox(document)
+
+
+@pytest.mark.live("step-ca", "nginx", "sshd", "php")
+@pytest.mark.usefixtures("firewall_possible")
+def test_a_firewall_whose_certpush_is_killed_goes_back_alone_and_gets_the_new_one_in_the_next_run(demo):
+    ended = demo("--output", "json")
+    document = json.loads(ended.out)
+    assert ended.code == 0, ended.err
+    assert document["parts"][-1] == PFSENSE
+    killed = step_of(document, "certpush deploy firewall")["killed"]
+    assert killed["target"] == "firewall"
+    assert killed["was"] != killed["now"]
+    (status,) = [one for one in step_of(document, "certpush status")["targets"] if one["target"] == "firewall"]
+    assert [one["fingerprint"] for one in status["served"]] == [killed["was"]]
+    (last,) = receipts_of(document, "firewall")
+    assert (last["outcome"], last["was"], last["now"]) == ("rotated", killed["was"], killed["now"])
+    assert last["served"][0]["fingerprint"] == last["now"]
+    history = [one["outcome"] for one in document["steps"][-1]["deployments"] if one["target"] == "firewall"]
+    assert sorted(history) == ["rolled-back", "rotated"]
+
+
+@pytest.mark.live("nginx", "sshd", "php")
+@pytest.mark.usefixtures("firewall_possible")
+def test_a_certpush_that_ends_before_it_can_be_killed_ends_the_story_with_what_it_said(demo):
+    wrong = "import certpush.testing.lab.homelab as lab\nlab.Homelab.hasty_seconds = 7200\nfrom certpush.cli.main import main\nmain()"
+    ended = demo(way=("-c", wrong), CERTPUSH_STEP_CA="/nowhere")
+    assert ended.code == 1
+    assert "certpush was to be killed, and ended before that" in ended.err
+    assert "rescue_after" in ended.err
 
 
 def check_proxmox(document: dict) -> None:
@@ -165,8 +222,9 @@ def test_with_nothing_installed_the_story_is_the_same(demo):
         "TLS server of our own",
         "no SSH, the wiki is reached by files",
         "stand-in for a Proxmox VE node",
+        "no pfSense box, its part of the story is left out",
     ]
-    assert outcomes(document) == STORY
+    assert outcomes(document) == story(document)
     check_proxmox(document)
 
 
@@ -197,10 +255,10 @@ def test_a_part_that_does_not_start_is_stood_in_for_and_named(demo, tmp_path):
         ("OpenSSH sshd", signal.SIGTERM),
         ("$ certpush trust proxmox", signal.SIGTERM),
         ("$ certpush deploy --plan", signal.SIGINT),
-        ("$ certpush deploy\n", signal.SIGTERM),
+        ("$ certpush deploy wiki mail proxmox\n", signal.SIGTERM),
         ("$ certpush deploy wiki proxmox --force", signal.SIGINT),
         ("$ certpush status", signal.SIGHUP),
-        ("$ certpush deploy wiki proxmox\n", signal.SIGINT),
+        ("The mistakes are mended", signal.SIGINT),
     ],
     ids=lambda one: one.name if isinstance(one, signal.Signals) else one.strip(),
 )
@@ -211,6 +269,22 @@ def test_stopped_in_the_middle_it_ends_in_order(demo, at, number):
     assert "error: the demo was stopped" in ended.err
     assert "left nothing behind" in ended.err
     assert "The lab is gone" not in ended.out
+
+
+@pytest.mark.parametrize(
+    ("at", "number"),
+    [
+        ("stand-in for a pfSense box", signal.SIGTERM),
+        ("$ certpush deploy firewall", signal.SIGINT),
+        ("certpush is dead", signal.SIGTERM),
+        ("$ certpush deploy wiki proxmox firewall", signal.SIGINT),
+    ],
+    ids=lambda one: one.name if isinstance(one, signal.Signals) else one.strip(),
+)
+@pytest.mark.live("step-ca", "nginx", "sshd", "php")
+@pytest.mark.usefixtures("firewall_possible")
+def test_stopped_in_an_act_of_the_firewall_it_ends_in_order(demo, at, number):
+    test_stopped_in_the_middle_it_ends_in_order(demo, at, number)
 
 
 def test_a_story_that_goes_wrong_ends_with_an_error_and_nothing_left_behind(demo):

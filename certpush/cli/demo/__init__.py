@@ -13,7 +13,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
     parser.epilog = (
         "Takes about half a minute, on loopback alone, and needs nothing: what is not installed here\n"
-        "(step-ca, nginx, sshd) is stood in for, and so is Proxmox. Ctrl-C ends it; nothing stays behind."
+        "(step-ca, nginx, sshd) is stood in for, and so are Proxmox and pfSense; pfSense needs root, php, nginx\n"
+        "and sshd, and is left out without them. Ctrl-C ends it; nothing stays behind."
     )
 
 

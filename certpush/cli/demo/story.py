@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from certpush.cli.console import Console, safe
+from certpush.cli.demo.killed import back_by_itself, deploy_and_kill
 from certpush.cli.deploy import wanted_texts
 from certpush.cli.history import show_history
 from certpush.cli.progress import Progress
@@ -22,8 +23,9 @@ from certpush.model import Outcome, Receipt
 
 if TYPE_CHECKING:
     from certpush.testing.lab.homelab import Homelab
+    from certpush.testing.lab.pfsense import PfSense
 
-_SHOWN = ("targets", "deployments", "identities", "pinned")  # what a command would put into its own document
+_SHOWN = ("targets", "deployments", "identities", "pinned", "killed")  # what a command would put into its own document
 
 
 def tell(console: Console) -> int:
@@ -53,14 +55,26 @@ def _introduce(console: Console, lab: Homelab) -> None:
     console.line(f"The wiki at https://{lab.wiki} shows a self-signed certificate, as on the first day;")
     console.line("for the mail there are only files, which nothing serves yet.")
     console.line(f"The Proxmox node at https://{lab.node.host}:{lab.node.port} shows the certificate that it made for itself.")
+    if lab.firewall:
+        console.line(f"The firewall's web GUI at https://{lab.firewall.host}:{lab.firewall.gui_port} shows a self-signed certificate, too.")
     console.document.update(parts=list(lab.parts), steps=[])
 
 
 def _tell(story: _Story, lab: Homelab) -> None:
     story.trust("proxmox", lab.node.own_fingerprint)
     story.plan()
-    story.deploy("certpush deploy", Outcome.ROTATED)
-    story.deploy("certpush deploy", Outcome.UNCHANGED, says="Again: what is in place is left alone.")
+    if lab.firewall:
+        story.kill(lab, lab.firewall)
+    first = ["wiki", "mail", "proxmox"]
+    command = f"certpush deploy {' '.join(first)}"
+    says = "Meanwhile the others get theirs, and are looked at:" if lab.firewall else "Now it is done, and looked at:"
+    story.deploy(command, Outcome.ROTATED, words=first, says=says)
+    story.deploy(command, Outcome.UNCHANGED, words=first, says="Again: what is in place is left alone.")
+    _break_and_mend(story, lab)
+    story.history()
+
+
+def _break_and_mend(story: _Story, lab: Homelab) -> None:
     lab.break_reloads()
     both = ["wiki", "proxmox"]
     story.deploy(
@@ -70,15 +84,18 @@ def _tell(story: _Story, lab: Homelab) -> None:
         force=True,
         says="Now somebody makes a mistake in the configuration of both web servers, and new certificates are wanted:",
     )
+    if lab.firewall:
+        story.back(lab.firewall)
     story.proof()
     lab.mend_reloads()
+    words = [*both, "firewall"] if lab.firewall else both
+    also = ", and what was begun on the firewall is settled, then done" if lab.firewall else ""
     story.deploy(
-        "certpush deploy wiki proxmox",
+        f"certpush deploy {' '.join(words)}",
         Outcome.ROTATED,
-        words=both,
-        says="The mistakes are mended. The certificates from before will do, no new ones are asked for:",
+        words=words,
+        says=f"The mistakes are mended{also}. The certificates from before will do, no new ones are asked for:",
     )
-    story.history()
 
 
 class _Story:
@@ -109,6 +126,30 @@ class _Story:
             _insist(receipt, expected)
             self._last[receipt.target] = receipt.now
 
+    def kill(self, lab: Homelab, firewall: PfSense) -> None:
+        """A run that dies right after the switch: a firewall must not depend on who switched it."""
+        old = firewall.served() or ""
+        says = (
+            "The firewall gets its certificate, but certpush is killed (SIGKILL) right after the switch."
+            f" The firewall waits {lab.hasty_seconds} s here, not 3 minutes, to be told that all is well:"
+        )
+        with self._step("certpush deploy firewall", says):
+            new = deploy_and_kill(lab, firewall, old, lambda: _go_on(self._stop))
+            self._console.line(f"certpush is dead. The firewall shows {new[:12]} now, where it showed {old[:12]}; nobody has confirmed it.")
+            self._console.document.update(killed={"target": "firewall", "was": old, "now": new})
+        self._last["firewall"] = old
+
+    def back(self, firewall: PfSense) -> None:
+        """Wait until the box has undone that by itself, and let it say so."""
+        old = self._last["firewall"] or ""
+        said = back_by_itself(firewall, old, lambda: _go_on(self._stop))
+        self._console.line()
+        self._console.line(
+            self._console.paint("Meanwhile nobody told the firewall anything, and it went back by itself. Its own log says:", "cyan")
+        )
+        self._console.line(f"  {safe(said)}")
+        self._console.line(f"The firewall shows {old[:12]} again.")
+
     def proof(self) -> None:
         """Everything must serve what it served before the mistake, to anybody who connects now."""
         with self._step("certpush status"):
@@ -118,7 +159,13 @@ class _Story:
             for served in status.served:
                 if served.fingerprint != self._last[status.target]:
                     raise CertpushError(f"{status.target} serves {served.fingerprint[:12]}, which is not what it served before")
-                self._console.line(f"{status.target} still serves {served.fingerprint[:12]}: visitors noticed nothing.")
+                self._console.line(self._proven(status.target, served.fingerprint[:12]))
+
+    @staticmethod
+    def _proven(target: str, shown: str) -> str:
+        if target == "firewall":
+            return f"{target} serves {shown} again: it went back by itself, and nobody was locked out."
+        return f"{target} still serves {shown}: visitors noticed nothing."
 
     def history(self) -> None:
         with self._step("certpush history"):

@@ -1,6 +1,6 @@
-"""A small home lab on loopback for the demo: a CA, a wiki behind nginx reached over SSH, a service fed by files, a Proxmox node.
+"""A small home lab on loopback for the demo: a CA, a wiki behind nginx reached by SSH, files, a Proxmox node, a pfSense box.
 
-Real servers where they are installed, stand-ins of ours where not, and always for Proxmox; ``parts`` says which.
+Real servers where they are installed, stand-ins of ours where not, and always for Proxmox and pfSense; ``parts`` says which.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from certpush.model import KeySpec, PrivateKey, to_pem
 from certpush.testing.authority.embedded import EmbeddedCa
 from certpush.testing.authority.provisioners import JwkProvisioner
 from certpush.testing.lab.nginx import Nginx
+from certpush.testing.lab.pfsense import PfSense
 from certpush.testing.lab.process import LabError, NotPossibleHere, OwnDirectory
 from certpush.testing.lab.proxmox import ProxmoxNode
 from certpush.testing.lab.sshd import Sshd
@@ -34,9 +35,10 @@ S = TypeVar("S")
 NAMES = '["wiki.home.example", "127.0.0.1"]'
 _CLAIMS = {"maxTLSCertDuration": "9480h"}  # 395 days; a step-ca as it comes signs for one
 _PROXMOX = "stand-in for a Proxmox VE node (its API alone, with quicker reloads than real ones)"
+_PFSENSE = "stand-in for a pfSense box (real sshd, PHP and nginx in a tree of its own)"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Homelab:
     """What runs, and the configuration that describes it."""
 
@@ -47,6 +49,11 @@ class Homelab:
     """Where the wiki answers, ``host:port``."""
     node: ProxmoxNode
     """The Proxmox node, which shows its own certificate at first."""
+    firewall: PfSense | None
+    """The pfSense box, where this machine can have one."""
+    hasty: Path
+    """The same configuration, but for the firewall's timer, which waits for ``hasty_seconds``: no run succeeds with it."""
+    hasty_seconds: int = 10
 
     def break_reloads(self) -> None:
         """Let the wiki's next reload fail, and the node's until they are mended, as where somebody made a mistake."""
@@ -73,9 +80,12 @@ def homelab(between: Callable[[], None] = lambda: None) -> Iterator[Homelab]:
         sshd = start.one_of("OpenSSH sshd", Sshd, "no SSH, the wiki is reached by files", contextlib.nullcontext)
         between()
         node = running.enter_context(ProxmoxNode(overlap=0.3, first_new=0.1))
+        start.parts.append(_PROXMOX)
+        firewall = start.one_of(_PFSENSE, PfSense, "no pfSense box, its part of the story is left out", contextlib.nullcontext)
         configuration = _write_files(own.path, ca, wiki, sshd, node)
+        hasty = _add_firewall(configuration, firewall)
         between()
-        yield Homelab(own.path, configuration, (*start.parts, _PROXMOX), f"127.0.0.1:{wiki.port}", node)
+        yield Homelab(own.path, configuration, tuple(start.parts), f"127.0.0.1:{wiki.port}", node, firewall, hasty)
 
 
 class _Starter:
@@ -190,6 +200,27 @@ port = {node.port}
 token_id = "{node.token_id}"
 token = "file:{directory}/proxmox-token"
 lifetime = "395d"
+"""
+
+
+def _add_firewall(configuration: Path, firewall: PfSense | None) -> Path:
+    hasty = configuration.with_name("hasty.toml")
+    text = configuration.read_text() + (_pfsense(firewall) if firewall else "")
+    configuration.write_text(text)
+    hasty.write_text(text + (f'rescue_after = "{Homelab.hasty_seconds}s"\n' if firewall else ""))
+    return hasty
+
+
+def _pfsense(firewall: PfSense) -> str:
+    return f"""
+[target.firewall]
+kind = "pfsense"
+names = ["fw.home.example", "{firewall.host}"]
+host = "{firewall.host}"
+port = {firewall.port}
+user = "{firewall.user}"
+identity = "file:{firewall.client_key_path}"
+host_key = "{firewall.host_key_fingerprint}"
 """
 
 

@@ -85,6 +85,8 @@ def test_what_the_page_promises_is_seen_in_documents(made) -> None:
         for document in documents:
             comparison.document(title, document)
     run = {name: one for name, one in READ.fields.items() if made.get(name.partition(":")[0], True)}
+    if not any("killed" in step for step in made["demo"][0]["steps"]):  # no pfSense box is possible here
+        run = {name: one for name, one in run.items() if not name.startswith("demo: steps[].killed")}
     wanted = {(name, "value") for name in run}
     wanted |= {(name, "null") for name, one in run.items() if one.null}
     wanted |= {(name, "missing") for name, one in run.items() if one.missing}
@@ -103,6 +105,8 @@ def test_the_steps_of_the_demo_are_the_documents_of_its_commands(made) -> None:
     comparison = Comparison(READ)
     head = {key: made["demo"][0][key] for key in ("certpush", "command", "exit")}
     for step in made["demo"][0]["steps"]:
+        if "killed" in step:  # before it printed any
+            continue
         own = {key: value for key, value in step.items() if key != "command"}
         name = step["command"].split()[1]
         assert comparison.document(name, head | own) == []
