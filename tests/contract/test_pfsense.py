@@ -1,19 +1,22 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
+from certpush import Endpoint
 from certpush.kit.settings import Duration
 from certpush.model import CertificateBundle, Secret
 from certpush.testing.contract import TargetCase, TargetContract
-from certpush.testing.lab.pfsense import PfSense
-from certpush.testing.lab.process import free_port
+from certpush.testing.lab.pfsense import PfSense, PfSensePair
+from certpush.testing.lab.process import free_port, wait_until
 from certpush_pfsense.config_xml.entries import encoded
 from certpush_pfsense.pfsense import certpush_target
-from certpush_pfsense.settings import PfSenseSettings
+from certpush_pfsense.settings import PfSenseSettings, Role, in_pair
 
 RESCUE_AFTER = Duration(seconds=10)  # on a busy machine both halves of it must be long enough to bring a GUI back
 OTHERS = "64b00000000ab"
@@ -86,3 +89,36 @@ class TestPfSenseByEditing(TargetContract):
     def target_case(self) -> Iterator[TargetCase[PfSenseSettings]]:
         with box_of("2.8.0", user="deploy", sudo=True) as box:
             yield the_case(box, commit="xml", sudo=True)
+
+
+@pytest.mark.live("sshd", "nginx", "php")
+class TestSecondaryOfAPair(TargetContract):
+    """The box whose certificates come from another one."""
+
+    @pytest.fixture
+    def target_case(self) -> Iterator[TargetCase[PfSenseSettings]]:
+        with PfSensePair("2.7.2", delay=0.05) as pair:
+            yield the_secondary(pair)
+
+
+def the_secondary(pair: PfSensePair) -> TargetCase[PfSenseSettings]:
+    own = the_case(pair.secondary, identity=Secret(pair.primary.client_key_path.read_text()))
+    primary = Endpoint(pair.primary.host, pair.primary.port)
+
+    def paired(settings: PfSenseSettings) -> PfSenseSettings:
+        known = replace(settings, peers=(str(primary),), peer_host_key=pair.primary.host_key_fingerprint)
+        return in_pair(known, Role.SECONDARY, Endpoint(settings.host, settings.port), primary, swapped=False)
+
+    return dataclasses.replace(
+        own,
+        settings=paired(own.settings),
+        unreachable=paired(own.unreachable),
+        snapshot=lambda: [everything_of(one) for one in synchronised(pair)],
+        foreign=lambda bundle: another_administrator_imports(pair.primary, bundle),
+    )
+
+
+def synchronised(pair: PfSensePair) -> tuple[PfSense, PfSense]:
+    """Both boxes, once what the primary saved has arrived."""
+    wait_until(lambda: {*pair.primary.config().certs} == {*pair.secondary.config().certs}, "the synchronisation")
+    return pair.primary, pair.secondary
