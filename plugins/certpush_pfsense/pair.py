@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -29,10 +28,10 @@ def members(settings: PfSenseSettings, request: CertificateRequest) -> tuple[Mem
     if not settings.peers:
         return ()
     primary, (secondary,) = Endpoint(settings.host, settings.port), settings.places
-    names = dict(zip((primary, secondary), _names((primary, secondary)), strict=True))
+    first, second = _names(primary, secondary)
     return (
-        Member(names[secondary], in_pair(settings, Role.SECONDARY, secondary, primary, swapped=True)),
-        Member(names[primary], in_pair(settings, Role.PRIMARY, primary, secondary, swapped=False)),
+        Member(second, in_pair(settings, Role.SECONDARY, secondary, primary, swapped=True)),
+        Member(first, in_pair(settings, Role.PRIMARY, primary, secondary, swapped=False)),
     )
 
 
@@ -70,12 +69,10 @@ def connect(settings: PfSenseSettings) -> SshConnection:
         raise
 
 
-def _names(places: Iterable[Endpoint]) -> tuple[str, ...]:
-    places = tuple(places)
-    alike = len({one.host for one in places}) < len(places)
-    return tuple(_name(f"{one.host}-{one.port}" if alike else one.host) for one in places)
-
-
-def _name(host: str) -> str:
-    """As a member may be called."""
-    return _NOT_IN_NAMES.sub("-", host).strip("-._")[-64:].lstrip("-._") or "box"
+def _names(primary: Endpoint, secondary: Endpoint) -> tuple[str, str]:
+    """As members may be called: by their hosts, by the port as well where that is one, and by their roles where nothing else helps."""
+    hosts = (primary.host, secondary.host)
+    if hosts[0] == hosts[1]:
+        hosts = (f"{primary.host}-{primary.port}", f"{secondary.host}-{secondary.port}")
+    names = [_NOT_IN_NAMES.sub("-", one).strip("-._")[:64] for one in hosts]
+    return (names[0], names[1]) if all(names) and names[0] != names[1] else (Role.PRIMARY.value, Role.SECONDARY.value)
