@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING
 
 from certpush.kit.command import escaped
 from certpush.kit.settings import format_duration
+from certpush_pfsense.config_xml import diff
 from certpush_pfsense.config_xml.consumers import Reference, references
-from certpush_pfsense.config_xml.diff import words
 from certpush_pfsense.config_xml.edit import Edit
 from certpush_pfsense.config_xml.entries import OURS
 from certpush_pfsense.config_xml.new_entry import NewEntry
 from certpush_pfsense.config_xml.reading import Config
+from certpush_pfsense.config_xml.splice import apply
 
 if TYPE_CHECKING:
     from certpush_pfsense.settings import PfSenseSettings
 
 _NOBODY = ("cert/", "ca/", "revision/")
 """Where a refid stands in a description."""
-_SOME = NewEntry("cert", "0" * 13, "", "")
+_SOME = NewEntry("cert", "0" * 13, "", "LS0=")
 
 
 def lines(config: Config, settings: PfSenseSettings) -> tuple[str, ...]:
@@ -37,8 +38,9 @@ def shared(config: Config, settings: PfSenseSettings) -> tuple[tuple[Reference, 
 
 def _lines(config: Config, settings: PfSenseSettings) -> Iterator[str]:
     going, staying = shared(config, settings)
-    change = words(Edit(certs=(_SOME,), point_to=_SOME.refid, repoint=going, repoint_to=_SOME.refid))
+    change = diff.words(Edit(certs=(_SOME,), point_to=_SOME.refid, repoint=going, repoint_to=_SOME.refid))
     yield f"{change}, and a <ca> for each issuer that is not there yet; web GUI restarts, captive portal too"
+    yield from (f"  {line}" for line in _diff(config, going))
     for one in going:
         yield f"changes over as well: {escaped(one.name)}"
     for one in staying:
@@ -47,6 +49,14 @@ def _lines(config: Config, settings: PfSenseSettings) -> Iterator[str]:
     entry = config.cert(config.webgui.certref)
     if entry is None or not entry.descr.startswith(OURS):
         yield from _recovery(config)
+
+
+def _diff(config: Config, going: tuple[Reference, ...]) -> Iterator[str]:
+    """The edit as it would be made, by the code that makes it; the certificate, and so its refid, is not there yet."""
+    edit = Edit(certs=(_SOME,), point_to=_SOME.refid, repoint=going, repoint_to=_SOME.refid)
+    for line in diff.lines(config, apply(config, edit)):
+        if "<prv>" not in line and "<descr>" not in line:
+            yield line.replace(_SOME.refid, "(new)").replace("(nothing readable)", "(the new certificate)").expandtabs(2)
 
 
 def _recovery(config: Config) -> Iterator[str]:
