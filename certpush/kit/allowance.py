@@ -140,8 +140,7 @@ class PinnedContext(ssl.SSLContext):
     @classmethod
     def trusting(cls, roots_pem: bytes) -> Self:
         """Accept servers whose certificate leads to these roots and covers the host's name."""
-        context = cls(ssl.PROTOCOL_TLS_CLIENT)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context = cls._client()
         context.hostname_checks_common_name = False
         context.load_verify_locations(cadata=roots_pem.decode("ascii"))
         return context
@@ -149,10 +148,17 @@ class PinnedContext(ssl.SSLContext):
     @classmethod
     def trusting_nobody(cls) -> Self:
         """Accept any server: only for what is checked by its fingerprint when it has been read, and with nothing secret sent."""
-        context = cls(ssl.PROTOCOL_TLS_CLIENT)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context = cls._client()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+        return context
+
+    @classmethod
+    def _client(cls) -> Self:
+        context = cls(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        # Some builds of Python (Debian's) take a connection that was cut for one that ended.
+        context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
         return context
 
 
