@@ -8,18 +8,14 @@ damaged page but not a changed letter. Never a secret in it.
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from certpush.errors import JournalUnreadable, StateError
 from certpush.model import Deployment, Outcome, Phase
-from certpush.state.database import VERSION, connect, make_durable, make_tables, open_private
+from certpush.state.database import Database
 from certpush.state.record import checksum_of, read_record, seal
-
-_STEP_WITHOUT_RECORD = "SELECT deployment FROM steps WHERE deployment NOT IN (SELECT id FROM deployments) LIMIT 1"
+from certpush.state.setbacks import Setbacks
 
 
 class Journal:
@@ -30,25 +26,14 @@ class Journal:
     """
 
     def __init__(self, path: Path | None) -> None:
-        self._path = path or Path(":memory:")
-        self._lock = threading.RLock()
-        try:
-            self._connection = open_private(path) if path else connect(":memory:")
-        except (sqlite3.Error, OSError) as error:
-            raise self._damaged(error) from error
-        try:
-            self._prepare()
-        except BaseException as error:
-            self._connection.close()
-            if isinstance(error, sqlite3.Error):
-                raise self._damaged(error) from error
-            raise
+        self._database = Database(path)
+        self.setbacks = Setbacks(self._database)
 
     # --- deployments ---
 
     def begin(self, deployment: Deployment) -> None:
         """Write down what is meant to happen, durably, before anything does."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(
                 "INSERT INTO deployments (id, target, certificate, wanted, phase, record, checksum) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (deployment.id, deployment.target, deployment.certificate, deployment.wanted, *seal(deployment)),
@@ -57,13 +42,13 @@ class Journal:
 
     def enter(self, deployment: Deployment, at: datetime, note: str = "") -> None:
         """Write down that ``deployment`` enters its phase (and with it the staged handle, outcome and error)."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             changed = connection.execute(
                 "UPDATE deployments SET phase = ?, record = ?, checksum = ? WHERE id = ?",
                 (*seal(deployment), deployment.id),
             )
             if changed.rowcount != 1:
-                raise self._damaged(f"record {deployment.id} is gone")
+                raise self._database.damaged(f"record {deployment.id} is gone")
             _add_step(connection, deployment, at, note)
 
     def unfinished(self, target: str, *, members: bool = False) -> tuple[Deployment, ...]:
@@ -95,7 +80,7 @@ class Journal:
 
     def deployed(self, target: str) -> frozenset[str]:
         """Fingerprints of all certificates that certpush ever sent to this target."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute("SELECT DISTINCT wanted FROM deployments WHERE target = ?", (target,)).fetchall()
         return frozenset(row[0] for row in rows)
 
@@ -107,7 +92,7 @@ class Journal:
         """
         where, values = _and_members(target)
         whole = target.partition("/")[0]
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             rows = [
                 connection.execute(f"SELECT DISTINCT {what} FROM {table} WHERE target = ? OR {where}", (whole, *values)).fetchall()  # noqa: S608 - constants of this module
                 for what, table in (("wanted", "deployments"), ("fingerprint", "adoptions"))
@@ -137,7 +122,7 @@ class Journal:
 
     def steps(self, deployment: str) -> tuple[tuple[str, datetime, str], ...]:
         """The phases that a deployment went through: (phase, when, note)."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute("SELECT phase, at, note FROM steps WHERE deployment = ? ORDER BY seq", (deployment,)).fetchall()
         return tuple((phase, datetime.fromisoformat(at), note) for phase, at, note in rows)
 
@@ -145,103 +130,46 @@ class Journal:
 
     def adopt(self, target: str, fingerprint: str, at: datetime) -> None:
         """Record that a person allowed certpush to replace this foreign certificate."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             connection.execute("INSERT OR IGNORE INTO adoptions VALUES (?, ?, ?)", (target, fingerprint, at.isoformat()))
 
     def adopted(self, target: str) -> frozenset[str]:
         """Foreign certificates on this target that a person gave into our hands."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute("SELECT fingerprint FROM adoptions WHERE target = ?", (target,)).fetchall()
         return frozenset(row[0] for row in rows)
 
     def pin(self, target: str, setting: str, value: str, at: datetime) -> None:
         """Record the identity that a person compared and found right."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             connection.execute("INSERT OR REPLACE INTO pins VALUES (?, ?, ?, ?)", (target, setting, value, at.isoformat()))
 
     def pins(self, target: str) -> dict[str, str]:
         """Recorded identities: settings field to value."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute("SELECT setting, value FROM pins WHERE target = ?", (target,)).fetchall()
         return dict(rows)
 
     def close(self) -> None:
         """Give back the file."""
-        with self._lock:
-            self._connection.close()
+        self._database.close()
 
     # --- within ---
-
-    def _prepare(self) -> None:
-        found = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if found > VERSION:
-            raise JournalUnreadable(
-                f"the journal {self._path} was written by a newer certpush (format {found}, this one knows {VERSION})",
-                hint="upgrade certpush; nothing was changed",
-            )
-        make_durable(self._connection)
-        if found == 0:
-            make_tables(self._connection)
-        self._refuse_damage()
-
-    def _refuse_damage(self) -> None:
-        verdict = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if verdict != "ok":
-            raise self._damaged(verdict)
-        lost = self._connection.execute(_STEP_WITHOUT_RECORD).fetchone()
-        if lost:
-            raise self._damaged(f"record {lost[0]} is gone")
 
     def _deployments(self, where: str, values: Sequence[object]) -> tuple[Deployment, ...]:
         return tuple(self._iterate(where, values))
 
     def _iterate(self, where: str, values: Sequence[object]) -> Iterator[Deployment]:
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             columns = "id, target, certificate, wanted, phase, record, checksum"
             rows = connection.execute(f"SELECT {columns} FROM deployments WHERE {where}", values).fetchall()  # noqa: S608 - constants of this module
         for identifier, target, certificate, wanted, phase, record, checksum in rows:
             if checksum_of(phase, record) != checksum:
-                raise self._damaged(f"record {identifier} does not match its checksum")
+                raise self._database.damaged(f"record {identifier} does not match its checksum")
             deployment = read_record(record)
             if (identifier, target, certificate, wanted) != (deployment.id, deployment.target, deployment.certificate, deployment.wanted):
-                raise self._damaged(f"record {deployment.id} does not match what it is found by")
+                raise self._database.damaged(f"record {deployment.id} does not match what it is found by")
             yield deployment
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            try:
-                yield self._connection
-            except sqlite3.Error as error:
-                raise self._damaged(error) from error
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            try:
-                with self._connection:
-                    self._connection.execute("BEGIN IMMEDIATE")
-                    yield self._connection
-            except sqlite3.OperationalError as error:
-                raise StateError(
-                    f"the journal {self._path} cannot be written: {error}",
-                    hint="free space on its disk and check its rights; without the journal nothing is changed on a target",
-                ) from error
-            except sqlite3.DatabaseError as error:
-                raise self._damaged(error) from error
-
-    def _damaged(self, why: object) -> StateError:
-        if isinstance(why, sqlite3.ProgrammingError):  # nobody's damage: a program went on with a fleet that it had closed
-            return StateError("the journal was closed already", hint="use a Fleet, and what it gives, inside of its `with`")
-        if isinstance(why, sqlite3.OperationalError | OSError):
-            return StateError(
-                f"the journal {self._path} cannot be opened: {why}",
-                hint="check the state directory, its disk and who runs certpush",
-            )
-        return JournalUnreadable(
-            f"the journal {self._path} is damaged: {why}",
-            hint="put back a backup of the state directory, or move the file away: targets are then looked at anew, and need --adopt",
-        )
 
 
 def _and_members(target: str) -> tuple[str, tuple[str, ...]]:
