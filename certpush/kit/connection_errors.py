@@ -21,12 +21,17 @@ def causes_of(error: BaseException | None) -> Iterator[BaseException]:
         queue += [*one.args, getattr(one, "reason", None), one.__cause__, one.__context__]
 
 
+def was_cut(error: ssl.SSLError) -> bool:
+    """Whether the connection ended without TLS saying so; some builds of Python have no class for that."""
+    return isinstance(error, ssl.SSLEOFError) or error.reason == "UNEXPECTED_EOF_WHILE_READING"
+
+
 def reason_among(causes: tuple[BaseException, ...]) -> str:
     """Why, in a few words."""
     for cause in causes:
         if isinstance(cause, TimeoutError):
             return "no answer in time"
-        if isinstance(cause, ssl.SSLEOFError):
+        if isinstance(cause, ssl.SSLError) and was_cut(cause):
             return "the connection was closed"
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror.lower()

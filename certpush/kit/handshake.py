@@ -12,7 +12,7 @@ from cryptography import x509
 from certpush.errors import PinMismatch, TargetUnreachable, TrustError
 from certpush.kit.allowance import AllowedSocket, PinnedContext, connect
 from certpush.kit.command import escaped
-from certpush.kit.connection_errors import NO_TLS, reason_among
+from certpush.kit.connection_errors import NO_TLS, reason_among, was_cut
 from certpush.kit.tls import refusal_in_words, subject_of
 from certpush.kit.trust import Trust, with_colons, write_pin
 from certpush.model import UNREADABLE
@@ -126,10 +126,11 @@ def _secured(plain: socket.socket, host: str, context: PinnedContext) -> ssl.SSL
 
 
 def _in_words(error: Exception) -> str:
-    reason = getattr(error, "reason", None) if isinstance(error, ssl.SSLError) else None
+    cut = isinstance(error, ssl.SSLError) and was_cut(error)
+    reason = error.reason if isinstance(error, ssl.SSLError) and not cut else None
     if reason in NO_TLS:
         return "what answers there does not speak TLS"
-    if reason and not isinstance(error, ssl.SSLEOFError):
+    if reason:
         return f"TLS is not agreed on ({escaped(reason)})"
     return f"no TLS connection ({reason_among((error,))})"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -19,6 +20,8 @@ __all__ = ["LabError", "NotPossibleHere", "OwnDirectory", "ServerProcess", "answ
 
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
+_PORTS = range(20_000, 32_768)
+"""Below those that systems give to outgoing connections (Linux: from 32768 on)."""
 
 
 class LabError(CertpushError):
@@ -30,11 +33,18 @@ class NotPossibleHere(LabError):
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """Ask the system for a port that nobody listens on now."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Find a port that nobody listens on now.
+
+    Not one that the system would give for the asking: it gives those to every connection that
+    goes out, and what starts a second later would find its port taken.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for port in random.SystemRandom().sample(_PORTS, 100):
+        with socket.socket(family) as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+            return port
+    raise LabError("no port is free here")
 
 
 def find_program(name: str, *places: Path) -> Path | None:

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from certpush.errors import CertpushError, PinMismatch, TargetRefused, TargetUnreachable, TrustError
 from certpush.kit.allowance import allowing
+from certpush.kit.connection_errors import reason_among
 from certpush.kit.handshake import connect_trusted
 from certpush.kit.https import AnswerLost, TrustedConnections, exchange
 from certpush.kit.tls import tls_identity
@@ -470,6 +471,12 @@ def test_a_connection_that_ends_in_the_handshake_was_never_sent():
     with server:
         assert "closed" in unreachable("127.0.0.1", server.getsockname()[1])
         thread.join()
+
+
+def test_a_cut_is_called_a_cut_where_python_has_no_class_of_its_own_for_it():
+    error = ssl.SSLError(1, "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol")
+    error.reason = "UNEXPECTED_EOF_WHILE_READING"
+    assert reason_among((error,)) == reason_among((ssl.SSLEOFError(8, "EOF occurred in violation of protocol"),))
 
 
 @pytest.mark.parametrize(
