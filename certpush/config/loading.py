@@ -148,7 +148,7 @@ def _target(name: str, table: Mapping[str, Any], certificates: Mapping[str, Cert
         pinned_by=tuple(keys.pinned_by),
         adopt=keys.adopt,
         enabled=keys.enabled,
-        rescue_after=keys.rescue_after or defaults.rescue_after or DEFAULT_RESCUE_AFTER,
+        rescue_after=next(one for one in (keys.rescue_after, defaults.rescue_after, DEFAULT_RESCUE_AFTER) if one is not None),
     )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from certpush.config import TargetSpec
 from certpush.errors import ConfigError
-from certpush.fleet.calling import asking
 from certpush.fleet.members import one_of
 from certpush.fleet.opening import Opener
 from certpush.kit.settings import Settings
 from certpush.model import Identity
+from certpush.rotation.calling import calling
 
 
 def identities(spec: TargetSpec, name: str, opener: Opener) -> tuple[Identity, ...]:
@@ -23,7 +23,7 @@ def identities(spec: TargetSpec, name: str, opener: Opener) -> tuple[Identity, .
     if kind.identify is None:
         raise ConfigError(f"{name}: a target of kind {kind.name} shows no identity", hint="there is nothing to pin")
     settings: Settings = opener.settings(spec, kind, ask_ca=False) if name == spec.name else _member(spec, name, opener)
-    with asking(kind, name, "identify"):
+    with calling(kind.name, name, "identify"):
         return kind.identify(settings)
 
 

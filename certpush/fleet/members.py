@@ -9,9 +9,9 @@ from typing import Any
 
 from certpush.config import TargetSpec
 from certpush.errors import ConfigError, TargetBug
-from certpush.fleet.calling import asking
 from certpush.kit.settings import Settings
 from certpush.model import CertificateSpec, DnsName, IpName
+from certpush.rotation.calling import calling
 from certpush.target import Member, TargetKind
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # part of file names, as the target's own name is
@@ -64,7 +64,7 @@ def one_of(members: Sequence[MemberSpec], spec: TargetSpec, name: str) -> Member
 def _told(spec: TargetSpec, kind: TargetKind[Any], settings: Settings) -> tuple[Member[Any], ...]:
     if kind.members is None:
         return ()
-    with asking(kind, spec.name, "members"):
+    with calling(kind.name, spec.name, "members"):
         answer: object = kind.members(settings, spec.certificate.request)
     if not isinstance(answer, tuple) or not all(_is_one(member, kind) for member in answer):
         raise _bug(spec, kind, "with something that is no tuple of its members")

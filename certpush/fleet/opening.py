@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from certpush.config import TargetKeys, TargetSpec
 from certpush.errors import ConfigError, TargetBug
-from certpush.fleet.calling import asking
 from certpush.fleet.trusted import Recognition, configured_trust, pins_known
 from certpush.kit.settings import SecretReader, Settings, convert, fields_of
 from certpush.kit.tls import look
 from certpush.kit.trust import Trust, takes_trust
 from certpush.model import CertificateBundle, CertificateRequest, Endpoint, Event
+from certpush.rotation.calling import calling
 
 if TYPE_CHECKING:  # who only looks at an endpoint opens no target, and has nothing to rotate
     from certpush.fleet.members import MemberSpec
@@ -153,7 +153,7 @@ class Opener:
         """
         if spec.verify == _VERIFY_FILES:
             return ()
-        with asking(kind, name, "endpoints"):
+        with calling(kind.name, name, "endpoints"):
             found = spec.endpoints or tuple(target.endpoints())
         if not found:
             raise ConfigError(
@@ -197,7 +197,7 @@ def keys_of(kind: TargetKind[Any]) -> frozenset[str]:
 def _open(kind: TargetKind[Any], settings: Settings, name: str) -> Target:
     from certpush.target import Target
 
-    with asking(kind, name, "open"):
+    with calling(kind.name, name, "open"):
         target: object = kind.open(settings)
     if not isinstance(target, Target):
         raise TargetBug(f"the plugin for {kind.name} opened something that is no Target", target=name, phase="open")

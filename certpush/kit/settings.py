@@ -25,15 +25,23 @@ if TYPE_CHECKING:
         """Base of every kind's settings: immutable, keyword-only, unknown keys refused."""
 else:
 
-    class _KeywordOnly(type(msgspec.Struct)):
-        # msgspec hands down every option of a Struct but this one, and nobody should have to remember it.
+    class _SettingsClass(type(msgspec.Struct)):
+        # msgspec hands down every option of a Struct but kw_only, and nobody should have to remember it. And its classes
+        # have one base: the keys of further ones are taken over from them, but not their methods.
         def __new__(cls, name, bases, namespace, **options):  # noqa: ANN001, ANN003, ANN204 - msgspec's own signature
-            return super().__new__(cls, name, bases, namespace, **{"kw_only": True, **options})
+            own = namespace.get("__annotations__", {})
+            taken = {one.name: one for base in bases[1:] for one in msgspec.structs.fields(base) if one.name not in own}
+            if taken:
+                namespace["__annotations__"] = {one.name: one.type for one in taken.values()} | own
+            for one in taken.values():
+                namespace[one.name] = msgspec.field(default=one.default, default_factory=one.default_factory, name=one.encode_name)
+            return super().__new__(cls, name, bases[:1], namespace, **{"kw_only": True, **options})
 
-    class Settings(msgspec.Struct, metaclass=_KeywordOnly, frozen=True, forbid_unknown_fields=True):
+    class Settings(msgspec.Struct, metaclass=_SettingsClass, frozen=True, forbid_unknown_fields=True):
         """Base of every kind's settings: immutable, keyword-only, unknown keys refused.
 
-        A field's text in the reference is the string in ``Annotated[type, Doc("...")]``.
+        A field's text in the reference is the string in ``Annotated[type, Doc("...")]``. A class with several bases,
+        such as ``(LayoutSettings, SshSettings)``, has the keys of all of them, and the methods of the first.
         """
 
 

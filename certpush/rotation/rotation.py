@@ -6,18 +6,18 @@ import json
 import logging
 import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from cryptography import x509
 
-from certpush.errors import CertpushError, Interrupted, TargetBug, TargetError, TrustError
+from certpush.errors import CertpushError, Interrupted, TargetBug
 from certpush.issuer import Issuer
 from certpush.model import CertificateBundle, CertificateSpec, Deployment, Endpoint, Event, Installed, Served, Staged
+from certpush.rotation.calling import REPORT, calling
 from certpush.state.escrow import Escrow
 from certpush.state.journal import Journal
 from certpush.state.lock import Locks
@@ -87,23 +87,9 @@ class Rotation:
         if self.stop.is_set():
             raise Interrupted(f"{self.name}: stopped before anything was switched", hint="run it again when you like")
 
-    @contextmanager
-    def calling(self, phase: str) -> Iterator[None]:
+    def calling(self, phase: str) -> AbstractContextManager[None]:
         """Call into the plugin: whatever escapes it becomes an error that names the target and the phase."""
-        try:
-            yield
-        except TargetError as error:
-            error.target = error.target or self.name
-            error.phase = error.phase or phase
-            raise
-        except TrustError as error:
-            # A plugin does not know what its target is called, and a person wants the command to copy.
-            error.hint = error.hint.replace("certpush trust NAME", f"certpush trust {self.name}")
-            raise
-        except CertpushError:
-            raise
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
-            raise plugin_bug(error, self.kind.name, self.name, phase) from None
+        return calling(self.kind.name, self.name, phase)
 
     def ask(self, phase: str, verb: Callable[[], object], wanted: type[T]) -> T:
         """Call a verb of the plugin whose answer matters, and refuse an answer that is none.
@@ -119,20 +105,10 @@ class Rotation:
             return answer
         raise TargetBug(
             f"the plugin for {self.kind.name} answered {phase} with something that is no {wanted.__name__}",
-            hint=_REPORT,
+            hint=REPORT,
             target=self.name,
             phase=phase,
         )
-
-
-_REPORT = "report it to the plugin's authors; what was begun is rolled back"
-
-
-def plugin_bug(error: BaseException, kind: str, target: str, phase: str) -> TargetBug:
-    """What a plugin raised, as an error of ours: the type and the place only, for its text may hold a key, and so may its traceback."""
-    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
-    where = f"{frame.f_globals.get('__name__', '?')}, line {line}"
-    return TargetBug(f"the plugin for {kind} raised {type(error).__name__} ({where})", hint=_REPORT, target=target, phase=phase)
 
 
 def as_ours(error: Exception) -> CertpushError:

@@ -14,12 +14,13 @@ from typing import Any
 
 from certpush.errors import TargetRefused
 from certpush.kit.ssh import connect, session
+from certpush.kit.ssh.firewall import Changed, Program
 from certpush.kit.ssh.session import TO_THE_LOG, Session, Steps, Told, armed
 from certpush.kit.ssh.settings import SshSettings
-from certpush_opnsense.troubles import Changed, failure
+from certpush_opnsense.troubles import failure
 
 _HERE = resources.files(__package__)
-PROGRAM = _HERE.joinpath("transaction.php").read_text(encoding="ascii")
+PROGRAM = Program(_HERE.joinpath("transaction.php").read_text(encoding="ascii"))
 LIBRARY = session.STEPS + _HERE.joinpath("steps.sh").read_text(encoding="ascii")
 
 _RESCUE = "/var/run/certpush.rescue"
@@ -149,17 +150,13 @@ def _pointing(former: str, new: str, description: str) -> dict[str, Any]:
 
 
 def _feed(steps: Steps, task: dict[str, Any]) -> None:
-    steps.feed("transact", text=_with_task(task))
-
-
-def _with_task(task: dict[str, Any]) -> str:
-    return f"{len(PROGRAM)}\n{PROGRAM}{json.dumps(task)}"
+    steps.feed("transact", text=PROGRAM.told(task))
 
 
 def _rescue_script(former: str, new: str) -> list[str]:
     """What the timer's process knows: the same program, and a task that holds no key."""
     flip = Steps()
-    flip.feed("run_php", text=_with_task(_pointing(new, former, "certpush: not confirmed, web GUI certificate put back")))
+    flip.feed("run_php", text=PROGRAM.told(_pointing(new, former, "certpush: not confirmed, web GUI certificate put back")))
     return [LIBRARY, TO_THE_LOG, f"tag={shlex.quote('certpush:')}", "flip_back() {", *flip.lines, "}", "go_back() { go_back_by_php; }"]
 
 

@@ -9,8 +9,8 @@ import msgspec
 
 from certpush.errors import ConfigError
 from certpush.kit.settings import Doc, Duration, Settings, parse_endpoint, parse_host
-from certpush.kit.ssh import SshSettings, check_login
-from certpush.kit.ssh import settings as login
+from certpush.kit.ssh import SshAccount, SshSettings, check_rescue, login_at
+from certpush.kit.ssh.settings import Port
 from certpush.kit.trust import Trust
 from certpush.model import Endpoint, Secret
 
@@ -21,8 +21,8 @@ _KEY = re.compile(r"[A-Za-z0-9+/=]{16,128}")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:-]{0,79}")
 
 
-class OpnsenseSettings(Settings):
-    """The web GUI of an OPNsense firewall."""
+class GuiSettings(Settings):
+    """The web GUI and its API, and where SSH is on the same host."""
 
     host: Annotated[str, Doc("host name or address of the web GUI, perhaps with its port; SSH goes to the same host")]
     port: Annotated[int, msgspec.Meta(ge=1, le=65535), Doc("port of the web GUI and API, unless it stands in host")] = 443
@@ -43,21 +43,11 @@ class OpnsenseSettings(Settings):
         Duration, Doc("in the first switch: after how long the firewall goes back by itself, unless it is confirmed before")
     ] = Duration(seconds=180)
     trust: Trust = Trust()  # the core's key of this name, and what certpush learned since
+    ssh_port: Port = 22
 
-    # How to log in by SSH, as certpush.kit.ssh.SshSettings has it; needed for the first switch only.
-    ssh_port: login.Port = 22
-    user: login.User = "root"
-    identity: login.Identity = None
-    identity_passphrase: login.Passphrase = None
-    password: login.Password = None
-    agent: login.Agent = False
-    agent_key: login.AgentKey = None
-    sudo: login.Sudo = False
-    host_key: login.HostKey = ()
-    known_hosts: login.KnownHosts = None
-    jump: login.Jump = None
-    jump_host_key: login.JumpHostKey = ()
-    connect_timeout: login.ConnectTimeout = login.DEFAULT_CONNECT_TIMEOUT
+
+class OpnsenseSettings(GuiSettings, SshAccount):
+    """The web GUI of an OPNsense firewall; the login by SSH is needed for the first switch only."""
 
     def __post_init__(self) -> None:
         _ = self.address
@@ -69,10 +59,10 @@ class OpnsenseSettings(Settings):
         if self.label is not None and not _LABEL.fullmatch(self.label):
             raise ConfigError(f"label: {self.label[:80]!a} cannot be used", hint="letters, digits, spaces and . _ : - ; 80 at most")
         for key, length in (("request_timeout", self.request_timeout), ("restart_timeout", self.restart_timeout)):
-            _within(key, length, 1, 600)
-        _within("rescue_after", self.rescue_after, 1, 3600)
-        if self.ssh is not None:
-            check_login(self.ssh)
+            if not 1 <= length.total_seconds() <= 600:
+                raise ConfigError(f"{key} is not between 1s and 10m", hint=f'write {key} = "60s"')
+        check_rescue(self.rescue_after)
+        _ = self.ssh
 
     @property
     def address(self) -> Endpoint:
@@ -95,22 +85,7 @@ class OpnsenseSettings(Settings):
         """How to log in by SSH; None where nothing says how."""
         if self.identity is None and self.password is None and not self.agent:
             return None
-        return SshSettings(
-            host=self.address.host,
-            port=self.ssh_port,
-            user=self.user,
-            identity=self.identity,
-            identity_passphrase=self.identity_passphrase,
-            password=self.password,
-            agent=self.agent,
-            agent_key=self.agent_key,
-            sudo=self.sudo,
-            host_key=self.host_key,
-            known_hosts=self.known_hosts,
-            jump=self.jump,
-            jump_host_key=self.jump_host_key,
-            connect_timeout=self.connect_timeout,
-        )
+        return login_at(self.address.host, self.ssh_port, self)
 
     @property
     def description(self) -> str:
@@ -121,8 +96,3 @@ class OpnsenseSettings(Settings):
     def former_description(self) -> str:
         """What the entry is called in which the former pair is kept."""
         return f"{self.description} former"
-
-
-def _within(key: str, length: Duration, least: int, most: int) -> None:
-    if not least <= length.total_seconds() <= most:
-        raise ConfigError(f"{key} is not between {least}s and {most}s", hint=f'write {key} = "60s"')

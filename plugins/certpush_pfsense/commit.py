@@ -6,10 +6,11 @@ import logging
 from collections.abc import Callable
 from typing import Literal
 
+from certpush.kit.ssh.firewall import Changed
 from certpush.kit.ssh.session import Steps, Told
 from certpush_pfsense.box import Box, Sight
 from certpush_pfsense.transaction import Make, Transaction, by_editing, by_php
-from certpush_pfsense.troubles import Changed, PhpFailed
+from certpush_pfsense.troubles import PhpFailed
 
 _log = logging.getLogger(__name__)
 _ATTEMPTS = 3

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from certpush.kit.ssh.session import TO_THE_LOG, Steps, armed
 from certpush_pfsense.box import library
-from certpush_pfsense.transaction import Transaction, program, task
+from certpush_pfsense.transaction import PROGRAM, Transaction, task
 
 if TYPE_CHECKING:
     from certpush_pfsense.settings import PfSenseSettings
@@ -31,7 +31,7 @@ def arm(steps: Steps, settings: PfSenseSettings, back: Transaction, refid: str) 
     steps.step("free_for", refid)
     old, everywhere = str(back.edit.point_to), "all" if back.edit.repoint else ""
     end = f"CERTPUSH_{secrets.token_hex(8)}"
-    flip = [f"[ -x /usr/local/bin/php ] && run_php <<'{end}'", program(task(back)).removesuffix("\n"), end]
+    flip = [f"[ -x /usr/local/bin/php ] && run_php <<'{end}'", PROGRAM.told(task(back)).removesuffix("\n"), end]
     script = [
         library(),
         f"# for {refid}",

@@ -7,33 +7,18 @@ import re
 from typing import Annotated, Any, Literal
 
 from certpush.errors import ConfigError
-from certpush.kit.settings import Doc, Duration, Settings, parse_endpoint
-from certpush.kit.ssh import check_login
-from certpush.kit.ssh import settings as login
+from certpush.kit.settings import Doc, Duration, parse_endpoint
+from certpush.kit.ssh import SshSettings, check_rescue
 from certpush.kit.ssh.settings import pinned
 from certpush.model import Endpoint
 
 _ALSO = re.compile(r"[a-z][a-z0-9_-]*")
 
 
-class PfSenseSettings(Settings):
+class PfSenseSettings(SshSettings):
     """The web GUI of a pfSense box that is reached by SSH."""
 
-    # As certpush.kit.ssh.SshSettings has them; a test keeps the two alike.
-    host: login.Host
-    port: login.Port = 22
-    user: login.User = "admin"
-    identity: login.Identity = None
-    identity_passphrase: login.Passphrase = None
-    password: login.Password = None
-    agent: login.Agent = False
-    agent_key: login.AgentKey = None
-    sudo: login.Sudo = False
-    host_key: login.HostKey = ()
-    known_hosts: login.KnownHosts = None
-    jump: login.Jump = None
-    jump_host_key: login.JumpHostKey = ()
-    connect_timeout: login.ConnectTimeout = login.DEFAULT_CONNECT_TIMEOUT
+    user: Annotated[str, Doc("user to log in as")] = "admin"
     commit: Annotated[
         Literal["php", "xml"],
         Doc('"php": the box itself writes its configuration; "xml": config.xml is edited, for a box whose PHP cannot be used'),
@@ -59,15 +44,14 @@ class PfSenseSettings(Settings):
     ] = False
 
     def __post_init__(self) -> None:
-        check_login(self)
+        super().__post_init__()
         self._check_pair()
         for one in self.also:
             if not _ALSO.fullmatch(one) or one in ("webgui", "chain", "other"):
                 raise ConfigError(
                     f"also: {one[:40]!a} is nothing that can change over", hint='such as "captiveportal", "haproxy", "openvpn", "unbound"'
                 )
-        if not 1 <= self.rescue_after.total_seconds() <= 3600:
-            raise ConfigError("rescue_after is not between 1s and 1h", hint='give it as long as a switch takes, with some to spare: "180s"')
+        check_rescue(self.rescue_after)
         if not 1 <= self.sync_within.total_seconds() <= 600:
             raise ConfigError("sync_within is not between 1s and 10m", hint='most pairs take less than 30 s: "60s"')
 

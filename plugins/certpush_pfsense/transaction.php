@@ -1,114 +1,23 @@
 <?php
 // certpush: one change of a pfSense configuration, made by the box itself with one write_config().
 //
-// Both this text and its task come on standard input, the task behind it as JSON; see `loader` in steps.sh.
-// The task says what to do ("verb"), and holds a key only where one is imported. Nothing of it is
-// ever printed: what is told are lines behind CERTPUSH_TAG. Exit status: 0 done, 65 refused,
-// 75 somebody else changed the configuration meanwhile and nothing was written.
-// Runs on PHP 7.4 to 8.5; the configuration is plain arrays, which is the same from 2.5 to 2.9.
+// Follows firewall.php of certpush.kit.ssh. The task says what to do, and holds a key only where one is imported; nothing
+// of it is ever printed.
 
-error_reporting(0);
-ini_set("display_errors", "0");
-ini_set("log_errors", "0");
-ini_set("zend.exception_ignore_args", "1");
+define("CERTPUSH_FILE", "/cf/conf/config.xml");
+
 set_error_handler(function () {
 	return true;
 });
-ignore_user_abort(true);
-ob_start();
 
-define("CERTPUSH_FILE", "/cf/conf/config.xml");
-define("CERTPUSH_CHANGED", 75);
-
-$certpush_task = json_decode((string) stream_get_contents(STDIN), true);
-
-function certpush_say($line) {
-	fwrite(STDOUT, "\n" . getenv("CERTPUSH_TAG") . "$line\n");
-}
-
-function certpush_end($status) {
-	while (ob_get_level() > 0) {
-		ob_end_clean();
-	}
-	fflush(STDOUT);
-	exit($status);
-}
-
-function certpush_fail($trouble, $detail = "") {
-	certpush_say("fail $trouble");
-	certpush_say("subject config.xml");
-	certpush_say("detail $detail");
-	certpush_end(65);
-}
-
-// What a Throwable says may hold data; where it came from does not. If it came after the file was written, a cache of
-// before would be believed, up to 2.8.
-function certpush_caught($error) {
+// If it came after the file was written, a cache of before would be believed, up to 2.8.
+function certpush_caught_here($error) {
 	@unlink("/tmp/config.cache");
-	certpush_fail("php", get_class($error) . " in " . basename($error->getFile()) . " line " . $error->getLine());
+	certpush_caught($error);
 }
-set_exception_handler("certpush_caught");
-
-// --- the file ---------------------------------------------------------------------------------
-
-// The hash of the file, once it is seen to be one that loading will not "repair": pfSense puts a
-// backup in the place of what it cannot parse.
-function certpush_checked_file() {
-	$source = (string) @file_get_contents(CERTPUSH_FILE);
-	if (strncmp($source, "<?xml", 5) !== 0 || stripos($source, "<!DOCTYPE") !== false) {
-		certpush_fail("unreadable", "it does not begin as XML");
-	}
-	$root = null;
-	$parser = xml_parser_create();
-	xml_set_element_handler($parser, function ($parser, $name) use (&$root) {
-		$root = $root ?? strtolower($name);
-	}, function () {
-	});
-	$whole = xml_parse($parser, $source, true);
-	if (!$whole || $root !== "pfsense") {
-		certpush_fail("unreadable", $whole ? "its root is not <pfsense>" : "it is no well-formed XML");
-	}
-	return hash("sha256", $source);
-}
-
-function certpush_hash() {
-	clearstatcache();
-	return (string) @hash_file("sha256", CERTPUSH_FILE);
-}
+set_exception_handler("certpush_caught_here");
 
 // --- entries ------------------------------------------------------------------------------------
-
-function certpush_text($value) {
-	return is_string($value) ? $value : "";
-}
-
-function certpush_entries($kind) {
-	global $config;
-	return is_array($config[$kind] ?? null) ? $config[$kind] : [];
-}
-
-function certpush_position($kind, $refid) {
-	foreach (certpush_entries($kind) as $position => $entry) {
-		if ($refid !== "" && is_array($entry) && ($entry["refid"] ?? "") === $refid) {
-			return $position;
-		}
-	}
-	return null;
-}
-
-function certpush_entry($kind, $refid) {
-	$position = certpush_position($kind, $refid);
-	return $position === null ? null : certpush_entries($kind)[$position];
-}
-
-// SHA-256 of the first certificate's DER form.
-function certpush_fingerprint($entry) {
-	$pem = (string) base64_decode(certpush_text($entry["crt"] ?? ""));
-	if (!preg_match('/-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----/s', $pem, $found)) {
-		return "";
-	}
-	return hash("sha256", (string) base64_decode(preg_replace('/\s+/', "", $found[1])));
-}
 
 // How often a text stands in the configuration, but for one entry.
 function certpush_mentions($value, $text) {
@@ -158,12 +67,6 @@ function certpush_import($task) {
 
 // --- where it is used ---------------------------------------------------------------------------
 
-function certpush_pointer() {
-	global $config;
-	$gui = $config["system"]["webgui"] ?? null;
-	return is_array($gui) ? certpush_text($gui["ssl-certref"] ?? "") : "";
-}
-
 // The certificate that pfSense makes by itself when it does not like the one it should use.
 function certpush_made_by_the_box($refid) {
 	$entry = certpush_entry("cert", $refid);
@@ -177,23 +80,17 @@ function certpush_may_flip($task) {
 }
 
 function certpush_flip($task) {
-	global $config;
 	$to = certpush_entry("cert", $task["to"]);
-	$usable = $to !== null && certpush_text($to["crt"] ?? "") !== "" && certpush_text($to["prv"] ?? "") !== "";
-	if (!$usable && !$task["even_if_missing"]) {
+	if (!certpush_usable($to) && !$task["even_if_missing"]) {
 		certpush_fail("gone");
 	}
 	certpush_refuse_circle(certpush_text($to["caref"] ?? ""));
 	if (!certpush_may_flip($task)) {
 		certpush_fail("pointer");
 	}
-	if (certpush_pointer() === $task["to"]) {
-		return;
+	if (certpush_pointer() !== $task["to"]) {
+		certpush_point_to($task["to"]);
 	}
-	if (!is_array($config["system"]["webgui"] ?? null)) {
-		$config["system"]["webgui"] = [];
-	}
-	$config["system"]["webgui"]["ssl-certref"] = $task["to"];
 }
 
 // Gives other users of a certificate the other one: only at the paths that were named.
@@ -219,8 +116,7 @@ function certpush_remove($refid) {
 		}
 		$entry = $config[$kind][$position];
 		$own = certpush_mentions($entry, $refid);
-		$ours = strncmp(certpush_text($entry["descr"] ?? ""), "certpush ", 9) === 0;
-		if ($ours && $own === 1 && certpush_mentions($config, $refid) === 1 && certpush_pointer() !== $refid) {
+		if (certpush_ours($entry) && $own === 1 && certpush_mentions($config, $refid) === 1 && certpush_pointer() !== $refid) {
 			unset($config[$kind][$position]);
 			$config[$kind] = array_values($config[$kind]);
 		}
@@ -251,13 +147,6 @@ function certpush_wait_for_the_next_second() {
 	$revision = is_array($config["revision"] ?? null) ? $config["revision"] : [];
 	for ($tries = 0; $tries < 30 && (int) certpush_text($revision["time"] ?? "") === time(); $tries++) {
 		usleep(50000);
-	}
-}
-
-function certpush_write_once($task) {
-	$written = write_config($task["description"]);
-	if ($written === -1 || $written === false) {
-		certpush_fail("write_config", $written === false ? "it is not allowed to" : "it could not");
 	}
 }
 
@@ -336,7 +225,7 @@ if (!is_array($certpush_task)) {
 if (file_exists("/var/run/booting")) {
 	certpush_fail("booting");
 }
-$certpush_before = certpush_checked_file();
+$certpush_before = certpush_checked_file("pfsense");
 if (($certpush_task["seen"] ?? $certpush_before) !== $certpush_before) {
 	certpush_end(CERTPUSH_CHANGED);
 }
@@ -363,5 +252,5 @@ try {
 	}
 	certpush_result($certpush_before, $certpush_old);
 } catch (Throwable $error) {
-	certpush_caught($error);
+	certpush_caught_here($error);
 }

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import NamedTuple
 
+from certpush.kit.ssh.firewall import Program
 from certpush.kit.ssh.session import SLACK, Steps
 from certpush.model import JsonValue
 from certpush_pfsense.box import Sight
@@ -16,7 +16,7 @@ from certpush_pfsense.config_xml.new_entry import NewEntry
 from certpush_pfsense.config_xml.reading import Revision
 from certpush_pfsense.config_xml.splice import apply
 
-PROGRAM = resources.files(__package__).joinpath("transaction.php").read_text(encoding="ascii")
+PROGRAM = Program(resources.files(__package__).joinpath("transaction.php").read_text(encoding="ascii"))
 WRITING = 4 * SLACK
 """Packages may hang their own work on every write of the configuration."""
 
@@ -64,14 +64,9 @@ def task(transaction: Transaction, *, seen: str | None = None) -> dict[str, Json
     return found
 
 
-def program(its_task: Mapping[str, JsonValue]) -> str:
-    """The text for PHP's standard input: how long the program is, the program, its task."""
-    return f"{len(PROGRAM)}\n{PROGRAM}{json.dumps(its_task)}\n"
-
-
 def by_php(steps: Steps, transaction: Transaction, sight: Sight) -> None:
     """Add the step that has the box do it."""
-    steps.feed("transact", text=program(task(transaction, seen=sight.sha256)))
+    steps.feed("transact", text=PROGRAM.told(task(transaction, seen=sight.sha256)))
     steps.within += WRITING
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from certpush.errors import CertpushError, ClockSkew, NoWayBack, RescueFired, SafetyRefusal, TargetDrifted, TargetRefused
-from certpush.kit.command import escaped
+from certpush.errors import CertpushError, ClockSkew, NoWayBack, SafetyRefusal, TargetRefused
+from certpush.kit.ssh import firewall
+from certpush.kit.ssh.firewall import Changed
 from certpush.kit.ssh.session import Told
-
-
-class Changed(TargetDrifted):
-    """Somebody else wrote the configuration between our look and our write; nothing of ours was written."""
 
 
 class PhpFailed(TargetRefused):
@@ -17,25 +14,11 @@ class PhpFailed(TargetRefused):
 
 def failure(told: Told, where: str) -> CertpushError:
     """Make the error for what a step said."""
-    trouble, detail = (escaped(" ".join(told.of(word)[-1:])) for word in ("fail", "detail"))
-    known = _WORDS.get(trouble)
-    if known is None:
-        return TargetRefused(f"{where}: a step failed for an unknown reason ({trouble})")
-    maker, message, hint = known
-    return maker(f"{where}: {message}" + (f" ({detail})" if detail else ""), hint=hint)
+    return firewall.explain(told, where, _WORDS)
 
 
-_WORDS: dict[str, tuple[type[CertpushError], str, str]] = {
-    "changed": (
-        Changed,
-        "the configuration was changed by somebody else again and again; nothing was switched",
-        "run again when nobody saves pages of the web GUI",
-    ),
-    "pointer": (
-        TargetDrifted,
-        "the web GUI was given another certificate meanwhile; it is left alone",
-        "look under System > Advanced > Admin Access who chose it, then run again",
-    ),
+_WORDS: firewall.Words = {
+    **firewall.words(chosen_under="System > Advanced > Admin Access", backups="Diagnostics > Backup & Restore", timer_in="/root"),
     "lost": (
         Changed,
         "somebody else wrote the configuration at the same moment, and our change is gone from it",
@@ -45,11 +28,6 @@ _WORDS: dict[str, tuple[type[CertpushError], str, str]] = {
         NoWayBack,
         "the certificate to go back to is not in its configuration any more",
         "restore it from Diagnostics > Backup & Restore, or make a new one: pfSsh.php playback generateguicert",
-    ),
-    "unreadable": (
-        SafetyRefusal,
-        "config.xml cannot be used",
-        "look at it on the console; Diagnostics > Backup & Restore has former ones",
     ),
     "not-for-us": (
         TargetRefused,
@@ -75,16 +53,6 @@ _WORDS: dict[str, tuple[type[CertpushError], str, str]] = {
         ClockSkew,
         "its clock is before the certificate's first second",
         "set it right under System > General Setup > Timeservers",
-    ),
-    "arm": (
-        TargetRefused,
-        "the timer that brings the old certificate back could not be started; nothing was switched",
-        "see that /root can be written to, and that processes may stay after the login",
-    ),
-    "rescued": (
-        RescueFired,
-        "it went back to the old certificate by itself before the new one was confirmed",
-        "see why the run took so long, or give it longer with rescue_after",
     ),
     "busy": (
         TargetRefused,

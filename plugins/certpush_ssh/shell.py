@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from certpush.errors import CertpushError, TargetRefused
 from certpush.kit.command import escaped, shown_tail
 from certpush.kit.layout import GENERATION_NAMES
-from certpush.kit.ssh import SshLogin, connect, session
+from certpush.kit.ssh import SshSettings, connect, session
 from certpush.kit.ssh.session import Session, Told
 from certpush.kit.trouble import Trouble, explain
 from certpush_ssh.hands import RemoteHands
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Shell:
     """The machine's shell, for the steps of this kind."""
 
-    def __init__(self, login: SshLogin, *, sudo: bool, folder: str) -> None:
+    def __init__(self, login: SshSettings, *, sudo: bool, folder: str) -> None:
         self._session = Session(lambda: connect(login), user=login.user, sudo=sudo, folder=folder)
 
     @property

@@ -59,14 +59,14 @@ def test_an_answer_that_is_none_is_a_named_bug_and_the_old_one_stays(bench, answ
     assert bench.served == old
 
 
-def test_an_error_of_ours_from_a_plugin_is_told_as_it_is(bench):
+def test_an_error_in_the_configuration_that_a_plugin_finds_late_names_the_table(bench):
     bench.rotate()
     old = bench.served
     bench.due()
-    bench.wrap = at("stage", Raise(ConfigError("the secret is gone", hint="bring it back")))
+    bench.wrap = at("stage", Raise(ConfigError("token: the secret is gone", hint="bring it back")))
     receipt = bench.rotate()
     assert isinstance(receipt.error, ConfigError)
-    assert (receipt.error.message, receipt.error.hint) == ("the secret is gone", "bring it back")
+    assert (receipt.error.message, receipt.error.hint) == ("target.box: token: the secret is gone", "bring it back")
     assert bench.served == old
 
 

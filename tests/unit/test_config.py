@@ -203,6 +203,13 @@ def test_a_target_says_it_better_than_the_defaults(read):
     assert (found.workers, found.fleet.canary, found.state_directory) == (4, 1, Path("/state"))
 
 
+@pytest.mark.parametrize(("common", "own", "seconds"), [("0s", "1m", 60), ("1m", "0s", 0), ("0s", "", 0)])
+def test_a_timer_of_no_time_is_not_taken_for_one_that_was_not_given(read, common, own, seconds):
+    """The kinds that have one refuse it; see their tests."""
+    found = read(f'[defaults]\nrescue_after = "{common}"\n' + MINIMAL + (f'rescue_after = "{own}"\n' if own else ""))
+    assert found.targets["box"].rescue_after == timedelta(seconds=seconds)
+
+
 def test_the_only_ca_is_meant_whatever_its_name(read):
     found = read('[ca.home]\nurl = "https://ca.lan"\n[target.box]\nkind = "file"\nnames = ["box.lan"]')
     assert found.targets["box"].certificate.ca == "home"

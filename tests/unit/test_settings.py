@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certpush.errors import ConfigError, ContractViolation
+from certpush.kit.description import describe
 from certpush.kit.settings import Doc, Duration, Settings, convert, fields_of, format_duration, parse_endpoint, parse_host
 from certpush.model import Endpoint, KeySpec, Secret
 
@@ -48,6 +49,45 @@ def test_a_word_that_is_not_allowed_is_answered_with_those_that_are(table, hint)
         read(table, Choosing)
     assert "invalid enum value" in refused.value.message
     assert refused.value.hint.startswith(hint)
+
+
+# --- several bases ---------------------------------------------------------------------------
+
+
+class Named(Settings):
+    name: Annotated[str, Doc("what it is called")]
+    inner: list[Inner] = msgspec.field(default_factory=list)
+    host: str = "elsewhere"
+
+
+class Both(Choosing, Named):
+    host: str
+    last: bool = False
+
+    def __post_init__(self) -> None:
+        if self.name == "forbidden":
+            raise ConfigError("name: not this one")
+
+
+def test_a_class_has_the_keys_of_all_its_bases_in_their_order():
+    assert [one.name for one in fields_of(Both)] == ["order", "key", "name", "inner", "host", "last"]
+    assert next(one for one in describe(Both) if one.key == "name").text == "what it is called"
+    found = read({"name": "n", "host": "h", "inner": [{"port": 7}], "order": "down"}, Both)
+    assert (found.name, found.host, found.inner[0].port, found.order, found.last) == ("n", "h", 7, "down", False)
+    assert read({"name": "n", "host": "h"}, Both).inner is not read({"name": "n", "host": "h"}, Both).inner
+
+
+@pytest.mark.parametrize(
+    ("table", "match"),
+    [
+        ({"host": "h"}, "'name' is missing"),
+        ({"name": "n"}, "'host' is missing"),
+        ({"name": "forbidden", "host": "h"}, "target.box: name: not"),
+    ],
+)
+def test_what_a_class_with_several_bases_refuses(table, match):
+    with pytest.raises(ConfigError, match=match):
+        read(table, Both)
 
 
 # --- lengths of time -------------------------------------------------------------------------

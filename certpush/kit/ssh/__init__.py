@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from certpush.kit.ssh.settings import JumpHost as JumpHost
-from certpush.kit.ssh.settings import SshLogin as SshLogin
+from certpush.kit.ssh.settings import SshAccount as SshAccount
 from certpush.kit.ssh.settings import SshSettings as SshSettings
 from certpush.kit.ssh.settings import check_login as check_login
+from certpush.kit.ssh.settings import check_rescue as check_rescue
+from certpush.kit.ssh.settings import login_at as login_at
 from certpush.kit.ssh.settings import parse_jump as parse_jump
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from certpush.model import Identity
 
 
-def connect(login: SshLogin) -> SshConnection:
+def connect(login: SshSettings) -> SshConnection:
     """Connect, check the host key, and only then log in.
 
     Raises:
@@ -33,7 +35,7 @@ def connect(login: SshLogin) -> SshConnection:
     return open_connection(login)
 
 
-def identify(login: SshLogin) -> tuple[Identity, ...]:
+def identify(login: SshSettings) -> tuple[Identity, ...]:
     """Fetch the host keys without logging in, for a person to compare.
 
     Behind a jump host whose own key is not confirmed yet, only the jump host's can be fetched.

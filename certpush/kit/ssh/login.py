@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from certpush.errors import ConfigError, TargetAuthFailed
 from certpush.kit.command import escaped
-from certpush.kit.ssh.settings import SshLogin, blob_fingerprint, pinned
+from certpush.kit.ssh.settings import SshSettings, blob_fingerprint, pinned
 from certpush.model import Secret
 
 _CLASSES: tuple[tuple[type, type[paramiko.PKey]], ...] = (
@@ -22,7 +22,7 @@ _CLASSES: tuple[tuple[type, type[paramiko.PKey]], ...] = (
 )
 
 
-def log_in(transport: paramiko.Transport, user: str, where: str, login: SshLogin) -> None:
+def log_in(transport: paramiko.Transport, user: str, where: str, login: SshSettings) -> None:
     """Authenticate on a connection whose host key was checked.
 
     Raises:
@@ -89,7 +89,7 @@ def _opens_without(text: bytes) -> bool:
     return True
 
 
-def _with_agent(transport: paramiko.Transport, user: str, where: str, login: SshLogin) -> list[str]:
+def _with_agent(transport: paramiko.Transport, user: str, where: str, login: SshSettings) -> list[str]:
     agent = paramiko.Agent()
     try:
         keys = {blob_fingerprint(key.asbytes()): key for key in agent.get_keys()}

@@ -19,7 +19,7 @@ from certpush.kit.ssh.algorithms import HOST_KEYS, Offer, harden, read_offer
 from certpush.kit.ssh.connection import BROKEN, SshConnection
 from certpush.kit.ssh.hostkeys import Known, known_keys
 from certpush.kit.ssh.login import log_in
-from certpush.kit.ssh.settings import SshLogin, blob_fingerprint, parse_jump
+from certpush.kit.ssh.settings import SshSettings, blob_fingerprint, parse_jump
 from certpush.kit.ssh.watchdog import Watchdog
 from certpush.model import Identity
 
@@ -27,7 +27,7 @@ from certpush.model import Identity
 _VERSION = b"SSH-2.0-certpush\r\n"
 
 
-def open_connection(login: SshLogin) -> SshConnection:
+def open_connection(login: SshSettings) -> SshConnection:
     """See ``certpush.kit.ssh.connect``."""
     under = None
     if login.jump is not None:
@@ -43,7 +43,7 @@ def open_connection(login: SshLogin) -> SshConnection:
         raise
 
 
-def identities(login: SshLogin) -> tuple[Identity, ...]:
+def identities(login: SshSettings) -> tuple[Identity, ...]:
     """See ``certpush.kit.ssh.identify``."""
     known = known_keys(login.host, login.port, login.host_key, login.known_hosts)
     if login.jump is None:
@@ -73,7 +73,7 @@ class _Hop:
     port: int
     user: str
     known: Known
-    login: SshLogin
+    login: SshSettings
     under: SshConnection | None
 
     @property

@@ -7,90 +7,58 @@ import binascii
 import hashlib
 import re
 from pathlib import Path
-from typing import Annotated, Protocol, TypeAlias
+from typing import Annotated
 
 import msgspec
 
 from certpush.errors import ConfigError
-from certpush.kit.settings import Doc, Duration, Settings
+from certpush.kit.settings import Doc, Duration, Settings, fields_of
 from certpush.model import Secret, parse_name
 
-# A settings class has one line of ancestors only, so a kind that has other fields too repeats these with their types from here.
-Host: TypeAlias = Annotated[str, Doc("host name or address to log in to")]
-Port: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=65535), Doc("port of the SSH server")]
-User: TypeAlias = Annotated[str, Doc("user to log in as")]
-Identity: TypeAlias = Annotated[Secret | None, Doc('private key to log in with, by reference: "file:~/.ssh/certpush_ed25519"')]
-Passphrase: TypeAlias = Annotated[Secret | None, Doc("passphrase of the private key, where it has one")]
-Password: TypeAlias = Annotated[Secret | None, Doc("password to log in with, instead of a key")]
-Agent: TypeAlias = Annotated[bool, Doc("log in with the key that the SSH agent holds, instead of a key of our own")]
-AgentKey: TypeAlias = Annotated[str | None, Doc('which of the agent\'s keys, as `ssh-add -l` prints it: "SHA256:..."')]
-Sudo: TypeAlias = Annotated[bool, Doc("do everything through `sudo -n /bin/sh -s`")]
-HostKey: TypeAlias = Annotated[
-    str | tuple[str, ...],
-    Doc('the server\'s host key, one or several: "SHA256:..." as `ssh-keygen -lf` prints it; `certpush trust` shows it'),
-]
-KnownHosts: TypeAlias = Annotated[str | None, Doc("file in the format of OpenSSH's known_hosts; none is read unless named here")]
-Jump: TypeAlias = Annotated[str | None, Doc('reach the host through this one: "user@host" or "user@host:port", with the same key')]
-JumpHostKey: TypeAlias = Annotated[str | tuple[str, ...], Doc("the jump host's own host key, as host_key")]
-ConnectTimeout: TypeAlias = Annotated[Duration, Doc("how long each step of connecting and logging in may take")]
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535), Doc("port of the SSH server")]
 
-DEFAULT_CONNECT_TIMEOUT = Duration(seconds=15)
 _USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@\\+-]{0,63}\$?")
 _PIN = re.compile(r"SHA256:([A-Za-z0-9+/]{43})=?")
 _JUMP = re.compile(r"(?P<user>[^@:\[\]]+)@(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^@:\[\]]+))(?::(?P<port>\d{1,5}))?")
 
 
-class SshLogin(Protocol):
-    """What ``certpush.kit.ssh.connect`` needs to know; ``SshSettings`` has it."""
+class SshServer(Settings):
+    """Where an SSH server is."""
 
-    @property
-    def host(self) -> str: ...  # noqa: D102 - see the types above
-    @property
-    def port(self) -> int: ...  # noqa: D102
-    @property
-    def user(self) -> str: ...  # noqa: D102
-    @property
-    def identity(self) -> Secret | None: ...  # noqa: D102
-    @property
-    def identity_passphrase(self) -> Secret | None: ...  # noqa: D102
-    @property
-    def password(self) -> Secret | None: ...  # noqa: D102
-    @property
-    def agent(self) -> bool: ...  # noqa: D102
-    @property
-    def agent_key(self) -> str | None: ...  # noqa: D102
-    @property
-    def host_key(self) -> str | tuple[str, ...]: ...  # noqa: D102
-    @property
-    def known_hosts(self) -> str | None: ...  # noqa: D102
-    @property
-    def jump(self) -> str | None: ...  # noqa: D102
-    @property
-    def jump_host_key(self) -> str | tuple[str, ...]: ...  # noqa: D102
-    @property
-    def connect_timeout(self) -> Duration: ...  # noqa: D102
-
-
-class SshSettings(Settings, kw_only=True):  # type: ignore[call-arg] # msgspec's metaclass takes it; mypy asks object
-    """How to log in to a machine. Exactly one of ``identity``, ``password`` and ``agent`` is used, once."""
-
-    host: Host
+    host: Annotated[str, Doc("host name or address to log in to")]
     port: Port = 22
-    user: User = "root"
-    identity: Identity = None
-    identity_passphrase: Passphrase = None
-    password: Password = None
-    agent: Agent = False
-    agent_key: AgentKey = None
-    sudo: Sudo = False
-    host_key: HostKey = ()
-    known_hosts: KnownHosts = None
-    jump: Jump = None
-    jump_host_key: JumpHostKey = ()
-    connect_timeout: ConnectTimeout = DEFAULT_CONNECT_TIMEOUT
+
+
+class SshAccount(Settings):
+    """Who logs in, and how the machine is recognised. Exactly one of ``identity``, ``password`` and ``agent`` is used, once."""
+
+    user: Annotated[str, Doc("user to log in as")] = "root"
+    identity: Annotated[Secret | None, Doc('private key to log in with, by reference: "file:~/.ssh/certpush_ed25519"')] = None
+    identity_passphrase: Annotated[Secret | None, Doc("passphrase of the private key, where it has one")] = None
+    password: Annotated[Secret | None, Doc("password to log in with, instead of a key")] = None
+    agent: Annotated[bool, Doc("log in with the key that the SSH agent holds, instead of a key of our own")] = False
+    agent_key: Annotated[str | None, Doc('which of the agent\'s keys, as `ssh-add -l` prints it: "SHA256:..."')] = None
+    sudo: Annotated[bool, Doc("do everything through `sudo -n /bin/sh -s`")] = False
+    host_key: Annotated[
+        str | tuple[str, ...],
+        Doc('the server\'s host key, one or several: "SHA256:..." as `ssh-keygen -lf` prints it; `certpush trust` shows it'),
+    ] = ()
+    known_hosts: Annotated[str | None, Doc("file in the format of OpenSSH's known_hosts; none is read unless named here")] = None
+    jump: Annotated[str | None, Doc('reach the host through this one: "user@host" or "user@host:port", with the same key')] = None
+    jump_host_key: Annotated[str | tuple[str, ...], Doc("the jump host's own host key, as host_key")] = ()
+    connect_timeout: Annotated[Duration, Doc("how long each step of connecting and logging in may take")] = Duration(seconds=15)
+
+
+class SshSettings(SshServer, SshAccount):
+    """How to log in to a machine; a kind that has other keys beside these names this class among its bases."""
 
     def __post_init__(self) -> None:
         check_login(self)
+
+
+def login_at(host: str, port: int, account: SshAccount) -> SshSettings:
+    """Complete an account with where it is."""
+    return SshSettings(host=host, port=port, **{one.name: getattr(account, one.name) for one in fields_of(SshAccount)})
 
 
 class JumpHost(msgspec.Struct, frozen=True):
@@ -101,7 +69,7 @@ class JumpHost(msgspec.Struct, frozen=True):
     port: int
 
 
-def check_login(login: SshLogin) -> None:
+def check_login(login: SshSettings) -> None:
     """Refuse settings that cannot be used, or that could lead elsewhere than they read.
 
     Raises:
@@ -119,6 +87,17 @@ def check_login(login: SshLogin) -> None:
         parse_jump(login.jump)
     elif login.jump_host_key:
         raise ConfigError("jump_host_key stands without jump", hint='add jump = "user@host", or leave it out')
+
+
+def check_rescue(after: Duration) -> None:
+    """Refuse a ``rescue_after`` that no switch can be done in, or that leaves a machine without a way back for long.
+
+    Raises:
+        ConfigError: it is shorter than a second, or longer than an hour.
+
+    """
+    if not 1 <= after.total_seconds() <= 3600:
+        raise ConfigError("rescue_after is not between 1s and 1h", hint='give it as long as a switch takes, with some to spare: "180s"')
 
 
 def pinned(key: str, pins: str | tuple[str, ...]) -> frozenset[str]:
@@ -185,7 +164,7 @@ def _refuse_bad_user(key: str, user: str) -> None:
         raise ConfigError(f"{key}: {user[:80]!a} is not the name of a user", hint="letters, digits and . _ - @ \\ +")
 
 
-def _refuse_bad_method(login: SshLogin) -> None:
+def _refuse_bad_method(login: SshSettings) -> None:
     ways = [key for key, given in (("identity", login.identity), ("password", login.password), ("agent", login.agent)) if given]
     if len(ways) != 1:
         raise ConfigError(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
 from certpush.errors import ConfigError
 from certpush.kit.settings import Duration
-from certpush.kit.ssh import SshSettings
 from certpush.model import Endpoint, Secret
 from certpush_opnsense.settings import OpnsenseSettings
 
@@ -16,14 +14,6 @@ KEY = "w86XNZob8Oq8aC5r0kbNarNtdpoQU781"
 
 def settings(**more):
     return OpnsenseSettings(**{"host": "fw.home.example", "api_key": KEY, "api_secret": Secret("s"), **more})
-
-
-def test_the_ssh_keys_are_those_of_the_kit():
-    ours, theirs = ({one.encode_name: one for one in msgspec.structs.fields(kind)} for kind in (OpnsenseSettings, SshSettings))
-    for name, field in theirs.items():
-        mine = ours[{"port": "ssh_port"}.get(name, name)]
-        assert mine.type == field.type or name == "host"
-        assert mine.default == field.default or name == "host"
 
 
 def test_ssh_is_optional():

@@ -558,15 +558,6 @@ def test_a_disk_that_is_full_while_handing_over_is_said_so(own_sshd, tmp_path):
 # --- settings -----------------------------------------------------------------------------------------------------
 
 
-def test_the_ssh_target_has_the_login_settings_of_the_kit():
-    """A settings class has one line of ancestors, so the target repeats them."""
-    import msgspec
-
-    theirs = {field.name: (field.type, field.default) for field in msgspec.structs.fields(SshTargetSettings)}
-    for field in msgspec.structs.fields(SshSettings):
-        assert theirs[field.name] == (field.type, field.default), field.name
-
-
 GOOD = {"host": "h", "identity": Secret("x")}
 
 
