@@ -12,7 +12,7 @@ from certpush.kit import findings as found
 from certpush.model import KeySpec
 from certpush.model.keys import describe_public_key
 from certpush_pfsense.box import Sight
-from certpush_pfsense.pfsense import ACCEPTED
+from certpush_pfsense.keys import ACCEPTED
 from certpush_pfsense.roles import misplaced
 from certpush_pfsense.settings import PfSenseSettings
 

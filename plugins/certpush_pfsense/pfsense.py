@@ -6,15 +6,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from certpush import TargetKind, hookimpl
-from certpush.model import KeySpec
+from certpush_pfsense.keys import ACCEPTED
 from certpush_pfsense.pair import identify, members
 from certpush_pfsense.settings import PairSettings, PfSenseSettings, Role
 
 if TYPE_CHECKING:  # who only reads a configuration loads nothing that makes connections
     from certpush_pfsense.target import PfSenseTarget
-
-ACCEPTED = frozenset({KeySpec.EC_P256, KeySpec.EC_P384, KeySpec.RSA_2048, KeySpec.RSA_3072, KeySpec.RSA_4096})
-"""What pfSense's own list of certificates for HTTPS has; with others its web GUI does not start."""
 
 
 def open_target(settings: PfSenseSettings) -> PfSenseTarget:

@@ -14,7 +14,7 @@ from certpush.kit.settings import convert
 from certpush.target import TargetKind
 
 if TYPE_CHECKING:
-    from certpush.cli.init.target_questions import Asking
+    from certpush.cli.init.asking import Asking
 
 Table = dict[str, Value]
 

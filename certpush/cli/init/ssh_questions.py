@@ -13,7 +13,7 @@ from certpush.kit.settings import Settings, fields_of
 from certpush.kit.trust import takes_trust
 
 if TYPE_CHECKING:
-    from certpush.cli.init.target_questions import Asking
+    from certpush.cli.init.asking import Asking
     from certpush.target import TargetKind
 
 Table = dict[str, Value]

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from certpush.cli.asking import Interview, Question
+from certpush.cli.init.asking import Asking
 from certpush.cli.init.reference import unread
-from certpush.cli.init.target_questions import Asking, ask_target, is_appliance
+from certpush.cli.init.target_questions import ask_target, is_appliance
 from certpush.cli.init.text import NewTarget
 from certpush.config import TargetKeys
 from certpush.config.loading import check_table_name

@@ -13,7 +13,8 @@ from certpush import Secret, Settings, TargetKind
 from certpush.cli.asking import Interview
 from certpush.cli.console import Console
 from certpush.cli.init import configure
-from certpush.cli.init.target_questions import Asking, ask_target
+from certpush.cli.init.asking import Asking
+from certpush.cli.init.target_questions import ask_target
 from certpush.errors import ConfigError
 from certpush.kit.settings import Doc
 
