@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from certpush.model import Action as Action
     from certpush.model import CertificateBundle as CertificateBundle
     from certpush.model import CertificateRequest as CertificateRequest
+    from certpush.model import Decision as Decision
     from certpush.model import Deployment as Deployment
     from certpush.model import Endpoint as Endpoint
     from certpush.model import Event as Event
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from certpush.model import Identity as Identity
     from certpush.model import Installed as Installed
     from certpush.model import KeySpec as KeySpec
+    from certpush.model import Known as Known
     from certpush.model import Outcome as Outcome
     from certpush.model import Phase as Phase
     from certpush.model import Plan as Plan
@@ -51,6 +53,8 @@ if TYPE_CHECKING:
     from certpush.model import Staged as Staged
     from certpush.model import Standing as Standing
     from certpush.model import TargetStatus as TargetStatus
+    from certpush.model import Unresolved as Unresolved
+    from certpush.model import Way as Way
     from certpush.model import WayBack as WayBack
     from certpush.model import WayBackKind as WayBackKind
     from certpush.target import KeyOrigin as KeyOrigin
@@ -81,6 +85,7 @@ _HOMES = {
         "Action",
         "CertificateBundle",
         "CertificateRequest",
+        "Decision",
         "Deployment",
         "Endpoint",
         "Event",
@@ -89,6 +94,7 @@ _HOMES = {
         "Identity",
         "Installed",
         "KeySpec",
+        "Known",
         "Outcome",
         "Phase",
         "Plan",
@@ -100,6 +106,8 @@ _HOMES = {
         "Staged",
         "Standing",
         "TargetStatus",
+        "Unresolved",
+        "Way",
         "WayBack",
         "WayBackKind",
     ),

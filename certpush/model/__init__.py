@@ -59,6 +59,7 @@ from certpush.model.sights import (
     Severity,
     Staged,
 )
+from certpush.model.unresolved import Decision, Known, Unresolved, Way
 
 __all__ = [
     "DEFAULT_DANGER_LEFT",
@@ -71,6 +72,7 @@ __all__ = [
     "CertificateBundle",
     "CertificateRequest",
     "CertificateSpec",
+    "Decision",
     "Deployment",
     "DnsName",
     "Endpoint",
@@ -83,6 +85,7 @@ __all__ = [
     "IpName",
     "JsonValue",
     "KeySpec",
+    "Known",
     "Name",
     "Outcome",
     "Phase",
@@ -96,6 +99,8 @@ __all__ = [
     "Staged",
     "Standing",
     "TargetStatus",
+    "Unresolved",
+    "Way",
     "WayBack",
     "WayBackKind",
     "certificate_names",

@@ -12,7 +12,7 @@ from certpush.rotation.retry import persistently
 from certpush.rotation.rotation import Rotation, as_ours
 from certpush.rotation.verify import verify_back
 
-_RESCUE_MARGIN = 10.0  # seconds that the device may need after its timer, to reload
+RESCUE_MARGIN = 10.0  # seconds that the device may need after its timer, to reload
 
 
 def roll_back(rotation: Rotation, deployment: Deployment, cause: CertpushError) -> tuple[Deployment, tuple[Served, ...]]:
@@ -71,7 +71,7 @@ def _rescued_by_itself(
         if (served := _back_already(rotation, deployment, error)) is not None:
             return served
         rotation.tell("rescue", "waiting for the device to put the old certificate back by itself", deployment)
-        rotation.pause(rotation.rescue_after.total_seconds() + _RESCUE_MARGIN)
+        rotation.pause(rotation.rescue_after.total_seconds() + RESCUE_MARGIN)
         try:
             return verify_back(rotation, deployment, Expected.leaf(deployment.before.fingerprint))
         except Exception as still:  # noqa: BLE001 - as above

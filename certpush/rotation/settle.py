@@ -14,6 +14,7 @@ from certpush.rotation.rotation import Rotation, as_ours
 from certpush.rotation.verify import is_served, verify
 
 _UNTOUCHED = (Phase.INTENT, Phase.STAGED)
+_LEFT_ALONE = "another certificate was installed since; it is left alone"
 _SWITCHED = (Phase.ACTIVATING, Phase.ACTIVATED, Phase.VERIFIED)
 
 
@@ -30,8 +31,10 @@ def settle(rotation: Rotation) -> tuple[Deployment, ...]:
 def _settle_one(rotation: Rotation, deployment: Deployment) -> Deployment:
     rotation.tell("settle", f"an earlier run stopped in the phase {deployment.phase}", deployment)
     cause: CertpushError = TargetError(f"an earlier run stopped in the phase {deployment.phase}", phase=deployment.phase)
-    if _changed_by_somebody_else(rotation, deployment, cause):
-        return _leave_alone(rotation, deployment)
+    if somebody_else_was_there(rotation, deployment, cause):
+        # An administrator was there since: their certificate is not overwritten to tidy up after ourselves.
+        rotation.tell("warning", _LEFT_ALONE, deployment)
+        return settle_by_leaving(rotation, deployment, _LEFT_ALONE)
     if deployment.phase in _SWITCHED:
         bundle = rotation.escrow.find(deployment.wanted)
         if bundle is not None and is_served(rotation, bundle):
@@ -44,7 +47,14 @@ def _settle_one(rotation: Rotation, deployment: Deployment) -> Deployment:
     return settled
 
 
-def _changed_by_somebody_else(rotation: Rotation, deployment: Deployment, cause: CertpushError) -> bool:
+def somebody_else_was_there(rotation: Rotation, deployment: Deployment, cause: CertpushError) -> bool:
+    """Whether there is a certificate that this deployment neither found nor brought.
+
+    Raises:
+        CertpushError: the target cannot be asked, and nothing had been switched.
+        Stranded: it cannot be asked, and so nobody knows what is served there.
+
+    """
     try:
         return changed_since(rotation, deployment)
     except CertpushError as error:
@@ -65,9 +75,7 @@ def changed_since(rotation: Rotation, deployment: Deployment) -> bool:
     return ask_installed(rotation).fingerprint not in (deployment.before.fingerprint, deployment.wanted, None)
 
 
-def _leave_alone(rotation: Rotation, deployment: Deployment) -> Deployment:
-    """An administrator was there since: their certificate is not overwritten to tidy up after ourselves."""
-    text = "another certificate was installed since; it is left alone"
-    rotation.tell("warning", text, deployment)
-    done = replace(deployment, phase=Phase.ROLLED_BACK, outcome=Outcome.ROLLED_BACK, error=text, finished=rotation.clock())
-    return note(rotation, done, text)
+def settle_by_leaving(rotation: Rotation, deployment: Deployment, why: str) -> Deployment:
+    """Write down that a deployment has come to its end, and leave the target as it is."""
+    done = replace(deployment, phase=Phase.ROLLED_BACK, outcome=Outcome.ROLLED_BACK, error=why, finished=rotation.clock())
+    return note(rotation, done, why)
