@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -25,6 +25,18 @@ def agreed(console: Console, question: str) -> bool:
     if not answer.endswith("\n"):
         print(file=console.err)  # the input ended: the shell's prompt belongs on a line of its own
     return answer.strip().lower() == "yes"
+
+
+def chosen(console: Console, question: str, words: Sequence[str]) -> str:
+    """Ask for one of these words, again until one comes; the end of the input is the last of them."""
+    while True:
+        print(f"{question} [{'/'.join(words)}] ", end="", file=console.err, flush=True)
+        answer = sys.stdin.readline()
+        if answer.strip().lower() in words:
+            return answer.strip().lower()
+        if not answer.endswith("\n"):
+            print(file=console.err)
+            return words[-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from certpush.cli.main import COMMANDS, split
 from certpush.cli.options import everywhere
 
 TAKES_TARGETS = ("deploy", "status", "doctor")
-TAKES_A_TARGET = ("rollback", "history", "trust", "revoke")
+TAKES_A_TARGET = ("rollback", "resolve", "history", "trust", "revoke")
 """Their words are names of the configuration."""
 
 

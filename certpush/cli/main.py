@@ -28,6 +28,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("deploy", "plan, then rotate targets; --plan shows and changes nothing"),
             ("status", "look at every endpoint now: what is served, days left, drift"),
             ("rollback", "back to the previous certificate, verified"),
+            ("resolve", "end by hand what no run could: accept what is served, or finish the way back"),
             ("history", "what was deployed, when, and how it ended"),
             ("doctor", "check the CA and every target; each finding with its fix"),
             ("trust", "first contact: show who answers, and pin it once a person compared it"),

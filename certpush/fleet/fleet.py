@@ -25,6 +25,7 @@ from certpush.model import (
     CertificateBundle,
     CertificateRequest,
     CertificateSpec,
+    Decision,
     Deployment,
     Event,
     Finding,
@@ -32,6 +33,7 @@ from certpush.model import (
     Receipt,
     Severity,
     TargetStatus,
+    Unresolved,
 )
 
 if TYPE_CHECKING:  # each verb imports what it needs: who only looks at an endpoint loads no HTTP client and no plugin
@@ -173,6 +175,23 @@ class Fleet:
         spec, opener = self._whole(name), self._held.changing()
         try:
             return go_back(spec, name, opener, self.configuration.targets.values())
+        except CertpushError as error:
+            return receipt_for(name, error)
+
+    def unresolved(self, name: str) -> tuple[Unresolved, ...]:
+        """What was left half-way on this target or member, beside what is there now; changes nothing."""
+        from certpush.fleet.resolving import unresolved_of
+
+        return tuple(unresolved_of(self._whole(name), name, self._held.looking()))
+
+    def resolve(self, name: str, decision: Decision) -> Receipt:
+        """End what was left half-way on it as a person decided; of a cluster one member at a time, ``TARGET/MEMBER``."""
+        from certpush.fleet.resolving import resolve_one
+        from certpush.rotation.run import receipt_for
+
+        spec, opener = self._whole(name), self._held.changing()
+        try:
+            return resolve_one(spec, name, decision, opener, self.configuration.targets.values())
         except CertpushError as error:
             return receipt_for(name, error)
 

@@ -25,19 +25,20 @@ def go_back(spec: TargetSpec, name: str, opener: Opener, targets: Collection[Tar
     """
     members = opener.members(spec)
     chosen = one_of(members, spec, name)
-    with _alone_on(spec, members, opener):
+    with alone_on(spec, members, opener):
         receipt = retrace(opener.rotation(spec, chosen, Wishes()))
-    if receipt.outcome is Outcome.ROLLED_BACK and _is_its_alone(chosen, members, spec, targets):
+    if receipt.outcome is Outcome.ROLLED_BACK and is_its_alone(chosen, members, spec, targets):
         opener.escrow.make_current(chosen.certificate.name, receipt.now)
     return receipt
 
 
-def _alone_on(spec: TargetSpec, members: Sequence[MemberSpec], opener: Opener) -> AbstractContextManager[None]:
+def alone_on(spec: TargetSpec, members: Sequence[MemberSpec], opener: Opener) -> AbstractContextManager[None]:
     """Keep others from the rest of its cluster meanwhile; the member itself has a lock of its own."""
     return opener.locks.hold(spec.name) if is_cluster(spec, members) else nullcontext()
 
 
-def _is_its_alone(chosen: MemberSpec, members: Sequence[MemberSpec], spec: TargetSpec, targets: Collection[TargetSpec]) -> bool:
+def is_its_alone(chosen: MemberSpec, members: Sequence[MemberSpec], spec: TargetSpec, targets: Collection[TargetSpec]) -> bool:
+    """Whether nobody else has the certificate of this member."""
     name = chosen.certificate.name
     return not any(one.certificate.name == name for one in members if one.name != chosen.name) and not any(
         one.certificate.name == name for one in targets if one.name != spec.name

@@ -85,7 +85,7 @@ def _known(rotation: Rotation, deployment: Deployment, view: View, fingerprint: 
 
 
 def _finish(rotation: Rotation, deployment: Deployment, decision: Decision) -> Receipt:
-    asked = Interrupted("; ".join(filter(None, (deployment.error, str(decision)))))
+    asked = Interrupted("; ".join(filter(None, (str(decision), deployment.error))))
     if somebody_else_was_there(rotation, deployment, asked):
         raise ForeignCertificate(
             f"{rotation.name}: another certificate was installed since; going back would overwrite it",
@@ -177,7 +177,7 @@ def _accept_other(rotation: Rotation, deployment: Deployment, view: View, known:
     if known is Known.FOREIGN and present:
         rotation.journal.adopt(rotation.name, present, rotation.clock())
     what = "the certificate before" if known in _BEFORE else "another certificate"
-    settle_by_leaving(rotation, deployment, "; ".join(filter(None, (deployment.error, f"{what} {decision}"))))
+    settle_by_leaving(rotation, deployment, "; ".join(filter(None, (f"{what} {decision}", deployment.error))))
     served = tuple(view.served.values())
     return Receipt(
         rotation.name, Outcome.ROLLED_BACK if known in _BEFORE else Outcome.UNCHANGED, Plan(Action.NOTHING, f"{what} {decision}"),

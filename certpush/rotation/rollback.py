@@ -96,11 +96,11 @@ def _back_already(rotation: Rotation, deployment: Deployment, error: CertpushErr
 
 def stranded(rotation: Rotation, deployment: Deployment, cause: CertpushError, error: CertpushError) -> Stranded:
     """What a person is told, and what to do."""
+    by_hand = f"bring back the certificate on {rotation.name} by hand (way back: {deployment.way_back.text})"
     return Stranded(
         f"STRANDED: {cause.message}; going back failed too: {error.message}",
         deployment=deployment,
         cause=cause,
         rollback_error=error,
-        hint=error.hint
-        or f"bring back the certificate on {rotation.name} by hand (way back: {deployment.way_back.text}), then run certpush again",
+        hint=f"{error.hint or by_hand}; then `certpush resolve {rotation.name}`",
     )

@@ -131,6 +131,15 @@ token = "file:{self.directory}/token"
     def rollback(self) -> Documents:
         return [self.place.document("rollback", "wiki"), self.place.document("rollback", "wiki", code=5)]
 
+    def resolve(self) -> Documents:
+        self.kills.touch()
+        assert self.place.run("deploy", "wiki", "--force").returncode == -signal.SIGKILL
+        nobody = self.place.document("resolve", "wiki", code=2)
+        with self.with_targets(self.targets.replace("reload =", "relaod =")):
+            unseen = self.place.document("resolve", "wiki", code=2)
+        decided = self.place.document("resolve", "wiki", "--finish", "--reason", "nobody knows why")
+        return [nobody, unseen, decided, self.place.document("resolve", "wiki")]
+
     def doctor(self) -> Documents:
         good = self.place.document("doctor")
         with self.with_targets(f'{self.targets}owner = "nobody-of-that-name"\n'):
@@ -284,6 +293,7 @@ COMMANDS: dict[str, Callable[[Runs], Documents]] = {
     "status": Runs.status,
     "history": Runs.history,
     "rollback": Runs.rollback,
+    "resolve": Runs.resolve,
     "doctor": Runs.doctor,
     "trust": Runs.trust,
     "issue": Runs.issue,

@@ -14,7 +14,7 @@ import pytest
 from certpush import errors
 from certpush.cli import main
 from certpush.cli.trust_store.places import Deed
-from certpush.model import Action, Outcome, Phase, Severity, Standing, WayBackKind
+from certpush.model import Action, Known, Outcome, Phase, Severity, Standing, WayBackKind
 from cli.frame.documents import COMMANDS, Documents, all_documents
 from cli.frame.page import EVERY, PAGE, SIMPLE, Comparison, Page, alike, parsed
 from conftest import not_run, once_for_all
@@ -33,6 +33,7 @@ ENUMERATED = {
     "finding: severity": Severity,
     "status: targets[].standing": Standing,
     "store: done": Deed,
+    "resolve: unresolved[].there[].known": Known,
 }
 
 
