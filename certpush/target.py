@@ -129,6 +129,15 @@ class Member(Generic[S]):
 
 
 @dataclass(frozen=True, slots=True)
+class Footprint:
+    """What a target changes on the machine that certpush itself runs on, so that a sandbox around unattended runs lets it."""
+
+    directories: tuple[str, ...]
+    commands: bool = False
+    """Whether it runs commands there, which may need more than certpush itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class TargetKind(Generic[S]):
     """What a plugin offers: the word for the configuration, the settings, and how to open a target.
 
@@ -161,5 +170,7 @@ class TargetKind(Generic[S]):
     """
     identify: Callable[[S], tuple[Identity, ...]] | None = None
     """Show who answers, without logging in; for ``certpush trust``."""
+    footprint: Callable[[S], Footprint] | None = None
+    """What its targets change on this machine; None for kinds that change another one."""
     api: int = 1
     """The version of this contract that the plugin was written for."""

@@ -35,6 +35,10 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     (
+        "Unattended",
+        (("schedule", "install, status, remove: the system's timer that does all this by itself"),),
+    ),
+    (
         "Certificates and the CA",
         (
             ("issue", "a certificate to files"),

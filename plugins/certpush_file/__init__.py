@@ -10,4 +10,6 @@ from certpush_file.target import FileTarget
 @hookimpl
 def certpush_target() -> TargetKind[FileSettings]:
     """Declare the kind ``file``."""
-    return TargetKind("file", "files on this machine, with a check and a reload command", FileSettings, FileTarget)
+    return TargetKind(
+        "file", "files on this machine, with a check and a reload command", FileSettings, FileTarget, footprint=FileSettings.footprint
+    )

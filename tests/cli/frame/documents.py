@@ -257,6 +257,24 @@ verify = "files"
         with self._plugin("acme-thing", "file = acme_thing"):  # claims a name of ours
             return [good, self.place.document("plugins")]
 
+    def schedule_install(self) -> Documents:
+        self.place.more = {"XDG_CONFIG_HOME": f"{self.directory}/config"}
+        units = self.place.document("schedule", "install", "--user", "--by", "systemd")
+        return [units, self.place.document("schedule", "install", "--user", "--by", "cron")]
+
+    def schedule_status(self) -> Documents:
+        with self.with_targets(self.targets.replace('kind = "file"', 'kind = "file"\nlifetime = "395d"')):
+            there = self.place.document("schedule", "status", "--user")
+        assert there["units"][0]["drift"]
+        told = {"active": True, "next": "2026-11-27T07:11:04Z", "last": "2026-11-27T06:03:02Z", "result": "success", "status": 0}
+        by_systemd = {**there, "units": [{**there["units"][0], **told}]}  # made by hand: nothing starts a timer here
+        return [there, by_systemd, {**there, "last_deployment": None}]
+
+    def schedule_remove(self) -> Documents:
+        removed = self.place.document("schedule", "remove", "--user")
+        self.place.more = {}
+        return [removed]
+
     def failure(self) -> Documents:
         typo = self.place.document("deplyo", code=2)
         with self.with_targets(self.targets.replace('["web"]', '"web"')):
@@ -310,6 +328,9 @@ COMMANDS: dict[str, Callable[[Runs], Documents]] = {
     "targets": only("targets"),
     "targets KIND": only("targets ssh"),
     "plugins": Runs.plugins,
+    "schedule install": Runs.schedule_install,
+    "schedule status": Runs.schedule_status,
+    "schedule remove": Runs.schedule_remove,
     "completion": only("completion bash", "completion zsh", "completion fish"),
     "demo": Runs.demo,
     "Help and version": only("--help", "--version", "deploy --help"),
