@@ -268,7 +268,7 @@ verify = "files"
         assert there["units"][0]["drift"]
         told = {"active": True, "next": "2026-11-27T07:11:04Z", "last": "2026-11-27T06:03:02Z", "result": "success", "status": 0}
         by_systemd = {**there, "units": [{**there["units"][0], **told}]}  # made by hand: nothing starts a timer here
-        return [there, by_systemd, {**there, "last_deployment": None}]
+        return [there, {**by_systemd, "last_deployment": None}]
 
     def schedule_remove(self) -> Documents:
         removed = self.place.document("schedule", "remove", "--user")
