@@ -17,7 +17,7 @@ from certpush.model import Secret
 from certpush.stepca.bootstrap import completed, is_recognised
 from certpush.stepca.settings import CaSettings
 
-if TYPE_CHECKING:  # where no CA is asked, none of it is needed, and it brings requests
+if TYPE_CHECKING:  # where no CA is asked, none of it is needed
     from certpush.stepca.client import StepCa
     from certpush.stepca.issuer import StepCaIssuer
 

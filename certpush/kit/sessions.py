@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import socket
 from collections.abc import Callable
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -15,7 +14,6 @@ from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from certpush._version import __version__
-from certpush.kit.allowance import connect
 
 USER_AGENT = f"certpush/{__version__}"
 
@@ -28,24 +26,6 @@ def harden(session: requests.Session, adapter: BareAdapter) -> None:
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.adapters.clear()  # plain http has no adapter at all
     session.mount("https://", adapter)
-
-
-class AllowedConnection(HTTPSConnection):
-    """A connection to the first address that accepts, in the time allowed."""
-
-    def _new_conn(self) -> socket.socket:
-        # urllib3 gives each address of a name the whole time; here all share what is left.
-        try:
-            return connect(self.host, self.port or 443)
-        except OSError as error:
-            raise urllib3.exceptions.NewConnectionError(self, str(error)) from error
-
-    def connect(self) -> None:
-        """Connect and shake hands; who is trusted is the context's business."""
-        super().connect()
-        # Not a claim of ours: PinnedContext.trusting_nobody is used only where a fingerprint judges
-        # what was read, and urllib3's warning would be noise there.
-        self.is_verified = True
 
 
 class BareAdapter(HTTPAdapter):

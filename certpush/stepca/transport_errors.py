@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import ssl
 from collections.abc import Iterator
 
-from urllib3.exceptions import NewConnectionError
-
 from certpush.errors import BundleInvalid, CertpushError, IssuerRefused, IssuerUnreachable, RootMismatch, TrustError
 from certpush.kit.connection_errors import NO_TLS, causes_of, reason_among
+
+
+class NotConnected(OSError):
+    """No address of the CA accepted a connection, so nothing was sent."""
 
 
 class AnswerLost(IssuerUnreachable):
@@ -59,7 +60,7 @@ def translate(asked: str, error: BaseException) -> CertpushError:
             return _alerted(asked, reason)
         if reason in NO_TLS:
             return IssuerUnreachable(f"{asked}: what answers there does not speak TLS", hint="is it the port of step-ca, by https?")
-    if any(isinstance(cause, NewConnectionError | socket.gaierror) for cause in causes):
+    if any(isinstance(cause, NotConnected) for cause in causes):
         return IssuerUnreachable(f"{asked}: {reason_among(causes)}", hint="is the CA running, and are host and port right?")
     return AnswerLost(f"{asked}: no complete answer ({reason_among(causes)})", hint="try again; a look at the CA's log may help")
 

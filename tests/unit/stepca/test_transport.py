@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import select
 import socket
 import ssl
 import threading
@@ -221,7 +222,7 @@ def test_an_answer_is_read_up_to_one_mebibyte(ca, reply):
 
 def test_a_line_without_end_is_not_waited_for(ca):
     ca.routes["GET /health"] = endless(b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x" * 100_000)
-    with pytest.raises((IssuerRefused, AnswerLost)):  # urllib3 has a limit of its own, or ours is met
+    with pytest.raises((IssuerRefused, AnswerLost)):  # the library has a limit of its own, or ours is met
         exchange(ca)
 
 
@@ -427,7 +428,34 @@ def test_a_connection_that_ends_in_the_handshake_is_told_in_words():
     assert lost.message == "POST x: no complete answer (the connection was closed)"
 
 
-def test_plain_http_has_no_way_out():
-    session = transport._CaSession(PinnedContext.trusting_nobody())
-    with session, pytest.raises(Exception, match="No connection adapters"):
-        session.get("http://127.0.0.1:1/")
+def test_a_connection_that_the_ca_closed_meanwhile_is_opened_anew(ca):
+    ca.routes["GET /health"] = [Reply(raw=b"HTTP/1.1 200 X\r\nContent-Length: 2\r\n\r\n{}", close=True), Reply(body={})]
+    with opened(ca) as transport:
+        assert transport.exchange("GET", "/health").body == b"{}"
+        wait_until_readable(transport._local.connection.sock)
+        assert transport.exchange("GET", "/health").status == 200
+    assert ca.connections == 2
+
+
+def wait_until_readable(connection):
+    assert select.select([connection], [], [], 5)[0]
+
+
+def test_what_is_left_of_a_refused_answer_is_not_taken_for_the_next(ca):
+    smuggled = b"HTTP/1.1 200 X\r\nContent-Length: 3\r\n\r\nbad"
+    ca.routes["GET /health"] = [Reply(raw=b"HTTP/1.1 302 X\r\nContent-Length: 0\r\n\r\n" + smuggled), Reply(body=b"good")]
+    with opened(ca) as transport:
+        with pytest.raises(TrustError, match="redirect"):
+            transport.exchange("GET", "/health")
+        assert transport.exchange("GET", "/health").body == b"good"
+
+
+def test_tokens_are_not_printed_whatever_a_program_sets_for_all_connections(ca, monkeypatch, capsys):
+    monkeypatch.setattr("http.client.HTTPConnection.debuglevel", 1)
+    exchange(ca, bearer="secret-token")
+    assert "secret-token" not in capsys.readouterr().out
+
+
+def test_the_name_that_is_asked_for_is_the_one_that_certificates_have():
+    assert transport._name("ca.lan.") == "ca.lan"
+    assert transport._name("fe80::1%eth0") == "fe80::1"
