@@ -14,9 +14,10 @@ from typing import Any, NoReturn
 from certpush.cli.main import COMMANDS, split
 from certpush.cli.options import everywhere
 
-TAKES_TARGETS = ("deploy", "status", "doctor")
-TAKES_A_TARGET = ("rollback", "resolve", "history", "trust", "revoke")
-"""Their words are names of the configuration."""
+TAKES_TARGETS = ("deploy", "status", "check", "history", "doctor")
+TAKES_A_TARGET = ("rollback", "resolve", "trust", "revoke")
+"""Their words are names of the configuration; kinds and tags too where several may be meant."""
+TAKES_MEMBERS = (*TAKES_A_TARGET, "history")
 
 
 def complete() -> NoReturn:
@@ -54,14 +55,13 @@ def parser_for_line(words: list[str], *, unfinished: bool) -> argparse.ArgumentP
 def _configure(name: str, parser: argparse.ArgumentParser) -> None:
     importlib.import_module(f"certpush.cli.{name}").configure(parser)
     if name in (*TAKES_TARGETS, *TAKES_A_TARGET):
-        many = name in TAKES_TARGETS
         named: Any = next(one for one in parser._actions if not one.option_strings)  # noqa: SLF001 - as below
-        named.completer = lambda parsed_args, **_: _words(configuration_tables(parsed_args.config, os.environ), many=many)
+        named.completer = lambda parsed_args, **_: _words(name, configuration_tables(parsed_args.config, os.environ))
 
 
-def _words(tables: Mapping[str, Any], *, many: bool) -> list[str]:
-    """One member can be meant only where one target is."""
-    return [*names_in(tables, groups=many), *(() if many else members_in(tables, os.environ))]
+def _words(command: str, tables: Mapping[str, Any]) -> list[str]:
+    members = members_in(tables, os.environ) if command in TAKES_MEMBERS else ()
+    return [*names_in(tables, groups=command in TAKES_TARGETS), *members]
 
 
 def _files_after(parser: argparse.ArgumentParser) -> None:

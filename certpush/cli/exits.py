@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from certpush import errors
 
 if TYPE_CHECKING:  # the model brings cryptography with it, and a mistyped command needs none
-    from certpush.model import Receipt
+    from certpush.model import Receipt, Standing
 
 OK, NOT_ROTATED, USAGE, STRANDED, IDENTITY, SAFETY, LOCKED, DANGER = range(8)
 
@@ -20,7 +20,7 @@ MEANINGS: dict[int, str] = {
     IDENTITY: "identity refused: SSH host key, TLS pin or CA root does not match; nothing secret was sent",
     SAFETY: "refused by a safety rule: foreign certificate, no way back, clock skew, drift, damaged state",
     LOCKED: "another run holds the lock",
-    DANGER: "kept for a command `check`, which is not there yet: a certificate is inside its danger window",
+    DANGER: "from `check` alone: a certificate is inside its danger window, or has expired",
 }
 
 CODES: tuple[tuple[type[errors.CertpushError], int], ...] = (
@@ -49,6 +49,21 @@ _WITHOUT_ERROR: Mapping[str, int] = {
     "failed": NOT_ROTATED,
     "stranded": STRANDED,
 }
+# By the words of model.Standing: what `check` says of one target.
+_OF_STANDING: Mapping[str, int] = {
+    "stranded": STRANDED,
+    "expired": DANGER,
+    "untrusted": IDENTITY,
+    "danger": DANGER,
+    "drifted": SAFETY,
+    "foreign": SAFETY,
+    "unreachable": NOT_ROTATED,
+    "login-refused": NOT_ROTATED,
+    "unknown": NOT_ROTATED,
+    "due": OK,
+    "new": NOT_ROTATED,  # it should have been deployed
+    "ok": OK,
+}
 _WORST_FIRST = (STRANDED, IDENTITY, SAFETY, DANGER, NOT_ROTATED, LOCKED, USAGE, OK)
 
 
@@ -64,6 +79,11 @@ def code_of_receipt(receipt: Receipt) -> int:
     code = code_of(receipt.error)
     # "Nothing was attempted" would be untrue of what was rolled back.
     return NOT_ROTATED if receipt.outcome == "rolled-back" and code == USAGE else code
+
+
+def code_of_standing(standing: Standing) -> int:
+    """The exit code of `check` for how one target stands."""
+    return _OF_STANDING[standing]
 
 
 def worst(codes: Iterable[int]) -> int:

@@ -26,7 +26,8 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         "Deploy",
         (
             ("deploy", "plan, then rotate targets; --plan shows and changes nothing"),
-            ("status", "look at every endpoint now: what is served, days left, drift"),
+            ("status", "look at every endpoint now: what is served, days left, drift; --watch, --html FILE"),
+            ("check", "for monitoring: one line, and an exit code that says how bad it is"),
             ("rollback", "back to the previous certificate, verified"),
             ("resolve", "end by hand what no run could: accept what is served, or finish the way back"),
             ("history", "what was deployed, when, and how it ended"),
@@ -137,7 +138,7 @@ def help_text() -> str:
         "  --log-format F     text (default) or json, on stderr",
         "",
         "`certpush COMMAND --help` tells more. Exit codes: 0 served, 1 not rotated, 2 usage, 3 a person is needed,",
-        "4 identity refused, 5 refused for safety, 6 another run at work.",
+        "4 identity refused, 5 refused for safety, 6 another run at work, 7 in danger (check).",
     ]
     return "\n".join(lines)
 

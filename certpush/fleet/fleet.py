@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -17,7 +17,7 @@ from certpush.fleet.cluster import members_foreseen, members_of
 from certpush.fleet.held import Held
 from certpush.fleet.opening import Wishes
 from certpush.fleet.receipts import Receipts
-from certpush.fleet.selecting import named, select
+from certpush.fleet.selecting import named, named_ever, select
 from certpush.fleet.waves import in_waves
 from certpush.fleet.workers import all_of
 from certpush.kit.tls import utc_now
@@ -30,6 +30,7 @@ from certpush.model import (
     Event,
     Finding,
     Identity,
+    Outcome,
     Receipt,
     Severity,
     TargetStatus,
@@ -197,17 +198,50 @@ class Fleet:
 
     # --- looking ---
 
-    def status(self, words: Sequence[str] = ()) -> Iterator[TargetStatus]:
-        """Look at every endpoint now; changes nothing. Each member of a cluster has a status of its own."""
+    def status(self, words: Sequence[str] = (), *, remembering: bool = True) -> Iterator[TargetStatus]:
+        """Look at every endpoint now; changes nothing. Each member of a cluster has a status of its own.
+
+        ``remembering`` False leaves the journal alone, for when it is damaged: what certpush
+        holds is then taken for what should be served.
+
+        Raises:
+            StateError: the journal cannot be read.
+
+        """
         from certpush.fleet.status import statuses_of
 
-        opener = self._held.looking()
-        jobs = (partial(statuses_of, spec, opener) for spec in self.select(words))
+        opener = self._held.looking() if remembering else self._held.forgetful()
+        jobs = (partial(statuses_of, spec, opener, remembering=remembering) for spec in self.select(words))
         return chain.from_iterable(all_of(jobs, self._held.slots, threading.Event()))
 
-    def history(self, name: str | None = None, *, limit: int = 50) -> tuple[Deployment, ...]:
-        """What the journal holds of one target with its members, of one member, or of all, newest first."""
-        return self._held.looking().journal.history(name, limit)
+    def history(
+        self,
+        words: str | Sequence[str] = (),
+        *,
+        limit: int = 50,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        outcomes: Collection[Outcome | None] = (),
+    ) -> tuple[Deployment, ...]:
+        """What the journal holds, newest first: of all, or of one name or several words.
+
+        A word is a target with its members, ``TARGET/MEMBER``, a kind or an ``@tag``; targets
+        that are gone from the configuration have their history, too. ``since`` and ``until``
+        are about when a deployment began; of ``outcomes`` None means those without an end.
+
+        Raises:
+            ConfigError: nobody has this tag.
+            StateError: the journal cannot be read.
+
+        """
+        names = named_ever(self.configuration.targets, [words] if isinstance(words, str) else words)
+        wanted = [one.value if one else "" for one in outcomes]
+        journal = self._held.looking().journal
+        return journal.history(names, limit=limit, since=since, until=until, outcomes=wanted)
+
+    def notes(self, deployment: str) -> tuple[str, ...]:
+        """What was noted on the way of the deployment with this id, oldest first: why a fall-back was taken, why it went back."""
+        return tuple(note for _, _, note in self._held.looking().journal.steps(deployment) if note)
 
     def doctor(self, words: Sequence[str] = ()) -> Iterator[tuple[str, Finding]]:
         """Every check of each CA and each target involved: where (``ca``, ``state`` or ``target.NAME``), and what was found."""

@@ -40,6 +40,23 @@ def named(targets: Mapping[str, TargetSpec], name: str) -> TargetSpec:
     return targets[name]
 
 
+def named_ever(targets: Mapping[str, TargetSpec], words: Sequence[str]) -> tuple[str, ...]:
+    """Names to look for in the journal: a target's, ``TARGET/MEMBER``, one that is gone, or all of a kind or ``@tag``.
+
+    Raises:
+        ConfigError: nobody has this ``@tag``.
+
+    """
+    chosen: dict[str, None] = {}
+    for word in words:
+        by_kind = [one.name for one in targets.values() if word not in targets and one.kind == word]
+        tagged = [one.name for one in targets.values() if word[:1] == "@" and word[1:] in one.tags]
+        if word[:1] == "@" and not tagged:
+            raise ConfigError(f"no target has the tag {word[:80]!a}", hint=_hint(word, _all_words(targets)))
+        chosen.update(dict.fromkeys(by_kind or tagged or [word]))
+    return tuple(chosen)
+
+
 def _meant(targets: Mapping[str, TargetSpec], word: str) -> tuple[TargetSpec, ...]:
     if word in targets:
         return (targets[word],)

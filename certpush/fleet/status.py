@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from certpush.config import TargetSpec
-from certpush.errors import CertpushError
+from certpush.errors import CertpushError, TargetAuthFailed, TargetUnreachable, TrustError
 from certpush.fleet.opening import Opener, Wishes
-from certpush.model import CertificateSpec, Deployment, Endpoint, Installed, Outcome, Phase, Served, Standing, TargetStatus
+from certpush.model import (
+    CertificateBundle,
+    CertificateSpec,
+    Deployment,
+    Endpoint,
+    Installed,
+    Outcome,
+    Phase,
+    Served,
+    Standing,
+    TargetStatus,
+)
 from certpush.rotation.inspect import View
 from certpush.schedule import danger_from, due_at
 
 if TYPE_CHECKING:  # who only looks at an endpoint loads no plugin, and so lists no members
     from certpush.fleet.members import MemberSpec
-
-_OURS = (Standing.OK, Standing.DUE, Standing.DANGER, Standing.EXPIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,57 +38,105 @@ class _Subject:
     member: MemberSpec | None = None
 
 
-def statuses_of(spec: TargetSpec, opener: Opener) -> list[TargetStatus]:
-    """Look at one target, or at each of its members in their order; changes nothing, raises nothing for one that does not answer."""
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What a look showed, and what kept us from asking the target itself, where something did."""
+
+    view: View
+    error: CertpushError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Life:
+    """When the certificate that is there begins and ends, and what is to happen between."""
+
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+    due: datetime | None = None
+    danger: datetime | None = None
+
+    @classmethod
+    def of(cls, not_before: datetime | None, not_after: datetime, certificate: CertificateSpec) -> Self:
+        if not_before is None:
+            return cls(None, not_after)
+        due = due_at(not_before, not_after, certificate.renew_at, certificate.name)
+        return cls(not_before, not_after, due, danger_from(not_before, not_after, certificate.danger_left))
+
+
+def statuses_of(spec: TargetSpec, opener: Opener, *, remembering: bool = True) -> list[TargetStatus]:
+    """Look at one target, or at each of its members in their order; changes nothing, raises nothing for one that does not answer.
+
+    ``remembering`` is False where the journal cannot be read: what is held is then what should be served.
+    """
     if spec.endpoints and spec.verify != "files":  # a handshake needs neither the plugin nor a login, and members have no such endpoints
-        return [_status_of(_Subject(spec.name, spec, spec.certificate), opener)]
+        return [_status_of(_Subject(spec.name, spec, spec.certificate), opener, remembering=remembering)]
     try:
         members = opener.members(spec)
     except CertpushError as error:
-        return [_unlisted(spec, opener, error)]
-    return [_status_of(_Subject(one.name, spec, one.certificate, one), opener) for one in members]
+        return [_unlisted(spec, opener, error, remembering=remembering)]
+    return [_status_of(_Subject(one.name, spec, one.certificate, one), opener, remembering=remembering) for one in members]
 
 
-def _unlisted(spec: TargetSpec, opener: Opener, error: CertpushError) -> TargetStatus:
+def _unlisted(spec: TargetSpec, opener: Opener, error: CertpushError, *, remembering: bool) -> TargetStatus:
     """Nobody can say now which members there are; what the journal knows of the target and of them is told."""
     known = opener.journal.newest(spec.name)
     lost = next((one for one in known if _lost(one)), None)
     last = lost or next(iter(known), None)
-    return TargetStatus(spec.name, spec.kind, _lost(last) or Standing.UNREACHABLE, problems=(error.message,), last=last)
+    standing = _lost(last) or _kept_out(error, remembering=remembering)
+    return TargetStatus(spec.name, spec.kind, standing, problems=(_in_words(error),), last=last)
 
 
-def _status_of(subject: _Subject, opener: Opener) -> TargetStatus:
-    last, kind = opener.journal.last(subject.name), subject.spec.kind
-    try:
-        view = _look(subject, opener)
-    except CertpushError as error:
-        return TargetStatus(subject.name, kind, _lost(last) or Standing.UNREACHABLE, problems=(error.message,), last=last)
-    served, certificate = tuple(view.served.values()), subject.certificate
+def _status_of(subject: _Subject, opener: Opener, *, remembering: bool) -> TargetStatus:
+    last = opener.journal.last(subject.name)
+    sight = _look(subject, opener)
+    view, served, certificate = sight.view, tuple(sight.view.served.values()), subject.certificate
     held = opener.escrow.find(view.installed.fingerprint) if view.installed.fingerprint and not served else None
     first = min(served, key=lambda one: one.not_after, default=held)  # the one that ends first
-    not_before, not_after = (first.not_before, first.not_after) if first else (None, None)
-    due = due_at(not_before, not_after, certificate.renew_at, certificate.name) if not_before and not_after else None
-    last, expected = _expected(subject, opener, last, view)
-    standing = _lost(last) or _standing(certificate, view, expected, opener.clock(), (not_before, not_after, due))
-    if standing not in _OURS:
-        due = None  # when somebody else's certificate is due is not for us to say
+    life = _Life.of(first.not_before, first.not_after, certificate) if first else _Life()
+    if remembering:
+        last, expected = _expected(subject, opener, last, view)
+    else:
+        expected = _held(subject, opener)
+    candidates = [_kept_out(sight.error, remembering=remembering)] if sight.error else []
+    if served or sight.error is None:
+        candidates.append(_standing(view, expected, opener.clock(), life))
+    standing = _lost(last) or min(candidates, key=lambda one: one.rank)
+    ours = expected is not None and set(view.present) == {expected.fingerprint}
     return TargetStatus(
         target=subject.name,
-        kind=kind,
+        kind=subject.spec.kind,
         standing=standing,
         served=served,
         installed=view.installed.fingerprint,
-        problems=_problems(view, standing),
-        not_after=not_after,
-        due=due,
+        problems=_problems(sight, standing),
+        not_before=life.not_before,
+        not_after=life.not_after,
+        # When somebody else's certificate is due is not for us to say.
+        due=life.due if ours else None,
+        danger=life.danger if ours else None,
         last=last,
     )
 
 
-def _problems(view: View, standing: Standing) -> tuple[str, ...]:
+def _problems(sight: _Sight, standing: Standing) -> tuple[str, ...]:
     """What a person should hear; that a certificate which is not ours does not lead to our root goes without saying."""
-    wrong = () if standing in (Standing.NEW, Standing.FOREIGN) else view.served.values()
-    return (*view.silent.values(), *(f"{one.endpoint}: {one.problem}" for one in wrong if one.problem))
+    asked = (_in_words(sight.error),) if sight.error else ()
+    silent = () if isinstance(sight.error, TargetUnreachable) and not sight.view.served else sight.view.silent.values()
+    wrong = () if standing in (Standing.NEW, Standing.FOREIGN) else sight.view.served.values()
+    return (*asked, *silent, *(f"{one.endpoint}: {one.problem}" for one in wrong if one.problem))
+
+
+def _in_words(error: CertpushError) -> str:
+    return f"{error.message}\n{error.hint}" if error.hint else error.message
+
+
+def _kept_out(error: CertpushError, *, remembering: bool) -> Standing:
+    """How a target stands that could not be asked."""
+    if isinstance(error, TrustError):  # what a person pinned stands in the journal
+        return Standing.UNTRUSTED if remembering else Standing.UNKNOWN
+    if isinstance(error, TargetAuthFailed):
+        return Standing.LOGIN_REFUSED
+    return Standing.UNREACHABLE if isinstance(error, TargetUnreachable) else Standing.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,27 +169,44 @@ def _inherited(subject: _Subject, opener: Opener, last: Deployment | None, view:
     return None
 
 
-def _look(subject: _Subject, opener: Opener) -> View:
-    current = opener.escrow.current(subject.certificate.name) or opener.escrow.current(subject.spec.certificate.name)
+def _held(subject: _Subject, opener: Opener) -> _Ours | None:
+    """What should be there by what we hold, where nobody remembers what was deployed."""
+    current = _current(subject, opener)
+    return _Ours(current.fingerprint) if current else None
+
+
+def _current(subject: _Subject, opener: Opener) -> CertificateBundle | None:
+    return opener.escrow.current(subject.certificate.name) or opener.escrow.current(subject.spec.certificate.name)
+
+
+def _look(subject: _Subject, opener: Opener) -> _Sight:
+    current = _current(subject, opener)
     roots = current.roots if current else ()
-    installed, endpoints = _asked(subject, subject.member, opener) if subject.member else (Installed(None), subject.spec.endpoints)
+    installed, endpoints, error = Installed(None), subject.spec.endpoints, None
+    if subject.member is not None:
+        installed, endpoints, error = _asked(subject, subject.member, opener)
     served: dict[Endpoint, Served] = {}
     silent: dict[Endpoint, str] = {}
     for endpoint in endpoints:
         try:
             served[endpoint] = opener.look(endpoint, roots, opener.clock())
-        except CertpushError as error:
-            silent[endpoint] = error.message
-    return View(installed, served, silent)
+        except CertpushError as silence:
+            silent[endpoint] = silence.message
+    return _Sight(View(installed, served, silent), error)
 
 
-def _asked(subject: _Subject, member: MemberSpec, opener: Opener) -> tuple[Installed, tuple[Endpoint, ...]]:
-    """What the target itself says is installed, and where to look at it."""
+def _asked(subject: _Subject, member: MemberSpec, opener: Opener) -> tuple[Installed, tuple[Endpoint, ...], CertpushError | None]:
+    """What the target itself says is installed, where to look at it, and why it could not be asked."""
     from certpush.rotation.run import close_quietly
 
-    rotation = opener.rotation(subject.spec, member, Wishes())
     try:
-        return rotation.ask("inspect", rotation.target.inspect, Installed), rotation.endpoints
+        rotation = opener.rotation(subject.spec, member, Wishes())
+    except CertpushError as error:
+        return Installed(None), (), error
+    try:
+        return rotation.ask("inspect", rotation.target.inspect, Installed), rotation.endpoints, None
+    except CertpushError as error:  # it may be seen nevertheless: a handshake needs no login
+        return Installed(None), rotation.endpoints, error
     finally:
         close_quietly(rotation)
 
@@ -141,14 +215,7 @@ def _lost(last: Deployment | None) -> Standing | None:
     return Standing.STRANDED if last is not None and last.phase is Phase.STRANDED else None
 
 
-def _standing(  # noqa: PLR0911 - a list of cases, worst first, reads best one a line
-    certificate: CertificateSpec,
-    view: View,
-    expected: _Ours | None,
-    now: datetime,
-    life: tuple[datetime | None, datetime | None, datetime | None],
-) -> Standing:
-    not_before, not_after, due = life
+def _standing(view: View, expected: _Ours | None, now: datetime, life: _Life) -> Standing:  # noqa: PLR0911 - a list of cases, worst first, reads best one a line
     if view.silent:
         return Standing.UNREACHABLE
     if expected is None:
@@ -157,12 +224,12 @@ def _standing(  # noqa: PLR0911 - a list of cases, worst first, reads best one a
         return Standing.DRIFTED
     if any(fingerprint != expected.fingerprint for fingerprint in view.present):
         return Standing.DRIFTED
-    if not_before is None or not_after is None or due is None:
+    if life.not_after is None or life.due is None or life.danger is None:
         return Standing.OK
-    if now >= not_after:
+    if now >= life.not_after:
         return Standing.EXPIRED
     if any(not one.chain_ok for one in view.served.values()):
         return Standing.DRIFTED  # the leaf is ours, but not all of what was deployed with it
-    if now >= danger_from(not_before, not_after, certificate.danger_left):
+    if now >= life.danger:
         return Standing.DANGER
-    return Standing.DUE if now >= due else Standing.OK
+    return Standing.DUE if now >= life.due else Standing.OK

@@ -135,20 +135,30 @@ class Receipt:
 
 
 class Standing(enum.StrEnum):
-    """How a target stands, as ``status`` shows it."""
+    """How a target stands, as ``status`` shows it; the worst first."""
 
-    OK = "ok"
-    DUE = "due"
-    DANGER = "danger"
+    STRANDED = "stranded"
     EXPIRED = "expired"
+    UNTRUSTED = "untrusted"
+    """Who answers could not show that it is the one we know; it was sent nothing secret."""
+    DANGER = "danger"
     DRIFTED = "drifted"
     """Another certificate is served than the one that was deployed last."""
     FOREIGN = "foreign"
     """Never deployed by certpush, and somebody else's certificate is served."""
+    UNREACHABLE = "unreachable"
+    LOGIN_REFUSED = "login-refused"
+    UNKNOWN = "unknown"
+    """It could not be asked, for a reason of its own: its configuration, its plugin, what it answered."""
+    DUE = "due"
     NEW = "new"
     """Never deployed, nothing in the way."""
-    UNREACHABLE = "unreachable"
-    STRANDED = "stranded"
+    OK = "ok"
+
+    @property
+    def rank(self) -> int:
+        """For sorting: the lower, the worse."""
+        return list(type(self)).index(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +166,8 @@ class TargetStatus:
     """What a look at one target, or one member of it, showed, beside what the journal knows.
 
     ``installed`` is the fingerprint that the target itself tells, where it was asked because no
-    endpoints are configured; ``due`` is None where what is there is not ours.
+    endpoints are configured; ``due``, and ``danger`` from when on too little is left, are None
+    where what is there is not ours.
     """
 
     target: str
@@ -165,6 +176,8 @@ class TargetStatus:
     served: tuple[Served, ...] = ()
     installed: str | None = None
     problems: tuple[str, ...] = ()
+    not_before: datetime | None = None
     not_after: datetime | None = None
     due: datetime | None = None
+    danger: datetime | None = None
     last: Deployment | None = None

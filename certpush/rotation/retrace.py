@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from certpush.errors import CertpushError, ForeignCertificate, Interrupted, NoWayBack, Stranded
+from certpush.errors import CertpushError, ForeignCertificate, NoWayBack, Stranded
 from certpush.model import Action, Deployment, Outcome, Phase, Plan, Receipt, WayBackKind
 from certpush.rotation.activate import note
 from certpush.rotation.inspect import ask_installed
-from certpush.rotation.rollback import roll_back
+from certpush.rotation.rollback import AskedToGoBack, roll_back
 from certpush.rotation.rotation import Rotation, as_ours
 from certpush.rotation.run import close_quietly, receipt_for
 from certpush.rotation.settle import changed_since, settle
@@ -46,7 +46,7 @@ def _last(rotation: Rotation) -> Deployment:
 
 def _retrace(rotation: Rotation, last: Deployment) -> Receipt:
     plan = Plan(Action.PUSH, "asked to go back", way_back=last.way_back)
-    asked = Interrupted("rolled back on request")
+    asked = AskedToGoBack("rolled back on request")
     try:
         done, served = roll_back(rotation, last, asked)
     except Stranded as stranded:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from certpush.errors import CertpushError, Stranded, VerificationFailed
+from certpush.errors import CertpushError, Interrupted, Stranded, VerificationFailed
 from certpush.model import After, Deployment, Expected, Outcome, Phase, Served
 from certpush.rotation.activate import note
 from certpush.rotation.inspect import ask_installed
@@ -13,6 +13,10 @@ from certpush.rotation.rotation import Rotation, as_ours
 from certpush.rotation.verify import verify_back
 
 RESCUE_MARGIN = 10.0  # seconds that the device may need after its timer, to reload
+
+
+class AskedToGoBack(Interrupted):
+    """Nothing went wrong: a person wants the certificate from before."""
 
 
 def roll_back(rotation: Rotation, deployment: Deployment, cause: CertpushError) -> tuple[Deployment, tuple[Served, ...]]:
@@ -76,8 +80,7 @@ def _rescued_by_itself(
             return verify_back(rotation, deployment, Expected.leaf(deployment.before.fingerprint))
         except Exception as still:  # noqa: BLE001 - as above
             error = as_ours(still)
-    text = f"{cause.message}; going back failed too: {error.message}"
-    lost = replace(deployment, phase=Phase.STRANDED, outcome=Outcome.STRANDED, error=text, finished=rotation.clock())
+    lost = replace(deployment, phase=Phase.STRANDED, outcome=Outcome.STRANDED, error=_both(cause, error), finished=rotation.clock())
     raise stranded(rotation, note(rotation, lost, error.message), cause, error)
 
 
@@ -98,9 +101,15 @@ def stranded(rotation: Rotation, deployment: Deployment, cause: CertpushError, e
     """What a person is told, and what to do."""
     by_hand = f"bring back the certificate on {rotation.name} by hand (way back: {deployment.way_back.text})"
     return Stranded(
-        f"STRANDED: {cause.message}; going back failed too: {error.message}",
+        f"STRANDED: {_both(cause, error)}",
         deployment=deployment,
         cause=cause,
         rollback_error=error,
         hint=f"{error.hint or by_hand}; then `certpush resolve {rotation.name}`",
     )
+
+
+def _both(cause: CertpushError, error: CertpushError) -> str:
+    if isinstance(cause, AskedToGoBack):
+        return f"going back was asked for, and failed: {error.message}"
+    return f"{cause.message}; going back failed too: {error.message}"

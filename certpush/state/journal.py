@@ -7,15 +7,18 @@ damaged page but not a changed letter. Never a secret in it.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from certpush.model import Deployment, Outcome, Phase
 from certpush.state.database import Database
 from certpush.state.record import checksum_of, read_record, seal
 from certpush.state.setbacks import Setbacks
+
+_LISTED = "(SELECT value FROM json_each(?))"  # any number of values as one
 
 
 class Journal:
@@ -115,9 +118,28 @@ class Journal:
             newest[one.target] = _perhaps_there(one)
         return frozenset(fingerprint for either in newest.values() for fingerprint in either if fingerprint)
 
-    def history(self, target: str | None = None, limit: int = 50) -> tuple[Deployment, ...]:
-        """Deployments, newest first; those to a target's members are its own, too."""
-        where, values = _and_members(target) if target is not None else ("1", ())
+    def history(
+        self,
+        targets: Sequence[str] = (),
+        *,
+        limit: int = 50,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        outcomes: Sequence[str] = (),
+    ) -> tuple[Deployment, ...]:
+        """Deployments, newest first; those to a target's members are its own, too.
+
+        ``since`` and ``until`` are about when one began. ``outcomes`` are those wanted; ``""``
+        means unfinished.
+        """
+        conditions = [
+            *([_any_of(targets)] if targets else []),
+            *([_told_by("datetime(json_extract(record, '$.started')) >= datetime(?)", _in_utc(since))] if since else []),
+            *([_told_by("datetime(json_extract(record, '$.started')) < datetime(?)", _in_utc(until))] if until else []),
+            *([_told_by(f"ifnull(json_extract(record, '$.outcome'), '') IN {_LISTED}", json.dumps(outcomes))] if outcomes else []),
+        ]
+        where = " AND ".join(condition for condition, _ in conditions) or "1"
+        values = tuple(value for _, some in conditions for value in some)
         return self._deployments(f"{where} ORDER BY seq DESC LIMIT ?", (*values, limit))
 
     def steps(self, deployment: str) -> tuple[tuple[str, datetime, str], ...]:
@@ -170,6 +192,23 @@ class Journal:
             if (identifier, target, certificate, wanted) != (deployment.id, deployment.target, deployment.certificate, deployment.wanted):
                 raise self._database.damaged(f"record {deployment.id} does not match what it is found by")
             yield deployment
+
+
+def _any_of(targets: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The condition for records of several targets and of their members: one of them is found by the index, any number in one pass."""
+    if len(targets) == 1:
+        return _and_members(targets[0])
+    names = json.dumps(targets)
+    return f"(target IN {_LISTED} OR substr(target, 1, instr(target, '/') - 1) IN {_LISTED})", (names, names)
+
+
+def _told_by(condition: str, value: str) -> tuple[str, tuple[str, ...]]:
+    """A condition on what stands in a record; one that cannot be read is not passed over, for its checksum names it."""
+    return f"iif(json_valid(record), {condition}, 1)", (value,)
+
+
+def _in_utc(when: datetime) -> str:
+    return when.astimezone(UTC).isoformat()
 
 
 def _and_members(target: str) -> tuple[str, tuple[str, ...]]:

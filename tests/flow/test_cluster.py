@@ -14,7 +14,16 @@ import pytest
 from certpush import Outcome, Receipt, Secret
 from certpush.cli.exits import NOT_ROTATED, OK, SAFETY, STRANDED, code_of_receipt, worst
 from certpush.config import TargetSpec, from_tables
-from certpush.errors import ConfigError, ForeignCertificate, Interrupted, LockHeld, TargetRefused, TargetUnreachable
+from certpush.errors import (
+    ConfigError,
+    ForeignCertificate,
+    HostKeyMismatch,
+    Interrupted,
+    LockHeld,
+    TargetAuthFailed,
+    TargetRefused,
+    TargetUnreachable,
+)
 from certpush.fleet.cluster import members_foreseen, members_of
 from certpush.fleet.going_back import go_back
 from certpush.fleet.opening import Opener, Wishes
@@ -382,6 +391,48 @@ def test_members_that_cannot_be_listed_are_stranded_while_one_of_them_is(deploye
     deployed.devices["three"].power(on=False)
     (status,) = statuses_of(deployed.spec, deployed.opener())
     assert (status.target, status.standing, status.last.target) == ("row", Standing.STRANDED, "row/two")
+
+
+@pytest.mark.parametrize(
+    ("error", "standing"),
+    [
+        (HostKeyMismatch("another key", hint="certpush trust NAME"), Standing.UNTRUSTED),
+        (TargetAuthFailed("the token was not accepted", hint="make a new one"), Standing.LOGIN_REFUSED),
+        (TargetUnreachable("no answer in time", hint="look"), Standing.UNREACHABLE),
+        (TargetRefused("locked by another", hint="wait"), Standing.UNKNOWN),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_what_a_member_serves_is_shown_where_it_cannot_be_asked(deployed, error, standing):
+    deployed.wraps["two"] = at("inspect", Raise(error))
+    one, two, three = statuses_of(deployed.spec, deployed.opener())
+    assert (one.standing, two.standing, three.standing) == (Standing.OK, standing, Standing.OK)
+    assert two.problems == (f"{error.message}\n{error.hint.replace('NAME', 'row/two')}",)
+    assert two.served[0].fingerprint == deployed.served["two"]
+    assert two.due == three.due is not None
+
+
+def test_an_expired_certificate_is_worse_than_a_login_that_is_refused(deployed):
+    deployed.wraps["two"] = at("inspect", Raise(TargetAuthFailed("the token was not accepted")))
+    deployed.clock.now += timedelta(days=2)
+    assert deployed.standings == dict.fromkeys(ALL, Standing.EXPIRED)
+
+
+def test_a_target_that_cannot_be_opened_has_the_reason(deployed):
+    deployed.wraps["two"] = Raise(ConfigError("no such file", hint="write it")).strike
+    assert deployed.standings["row/two"] is Standing.UNKNOWN
+
+
+def test_without_the_journal_what_is_held_should_be_served(deployed):
+    def standings() -> list[Standing]:
+        opener = replace(deployed.opener(), journal=Journal(None))
+        return [one.standing for one in statuses_of(deployed.spec, opener, remembering=False)]
+
+    assert standings() == [Standing.OK] * 3
+    deployed.devices["two"].select("device-default")
+    deployed.devices["two"].reload()
+    deployed.wraps["three"] = at("inspect", Raise(HostKeyMismatch("another key")))  # a person may have pinned it, and nobody remembers
+    assert standings() == [Standing.OK, Standing.DRIFTED, Standing.UNKNOWN]
 
 
 def test_a_status_before_anything_was_deployed_has_a_line_for_each(row):

@@ -88,7 +88,7 @@ def test_what_cannot_be_confirmed_by_the_next_run_is_brought_back_by_it(bench):
     old = killed_at(bench, "confirm")
     bench.wrap = at("confirm", Raise(TargetRefused("not today")))
     bench.rotate()
-    settled = bench.journal.history("box", 10)[-1 - 1]
+    settled = bench.journal.history(["box"], limit=10)[-1 - 1]
     assert (settled.phase, settled.error) == (Phase.ROLLED_BACK, "not today")
     assert bench.served == old
 
@@ -116,7 +116,7 @@ def test_with_no_endpoint_what_is_installed_says_whether_a_switch_was_done(bench
     killed_at(bench, "activate", after=after)
     receipt = bench.rotate()
     assert receipt.error is None
-    settled = bench.journal.history("box", 10)
+    settled = bench.journal.history(["box"], limit=10)
     assert {one.outcome for one in settled} == {Outcome.ROTATED} | ({Outcome.ROLLED_BACK} if not after else set())
 
 

@@ -148,7 +148,7 @@ def test_a_device_that_came_back_by_itself_is_found_so_and_deployed_to_again(ben
     assert bench.served == old  # without us
     next_run = reopened(bench)
     assert next_run.rotate().outcome is Outcome.ROTATED
-    outcomes = [one.outcome for one in next_run.journal.history("box")]
+    outcomes = [one.outcome for one in next_run.journal.history(["box"])]
     assert outcomes == [Outcome.ROTATED, Outcome.ROLLED_BACK, Outcome.ROTATED]
     next_run.journal.close()
 

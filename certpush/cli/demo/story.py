@@ -13,7 +13,7 @@ from certpush.cli.deploy import wanted_texts
 from certpush.cli.history import show_history
 from certpush.cli.progress import Progress
 from certpush.cli.receipts import in_order, show_plans, show_receipts
-from certpush.cli.status import show_statuses
+from certpush.cli.status.table import show_statuses
 from certpush.cli.stopping import stoppable
 from certpush.cli.trust import make_contact
 from certpush.errors import CertpushError, Interrupted
@@ -169,7 +169,7 @@ class _Story:
 
     def history(self) -> None:
         with self._step("certpush history"):
-            show_history(self._console, self._fleet.history())
+            show_history(self._console, self._fleet.history(), {})
 
     @contextmanager
     def _step(self, command: str, says: str = "") -> Iterator[None]:

@@ -121,6 +121,14 @@ token = "file:{self.directory}/token"
         self.server.start()
         return [good, bad]
 
+    def check(self) -> Documents:
+        good = self.place.document("check")
+        self.server.stop()
+        bad = self.place.document("check", code=1)
+        self.server.start()
+        with self.with_targets(self.targets.replace('["web"]', '"web"')):
+            return [good, bad, self.place.document("check", code=2)]
+
     def history(self) -> Documents:
         self.kills.touch()
         assert self.place.run("deploy", "wiki", "--force").returncode == -signal.SIGKILL
@@ -309,6 +317,7 @@ COMMANDS: dict[str, Callable[[Runs], Documents]] = {
     "deploy": Runs.deploy,
     "deploy --plan": only("deploy --plan --force", "deploy --plan"),
     "status": Runs.status,
+    "check": Runs.check,
     "history": Runs.history,
     "rollback": Runs.rollback,
     "resolve": Runs.resolve,

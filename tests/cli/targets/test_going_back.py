@@ -105,6 +105,16 @@ def test_a_target_that_is_no_cluster_has_no_members_to_go_back(certpush, twice):
     assert twice.served("wiki") == twice.second
 
 
+def test_going_back_that_fails_half_way_is_told_as_what_was_asked_for(certpush, twice):
+    twice.break_reload("wiki", times=9)
+    ended = certpush("rollback", "wiki")
+    assert ended.code == 3
+    assert "error: STRANDED: wiki: going back was asked for, and failed: the reload command failed" in ended.err
+    (newest, *_) = certpush("history", "--output=json").document["deployments"]
+    assert newest["error"].startswith("going back was asked for, and failed: ")
+    assert newest["notes"][0] == "rolled back on request"
+
+
 # --- history --------------------------------------------------------------------------------------
 
 

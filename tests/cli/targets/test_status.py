@@ -146,11 +146,16 @@ def test_what_nothing_serves_is_shown_as_installed(certpush, yard):
     assert status(certpush)["standing"] == "drifted"
 
 
-def test_a_target_that_cannot_be_asked_is_unreachable_and_the_others_are_shown(certpush, deployed):
+def test_how_a_target_stands_that_cannot_be_asked_is_unknown_and_the_others_are_shown(certpush, deployed):
     deployed.describe("mail", 'verify = "files"\nsurprise = 1')
     ended = certpush("status", "--output=json")
-    assert {one["target"]: one["standing"] for one in ended.document["targets"]} == {"wiki": "ok", "mail": "unreachable"}
+    assert {one["target"]: one["standing"] for one in ended.document["targets"]} == {"wiki": "ok", "mail": "unknown"}
     assert "surprise" in ended.document["targets"][1]["problems"][0]
+
+
+def test_the_whole_of_a_life_is_told(certpush, deployed):
+    one = status(certpush)
+    assert one["not_before"] < one["due"] < one["danger"] < one["not_after"]
 
 
 def test_targets_stand_in_the_order_of_the_configuration(certpush, yard):
