@@ -183,6 +183,10 @@ class Interrupted(CertpushError):
     """A person or the system asked to stop, and nothing had been switched yet."""
 
 
+class BackingOff(CertpushError):
+    """It failed before, and it is too early to try again unattended; the target was not touched this time."""
+
+
 class Stranded(CertpushError):
     """The new certificate failed and the old one could not be brought back: a person is needed."""
 

@@ -8,6 +8,9 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 _JITTER = Fraction(1, 20)  # of the lifetime, as step's renewal daemon spreads it
+_FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=5), timedelta(days=1)
+_WAITS_LEFT = 6  # a wait takes that part of the time that is left, so that there is always one more try before the end
+_DOUBLINGS = 16  # more of them change nothing: the longest wait is reached before
 
 
 def due_at(not_before: datetime, not_after: datetime, renew_at: Fraction, name: str) -> datetime:
@@ -18,8 +21,7 @@ def due_at(not_before: datetime, not_after: datetime, renew_at: Fraction, name: 
     it only ever moves the moment earlier.
     """
     lifetime = not_after - not_before
-    share = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
-    return not_before + lifetime * float(renew_at) - lifetime * float(_JITTER) * share
+    return not_before + lifetime * float(renew_at) - lifetime * float(_JITTER) * _share(name)
 
 
 def danger_from(not_before: datetime, not_after: datetime, danger_left: Fraction) -> datetime:
@@ -44,3 +46,20 @@ def look_every(rooms: Iterable[timedelta]) -> timedelta:
     """
     longest = min((one / _LOOKS for one in rooms), default=_STEPS[-1])
     return next((step for step in reversed(_STEPS) if step <= longest), _STEPS[0])
+
+
+def next_try(now: datetime, tries: int, not_before: datetime, not_after: datetime, name: str) -> datetime:
+    """When what failed ``tries`` times in a row is tried again: twice as long after each failure.
+
+    A wait is never longer than a day, nor than a sixth of the time that is left to the
+    certificate in place; after its end, the shortest wait stays. A part that depends only on
+    name and number comes off, so that what failed together is not tried together.
+    """
+    first = min(_FIRST_WAIT, (not_after - not_before) / 60)
+    wait: timedelta = min(first * 2 ** min(tries - 1, _DOUBLINGS), _LONGEST_WAIT, max((not_after - now) / _WAITS_LEFT, first))
+    return now + wait - wait * (_share(f"{name} {tries}") / 4)
+
+
+def _share(text: str) -> float:
+    """A number from 0 to 1 that is always the same for a text, and spread over many."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from certpush.cli.main import COMMANDS, split
 from certpush.cli.options import everywhere
 
-TAKES_TARGETS = ("deploy", "status", "check", "history", "doctor")
+TAKES_TARGETS = ("deploy", "renew", "status", "check", "history", "doctor")
 TAKES_A_TARGET = ("rollback", "resolve", "trust", "revoke")
 """Their words are names of the configuration; kinds and tags too where several may be meant."""
 TAKES_MEMBERS = (*TAKES_A_TARGET, "history")

@@ -44,7 +44,7 @@ def _plan(arguments: argparse.Namespace, console: Console, fleet: Fleet, progres
     from certpush.cli.receipts import in_order, show_plans
     from certpush.kit.tls import utc_now
 
-    specs, previous = _targets(arguments, fleet), _previous(arguments.previous) if arguments.previous else None
+    specs, previous = targets_meant(arguments, fleet), _previous(arguments.previous) if arguments.previous else None
     receipts = []
     with progress.shown(len(specs)):
         for receipt in fleet.plan(arguments.targets, force=arguments.force, adopt=arguments.adopt, previous=previous):
@@ -61,7 +61,7 @@ def _deploy(arguments: argparse.Namespace, console: Console, fleet: Fleet, progr
     from certpush.kit.tls import utc_now
 
     previous = _previous(arguments.previous) if arguments.previous else None
-    specs, receipts = _targets(arguments, fleet), []
+    specs, receipts = targets_meant(arguments, fleet), []
     with stoppable(console) as stop:
         with progress.shown(len(specs)):
             for receipt in fleet.deploy(arguments.targets, force=arguments.force, adopt=arguments.adopt, previous=previous, stop=stop):
@@ -72,7 +72,8 @@ def _deploy(arguments: argparse.Namespace, console: Console, fleet: Fleet, progr
     return worst(code_of_receipt(one) for one in receipts)
 
 
-def _targets(arguments: argparse.Namespace, fleet: Fleet) -> tuple[TargetSpec, ...]:
+def targets_meant(arguments: argparse.Namespace, fleet: Fleet) -> tuple[TargetSpec, ...]:
+    """Those that the words mean; none at all is an error."""
     from certpush.errors import ConfigError
 
     specs = fleet.select(arguments.targets)

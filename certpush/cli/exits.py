@@ -37,6 +37,7 @@ CODES: tuple[tuple[type[errors.CertpushError], int], ...] = (
     (errors.TargetError, NOT_ROTATED),
     (errors.VerificationFailed, NOT_ROTATED),
     (errors.Interrupted, NOT_ROTATED),
+    (errors.BackingOff, NOT_ROTATED),
     (errors.CertpushError, NOT_ROTATED),
 )
 

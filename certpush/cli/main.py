@@ -26,6 +26,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         "Deploy",
         (
             ("deploy", "plan, then rotate targets; --plan shows and changes nothing"),
+            ("renew", "what a timer runs: rotate what is due, push again what is not served"),
             ("status", "look at every endpoint now: what is served, days left, drift; --watch, --html FILE"),
             ("check", "for monitoring: one line, and an exit code that says how bad it is"),
             ("rollback", "back to the previous certificate, verified"),

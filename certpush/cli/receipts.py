@@ -86,6 +86,7 @@ def receipt_document(receipt: Receipt) -> dict[str, Any]:
         "was": receipt.was,
         "now": receipt.now,
         "not_after": moment(receipt.not_after),
+        "due": moment(receipt.due),
         "served": [served_document(one) for one in receipt.served],
         "seen": receipt.seen,
         "deployment": receipt.deployment,

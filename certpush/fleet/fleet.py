@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -157,12 +158,34 @@ class Fleet:
             ConfigError: a word means nothing, or ``previous`` is given for several targets.
 
         """
+        from certpush.fleet.renewing import remembering
         from certpush.rotation.run import rotate
 
         self._refuse_previous_for_many(words, previous)
         wishes = Wishes(force=force, adopt=adopt, previous=previous, stop=stop or threading.Event())
-        job = partial(members_of, opener=self._held.changing(), deed=rotate, wishes=wishes)
+        opener = self._held.changing()
+        job = remembering(partial(members_of, opener=opener, deed=rotate, wishes=wishes), opener)
         return Receipts(in_waves(self.select(words), job, self.configuration.fleet, self._held.slots, wishes.stop))
+
+    def renew(self, words: Sequence[str] = (), *, stop: threading.Event | None = None) -> Receipts:
+        """What a timer calls: settle what was left, push again what is not served, rotate what is due; gives receipts as ``deploy`` does.
+
+        Where all is well nothing is written, and nobody is asked but the endpoints. A target that
+        fails waits longer and longer before it is tried again, unless ``words`` has its name;
+        it never keeps others from their turn: ``canary`` and ``stop_after`` are for ``deploy``.
+
+        Raises:
+            ConfigError: a word means nothing.
+
+        """
+        from certpush.fleet.renewing import renewed
+
+        wishes, opener = Wishes(stop=stop or threading.Event()), self._held.changing()
+
+        def job(spec: TargetSpec) -> list[Receipt]:
+            return renewed(spec, opener, replace(wishes, at_once=spec.name in words))
+
+        return Receipts(in_waves(self.select(words), job, FleetKeys(), self._held.slots, wishes.stop), verb="renew")
 
     def _refuse_previous_for_many(self, words: Sequence[str], previous: CertificateBundle | None) -> None:
         if previous is not None and len(self.select(words)) != 1:

@@ -39,6 +39,8 @@ class Wishes:
     force: bool = False
     adopt: bool = False
     previous: CertificateBundle | None = None
+    at_once: bool = False
+    """Named by a person: what failed before is tried again without waiting."""
     stop: threading.Event = field(default_factory=threading.Event)
 
 
@@ -140,6 +142,7 @@ class Opener:
             force=wishes.force,
             adopt=wishes.adopt,
             adopt_first=spec.adopt,
+            at_once=wishes.at_once,
             previous=wishes.previous,
         )
 

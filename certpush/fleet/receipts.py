@@ -9,10 +9,11 @@ from certpush.model import Receipt
 
 
 class Receipts(Iterator[Receipt]):
-    """What ``Fleet.deploy`` gives. A call that nobody iterates over would else look like a deployment."""
+    """What ``Fleet.deploy`` and ``renew`` give. A call that nobody iterates over would else look like a deployment."""
 
-    def __init__(self, told: Generator[Receipt, None, None]) -> None:
+    def __init__(self, told: Generator[Receipt, None, None], *, verb: str = "deploy") -> None:
         self._told = told
+        self._verb = verb
         self._begun = False
 
     def __next__(self) -> Receipt:
@@ -26,4 +27,4 @@ class Receipts(Iterator[Receipt]):
 
     def __del__(self) -> None:
         if not self._begun:
-            warnings.warn("Fleet.deploy() was not iterated over: nothing was deployed", RuntimeWarning, stacklevel=2)
+            warnings.warn(f"Fleet.{self._verb}() was not iterated over: nothing was deployed", RuntimeWarning, stacklevel=2)

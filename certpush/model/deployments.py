@@ -118,7 +118,8 @@ class Receipt:
 
     ``target`` is the target's name, or ``TARGET/MEMBER``: each member of a cluster has one.
     ``was`` and ``now`` are the fingerprint before and after (None: nothing, or not known);
-    ``seen`` is False where there is no endpoint to look at ("installed, not seen").
+    ``seen`` is False where there is no endpoint to look at ("installed, not seen"); ``due`` is
+    when what is in place is to be replaced (None: it is not what should be there, or not ours).
     """
 
     target: str
@@ -132,6 +133,7 @@ class Receipt:
     error: CertpushError | None = None
     deployment: str | None = None
     findings: tuple[Finding, ...] = ()
+    due: datetime | None = None
 
 
 class Standing(enum.StrEnum):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
 
 from cryptography import x509
 
@@ -13,7 +14,7 @@ from certpush.model import Endpoint, Installed, Served
 from certpush.rotation.retry import persistently
 
 if TYPE_CHECKING:  # a view is also what `status` has, which rotates nothing
-    from certpush.rotation.rotation import Rotation
+    from certpush.rotation.rotation import Look, Rotation
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def inspect(rotation: Rotation) -> View:
     """
     rotation.tell("inspect")
     installed = ask_installed(rotation)
-    served, silent = look_everywhere(rotation, _known_roots(rotation))
+    served, silent = look_at(rotation.endpoints, _known_roots(rotation), rotation)
     return View(installed, served, silent)
 
 
@@ -65,13 +66,29 @@ def ask_installed(rotation: Rotation, phase: str = "inspect") -> Installed:
     return persistently(lambda: rotation.ask(phase, rotation.target.inspect, Installed), rotation.pause)
 
 
-def look_everywhere(rotation: Rotation, roots: tuple[x509.Certificate, ...]) -> tuple[dict[Endpoint, Served], dict[Endpoint, str]]:
+class Looking(Protocol):
+    """What can look at endpoints."""
+
+    @property
+    def look(self) -> Look:
+        """One fresh connection."""
+        ...
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """The time that certificates are compared with."""
+        ...
+
+
+def look_at(
+    endpoints: tuple[Endpoint, ...], roots: tuple[x509.Certificate, ...], looking: Looking
+) -> tuple[dict[Endpoint, Served], dict[Endpoint, str]]:
     """One look at every endpoint: what is served, and where nothing answers."""
     served: dict[Endpoint, Served] = {}
     silent: dict[Endpoint, str] = {}
-    for endpoint in rotation.endpoints:
+    for endpoint in endpoints:
         try:
-            served[endpoint] = rotation.look(endpoint, roots, rotation.clock())
+            served[endpoint] = looking.look(endpoint, roots, looking.clock())
         except TargetUnreachable as error:
             silent[endpoint] = error.message
     return served, silent

@@ -24,6 +24,7 @@ from certpush.target import KeyOrigin, Reversible, TargetKind
 
 # The CA dates a certificate back by a minute or more, and rounds; less than this is no other lifetime.
 _LIFETIME_SLACK = timedelta(minutes=10)
+NOT_IN_PLACE = "the certificate we hold is good, but not in place"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +80,12 @@ def _nothing_due(situation: Situation) -> Plan | None:
     current = situation.current
     if current is None or _why_obtain(situation) or not _in_place(situation, current.fingerprint):
         return None
-    left = format_duration(_whole_minutes(due(situation.spec, current) - situation.now))
-    return Plan(Action.NOTHING, f"{_left(current.not_after, situation.now)} left, due in {left}")
+    return nothing_due(situation.spec, current, situation.now)
+
+
+def nothing_due(spec: CertificateSpec, current: CertificateBundle, now: datetime) -> Plan:
+    """The plan for a target that serves what it should, for a while yet."""
+    return Plan(Action.NOTHING, f"{_left(current.not_after, now)} left, due in {_left(due(spec, current), now)}")
 
 
 def _in_place(situation: Situation, fingerprint: str) -> bool:
@@ -115,23 +120,25 @@ def _rotation(situation: Situation) -> Plan:
     already = current is not None and situation.view.installed.fingerprint == current.fingerprint
     if already:
         return Plan(Action.ACTIVATE, "installed, but not what is served", situation.changes, way_back)
-    return Plan(Action.PUSH, "the certificate we hold is good, but not in place", situation.changes, way_back)
+    return Plan(Action.PUSH, NOT_IN_PLACE, situation.changes, way_back)
 
 
 def _why_obtain(situation: Situation) -> str:
     """Why a new certificate is needed; empty when the one we hold will do."""
-    current, spec = situation.current, situation.spec
-    if situation.force:
-        return "forced"
+    return "forced" if situation.force else why_due(situation.spec, situation.current, situation.now)
+
+
+def why_due(spec: CertificateSpec, current: CertificateBundle | None, now: datetime) -> str:
+    """Why a new certificate is needed although nobody forces one; empty when the one we hold will do."""
     if current is None:
         return "first certificate"
     changed = _change(current, spec.request)
     if changed:
         return changed
-    if situation.now >= current.not_after:
+    if now >= current.not_after:
         return f"expired on {current.not_after:%Y-%m-%d %H:%M} UTC"
-    if situation.now >= due(spec, current):
-        return f"due: {_left(current.not_after, situation.now)} left"
+    if now >= due(spec, current):
+        return f"due: {_left(current.not_after, now)} left"
     return ""
 
 

@@ -72,6 +72,8 @@ class Rotation:
     adopt: bool = False
     adopt_first: bool = False
     """``adopt = true`` in the configuration: allows the first take-over only."""
+    at_once: bool = False
+    """Named by a person: what failed before is tried again without waiting."""
     previous: CertificateBundle | None = None
     """The administrator's existing pair, handed over with ``--adopt --previous``."""
 

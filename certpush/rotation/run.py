@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from certpush.errors import (
@@ -34,8 +34,8 @@ from certpush.model import (
 from certpush.rotation.activate import activate
 from certpush.rotation.confirm import confirm
 from certpush.rotation.inspect import View, inspect
-from certpush.rotation.obtain import obtain
-from certpush.rotation.plan import Situation, make_plan
+from certpush.rotation.plan import Situation, due, make_plan
+from certpush.rotation.provide import provide
 from certpush.rotation.rollback import roll_back
 from certpush.rotation.rotation import Rotation, as_ours
 from certpush.rotation.settle import settle
@@ -46,7 +46,8 @@ _log = logging.getLogger(__name__)
 _NO_PLAN = Plan(Action.REFUSE, "")
 _REFUSALS: Mapping[str, type[SafetyRefusal | TargetRefused]] = {"rights": TargetRefused, "node": TargetRefused, "clock-skew": ClockSkew}
 """By the codes of findings: what the target itself would answer, and what has an error of its own."""
-_SHARED_CERTIFICATE_WAIT = 60.0  # seconds for another target of the same run to obtain the certificate that both push
+HoldBack = Callable[[View, Plan], CertpushError | None]
+"""A reason not to do what the plan says; None where there is none."""
 
 
 def rotate(rotation: Rotation) -> Receipt:
@@ -54,7 +55,7 @@ def rotate(rotation: Rotation) -> Receipt:
     try:
         with rotation.locks.hold(rotation.name):
             settle(rotation)
-            return _rotate(rotation)
+            return look_and_rotate(rotation)
     except Exception as error:  # noqa: BLE001 - one target's bug must not end the rotation of the others
         return receipt_for(rotation.name, as_ours(error))
     finally:
@@ -88,18 +89,20 @@ def foresee(rotation: Rotation) -> Receipt:
         close_quietly(rotation)
 
 
-def _rotate(rotation: Rotation) -> Receipt:
+def look_and_rotate(rotation: Rotation, *, hold_back: HoldBack = lambda _view, _plan: None) -> Receipt:
+    """Look, plan, and do it, unless ``hold_back`` gives a reason not to; the lock is held, and nothing is unsettled."""
     view = inspect(rotation)
     _keep_handed_over(rotation, view)
     plan = plan_for(rotation, view)
     if plan.action is Action.NOTHING:
         return _unchanged(rotation, view, plan)
-    findings = _preflight(rotation) if plan.action is not Action.REFUSE else ()
-    refusal = _refusal(rotation, plan, findings)
+    held_back = hold_back(view, plan)
+    findings = _preflight(rotation) if held_back is None and plan.action is not Action.REFUSE else ()
+    refusal = held_back or _refusal(rotation, plan, findings)
     if refusal:
         return _not_begun(rotation, view, plan, findings, refusal)
     try:
-        bundle = _certificate(rotation, plan)
+        bundle = provide(rotation, plan)
     except CertpushError as error:  # the look is told, too: nothing has changed since
         return _not_begun(rotation, view, plan, findings, error)
     _record_adoption(rotation, view)
@@ -129,6 +132,7 @@ def _deploy(rotation: Rotation, view: View, plan: Plan, bundle: CertificateBundl
         seen=bool(rotation.endpoints),
         deployment=deployment.id,
         findings=findings,
+        due=due(rotation.spec, bundle),
     )
 
 
@@ -218,23 +222,6 @@ def _refusal(rotation: Rotation, plan: Plan, findings: tuple[Finding, ...]) -> S
     return None
 
 
-def _certificate(rotation: Rotation, plan: Plan) -> CertificateBundle:
-    """The certificate to deploy: the one we hold, or a new one, kept in escrow before any target hears of it."""
-    held = rotation.escrow.current(rotation.spec.name)
-    if plan.action is not Action.OBTAIN and held is not None:
-        return held
-    rotation.stop_here_if_asked()
-    with rotation.locks.hold(f"certificate+{rotation.spec.name}", wait=_SHARED_CERTIFICATE_WAIT):
-        # Another target that pushes the same certificate may have obtained it while we waited.
-        newer = rotation.escrow.current(rotation.spec.name)
-        if newer is not None and (held is None or newer.fingerprint != held.fingerprint):
-            return newer
-        rotation.tell("obtain")
-        bundle = obtain(rotation.spec, rotation.issuer, rotation.clock, former=held)
-        rotation.escrow.store(rotation.spec.name, bundle)
-        return bundle
-
-
 def _keep_handed_over(rotation: Rotation, view: View) -> None:
     """Take the administrator's own pair into escrow, once it is the one that is there."""
     _refuse_other_pair(rotation, view)
@@ -273,9 +260,11 @@ def _unchanged(rotation: Rotation, view: View, plan: Plan) -> Receipt:
     served = tuple(view.served.values())
     held = rotation.escrow.find(present) if present and not served else None
     until = served[0].not_after if served else held.not_after if held else None
+    ours = rotation.escrow.current(rotation.spec.name) if plan.action is Action.NOTHING else None
     return Receipt(
-        rotation.name, Outcome.UNCHANGED, plan, was=present, now=present, not_after=until, served=served, seen=bool(rotation.endpoints)
-    )
+        rotation.name, Outcome.UNCHANGED, plan, was=present, now=present, not_after=until, served=served, seen=bool(rotation.endpoints),
+        due=due(rotation.spec, ours) if ours else None,
+    )  # fmt: skip
 
 
 def _not_begun(rotation: Rotation, view: View, plan: Plan, findings: tuple[Finding, ...], error: CertpushError) -> Receipt:

@@ -113,6 +113,14 @@ token = "file:{self.directory}/token"
             refused = self.place.document("deploy", code=2)
         return [cluster, first, failed, refused, self.place.document("deploy"), self.place.document("deploy", "wiki", "--force")]
 
+    def renew(self) -> Documents:
+        good = self.place.document("renew")
+        with self.with_targets(self.targets.replace('tags = ["web"]', 'tags = ["web"]\nlifetime = "6h"')):
+            self.fails.touch()
+            failed = self.place.document("renew", code=1)
+            waiting = self.place.document("renew", code=1)
+        return [good, failed, waiting, self.place.document("renew", "wiki")]
+
     def status(self) -> Documents:
         good = self.place.document("status")
         self.server.stop()
@@ -316,6 +324,7 @@ COMMANDS: dict[str, Callable[[Runs], Documents]] = {
     "When a command fails": Runs.failure,
     "deploy": Runs.deploy,
     "deploy --plan": only("deploy --plan --force", "deploy --plan"),
+    "renew": Runs.renew,
     "status": Runs.status,
     "check": Runs.check,
     "history": Runs.history,

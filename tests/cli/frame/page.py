@@ -150,6 +150,7 @@ class Comparison:
 _DIFFERS = (
     (r"(?<![:/+\w])/(?:[\w.-]+/)+", "/"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "MOMENT"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "MOMENT"),
     (r"0x[0-9a-f]+", "HEX"),
     (r"\b[0-9a-f]{64}\b", "FINGERPRINT"),
     (r"\b\d{30,}\b", "SERIAL"),

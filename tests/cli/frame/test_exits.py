@@ -49,6 +49,7 @@ EXPECTED = {
     "LockHeld": 6,
     "JournalUnreadable": 5,
     "Interrupted": 1,
+    "BackingOff": 1,
     "Stranded": 3,
 }
 WORST_FIRST = [3, 4, 5, 7, 1, 6, 2, 0]

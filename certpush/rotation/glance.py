@@ -1,0 +1,70 @@
+"""A glance at what the endpoints of a target serve: mostly all is well, and then neither a login nor the CA is needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from certpush.model import CertificateBundle, CertificateSpec, Endpoint, Outcome, Receipt
+from certpush.rotation.inspect import Looking, look_at
+from certpush.rotation.plan import NOT_IN_PLACE, due, nothing_due, why_due
+from certpush.state.escrow import Escrow
+from certpush.state.journal import Journal
+
+
+class Memory(Looking, Protocol):
+    """What a glance needs beside a pair of eyes."""
+
+    @property
+    def journal(self) -> Journal:
+        """What was deployed."""
+        ...
+
+    @property
+    def escrow(self) -> Escrow:
+        """The certificates that we hold."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """``receipt`` where nothing is to be done; else ``why`` says what a closer look is for."""
+
+    receipt: Receipt | None
+    why: str
+
+
+def glance(name: str, spec: CertificateSpec, endpoints: tuple[Endpoint, ...], memory: Memory) -> Glance:
+    """Compare what every endpoint serves with what the journal says; changes nothing, asks no plugin.
+
+    What the target itself says is installed stays unknown. Where there is no endpoint, only a closer look can tell.
+    """
+    current, now = memory.escrow.current(spec.name), memory.clock()
+    why = why_due(spec, current, now) or _why_not_known(name, current, memory)
+    if why or current is None or not endpoints:
+        return Glance(None, why or "only the target itself can tell what is installed")
+    served, silent = look_at(endpoints, current.roots, memory)
+    for problem in (*silent.values(), *(one.problem for one in served.values() if not one.chain_ok)):
+        return Glance(None, problem)
+    if any(one.fingerprint != current.fingerprint for one in served.values()):
+        return Glance(None, "installed, but not what is served")
+    receipt = Receipt(
+        name,
+        Outcome.UNCHANGED,
+        nothing_due(spec, current, now),
+        was=current.fingerprint,
+        now=current.fingerprint,
+        not_after=current.not_after,
+        served=tuple(served.values()),
+        due=due(spec, current),
+    )
+    return Glance(receipt, "")
+
+
+def _why_not_known(name: str, current: CertificateBundle | None, memory: Memory) -> str:
+    """Why the journal does not say that the certificate we hold is the one that should be there; empty where it does."""
+    if memory.journal.unfinished(name):
+        return "an earlier run did not come to its end"
+    last = memory.journal.last(name)
+    there = None if last is None else last.wanted if last.outcome is Outcome.ROTATED else last.before.fingerprint
+    return "" if current is not None and there == current.fingerprint else NOT_IN_PLACE

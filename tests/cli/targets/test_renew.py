@@ -1,0 +1,79 @@
+"""`certpush renew`, as a timer runs it and as a person reads it."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+def two(yard, certpush):
+    yard.serve("wiki")
+    yard.serve("mail")
+    assert certpush("deploy").code == 0
+    return yard
+
+
+def test_nothing_due_is_one_line_and_leaves_everything_as_it_was(certpush, two):
+    before, asked = two.everything(), len(two.ca.exchanges)
+    ended = certpush("renew")
+    assert (ended.code, ended.err) == (0, "")
+    (line,) = ended.out.splitlines()
+    assert line.startswith("2 targets serve what they should; the next is due in 1")
+    assert line.endswith(("h (wiki)", "h (mail)"))
+    assert {path: content for path, content in two.everything().items() if "sqlite3" not in path} == {
+        path: content for path, content in before.items() if "sqlite3" not in path
+    }
+    assert len(two.ca.exchanges) == asked
+    assert certpush("renew", "wiki").out.startswith("wiki serves what it should; the next is due in 1")
+    assert certpush("renew", "-q").out == ""
+    assert "unchanged: 23h59m left" in certpush("renew", "-v").out
+
+
+def test_what_fails_keeps_nobody_else_from_its_turn_and_waits(certpush, two):
+    two.tables["defaults"] = 'lifetime = "12h"'
+    two.tables["fleet"] = "canary = 1\nstop_after = 1"
+    two.write()
+    two.break_reload("wiki")
+    old = two.served("wiki")
+    ended = certpush("renew")
+    assert ended.code == 1
+    assert "1 target" not in ended.out
+    assert [line.split()[0] for line in ended.out.splitlines()[1:]] == ["wiki", "mail"]
+    assert "rolled-back" in ended.out
+    assert "rotated" in ended.out
+    assert two.served("wiki") == old
+
+    waiting = certpush("renew", "--output=json")
+    assert waiting.code == 1
+    wiki, mail = waiting.document["targets"]
+    assert (wiki["error"]["type"], wiki["outcome"], wiki["exit"]) == ("BackingOff", "failed", 1)
+    assert (mail["outcome"], mail["exit"]) == ("unchanged", 0)
+    assert mail["due"] is not None
+    assert two.served("wiki") == old
+
+    text = certpush("renew")
+    assert "error: wiki: it failed once, and is not tried again before" in text.err
+    assert "hint: `certpush renew wiki` tries at once" in text.err
+    assert "mail serves what it should" in text.out
+
+    assert certpush("renew", "wiki").code == 0  # named by a person
+    assert two.served("wiki") != old
+    assert certpush("renew").out.startswith("2 targets serve what they should")
+
+
+def test_a_new_target_gets_its_first_certificate(certpush, yard):
+    yard.serve("wiki")
+    first = yard.served("wiki")
+    assert certpush("renew").code == 0
+    assert yard.served("wiki") != first
+
+
+def test_words_are_those_of_deploy(certpush, two):
+    assert certpush("renew", "wikki").code == 2
+    two.tables = {name: table for name, table in two.tables.items() if not name.startswith("target.")}
+    two.write()
+    ended = certpush("renew")
+    assert ended.code == 2
+    assert "there is no target yet" in ended.err
