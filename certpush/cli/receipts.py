@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from certpush.cli.console import Console, describe, indented, safe
 from certpush.cli.exits import code_of_receipt
-from certpush.model import Action, Deployment, Finding, Outcome, Receipt, Served, TargetStatus
+from certpush.model import Action, Deployment, Finding, Outcome, Receipt, Served, Severity, TargetStatus
 
 if TYPE_CHECKING:
     from certpush.fleet.fleet import Fleet
@@ -43,6 +43,10 @@ def show_receipts(console: Console, receipts: Iterable[Receipt], now: datetime) 
     ]
     console.table(("target", "was", "is now", "left", "way back", "outcome"), rows)
     for one in receipts:
+        for warning in _warnings(one):
+            console.line(f"{console.paint('warning:', 'yellow')} {safe(one.target)}: {indented(warning.message)}")
+            if warning.hint:
+                console.line(f"  {console.paint('hint:', 'cyan')} {indented(warning.hint)}")
         if one.error is not None:
             console.complain(one.error, one.target)
     console.document["targets"] = [receipt_document(one) for one in receipts]
@@ -59,9 +63,8 @@ def show_plans(console: Console, receipts: Iterable[Receipt], wanted: dict[str, 
             console.result(f"{pad}  changes   {indented(change, width + 12)}")
         if one.plan.way_back.text:
             console.result(f"{pad}  way back  {one.plan.way_back.kind}: {indented(one.plan.way_back.text, width + 12)}")
-        for finding in one.findings:
-            if finding.severity == "warning":  # an error is the receipt's own, and stands below with its hint
-                console.result(f"{pad}  {finding.severity:<8}  {indented(finding.message, width + 12)}")
+        for warning in _warnings(one):
+            console.result(f"{pad}  {warning.severity:<8}  {indented(warning.message, width + 12)}")
         if one.error is not None:
             console.complain(one.error, one.target)
     console.document["targets"] = [receipt_document(one) for one in receipts]
@@ -153,6 +156,11 @@ def left(not_after: datetime | None, now: datetime) -> str:
 def moment(when: datetime | None) -> str | None:
     """A moment for a machine, to the second: RFC 3339 with the Z that jq's fromdate insists on."""
     return None if when is None else when.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _warnings(receipt: Receipt) -> Iterator[Finding]:
+    """What a person should know; an error is the receipt's own, and stands there with its hint."""
+    return (one for one in receipt.findings if one.severity is Severity.WARNING)
 
 
 def _outcome(receipt: Receipt) -> str:

@@ -160,7 +160,8 @@ def _pin(console: Console, fleet: Fleet, whose: _Whose, identity: Identity) -> N
     fleet.pin(whose.name, identity)
     console.document["pinned"] = {"setting": identity.setting, "value": identity.value}
     console.line(console.paint(f"pinned: {safe(identity.value)}", "green"))
-    console.line(f"{whose.name} is talked to only while it shows this. Next: certpush deploy {whose.spec.name} --plan")
+    later = ", and later what certpush deploys to it" if identity.setting == "trust" else ""  # an SSH host key stays
+    console.line(f"{whose.name} is talked to only while it shows this{later}. Next: certpush deploy {whose.spec.name} --plan")
 
 
 def _document(identity: Identity, before: str | None) -> dict[str, Any]:

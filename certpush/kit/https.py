@@ -6,9 +6,13 @@ Importing this imports requests; do it where the first request is made.
 from __future__ import annotations
 
 import http.client
+import logging
+import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import requests
 import urllib3
@@ -23,6 +27,8 @@ from certpush.kit.handshake import connect_trusted, leaf_of
 from certpush.kit.sessions import BareAdapter, harden
 from certpush.kit.trust import Trust
 
+_log = logging.getLogger(__name__)
+
 EXCHANGE_SECONDS = 60.0
 MAX_ANSWER = 1024 * 1024
 
@@ -33,6 +39,15 @@ _PERHAPS_DONE = "what was asked for may have been done nevertheless: look at wha
 
 class AnswerLost(TargetUnreachable):
     """The request was sent, and no complete answer came: whether it was carried out must be looked at."""
+
+
+def date_of(response: requests.Response) -> datetime | None:
+    """What the server's clock showed when it answered; None where it does not tell."""
+    try:
+        moment = parsedate_to_datetime(response.headers.get("Date", ""))
+    except (ValueError, OverflowError):
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else None
 
 
 class TrustedConnections:
@@ -103,11 +118,12 @@ class _TrustedAdapter(BareAdapter):
     def send(self, request: requests.PreparedRequest, *_args: object, **_options: object) -> requests.Response:
         """Send the request and read the whole answer, within the limits; what else requests would pass changes nothing."""
         request.headers["Accept-Encoding"] = "identity"
-        with _telling(self._connections, request.method):
+        with _telling(self._connections, request.method), _noted(self._connections.where, request) as note:
             response = super().send(request, stream=True)
             try:
                 _refuse_oddities(self._connections.where, response)
                 _ = response.content  # requests would read it later, where no limit holds and no error is translated
+                note(response.status_code)
             except BaseException:
                 response.close()
                 raise
@@ -122,6 +138,17 @@ class _TrustedConnection(HTTPSConnection):
     def connect(self) -> None:
         """Connect; errors are certpush's, and pass through urllib3 and requests."""
         self._connections.connect(self)
+
+
+@contextmanager
+def _noted(where: str, request: requests.PreparedRequest) -> Iterator[Callable[[int], None]]:
+    """Log what was asked and how long it took: never a header, a query or a body."""
+    begun, answered = time.monotonic(), ["no answer"]
+    try:
+        yield lambda status: answered.append(str(status))
+    finally:
+        path = request.path_url.partition("?")[0]
+        _log.debug("%s: %s %s: %s after %.0f ms", where, request.method, path, answered[-1], (time.monotonic() - begun) * 1000)
 
 
 @contextmanager

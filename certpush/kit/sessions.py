@@ -49,6 +49,11 @@ class BareAdapter(HTTPAdapter):
         pool: HTTPConnectionPool = self.poolmanager.connection_from_url(request.url or "")
         return pool
 
+    def build_response(self, request: requests.PreparedRequest, answer: Any) -> requests.Response:
+        """Have no cookie read: none is kept, and of some odd ones Python's reading warns as of a mistake of its own."""
+        del answer._original_response.msg["Set-Cookie"]  # noqa: SLF001 - where requests reads them from; the header itself stays
+        return super().build_response(request, answer)
+
     def cert_verify(self, *_args: object, **_options: object) -> None:
         """Leave the pool as it is: requests would load certifi's public CAs into our context."""
 

@@ -19,7 +19,6 @@ RESTART = "systemctl restart step-ca"
 _FLAGS = {
     "minTLSCertDuration": "--x509-min-dur",
     "maxTLSCertDuration": "--x509-max-dur",
-    "defaultTLSCertDuration": "--x509-default-dur",
 }
 
 
@@ -69,9 +68,7 @@ def claims_for(lifetime: timedelta) -> dict[str, str]:
     text = format_go_duration(lifetime)
     if lifetime < STOCK_LEAST:
         return {"minTLSCertDuration": text}
-    if lifetime <= STOCK_MOST:  # as a default it would shorten what others get
-        return {"maxTLSCertDuration": text}
-    return {"maxTLSCertDuration": text, "defaultTLSCertDuration": text}
+    return {"maxTLSCertDuration": text}  # not the default as well: it is for those who ask for no lifetime, and certpush does
 
 
 def update_command(lifetime: timedelta, provisioner: str) -> str:

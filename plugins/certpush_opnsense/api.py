@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import base64
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +11,7 @@ import requests
 from cryptography import x509
 
 from certpush.errors import TargetRefused
-from certpush.kit.https import TrustedConnections, exchange
+from certpush.kit.https import TrustedConnections, date_of, exchange
 from certpush.model import Secret
 from certpush_opnsense.refusals import understood
 from certpush_opnsense.settings import OpnsenseSettings
@@ -50,7 +49,7 @@ class Api:
         self.connections.forget()
         with exchange(self.connections, seconds=self._seconds, octets=_MOST_OCTETS):
             response = self._opened().post(url, json=body or {}, auth=self._login)
-        self.date = _date(response.headers.get("Date", "")) or self.date
+        self.date = date_of(response) or self.date
         return understood(self.where, response)
 
     def get(self, *path: str) -> Any:
@@ -59,7 +58,7 @@ class Api:
         self.connections.forget()
         with exchange(self.connections, seconds=self._seconds, octets=_MOST_OCTETS):
             response = self._opened().get(url, auth=self._login)
-        self.date = _date(response.headers.get("Date", "")) or self.date
+        self.date = date_of(response) or self.date
         return understood(self.where, response)
 
     def rows(self, *path: str, phrase: str = "") -> list[dict[str, Any]]:
@@ -97,11 +96,3 @@ class _Login(requests.auth.AuthBase):
         pair = f"{self._key}:{self._secret.reveal()}".encode()
         request.headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
         return request
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return moment.astimezone(UTC) if moment.tzinfo else None

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from certpush import CertificateBundle, CertificateRequest, Endpoint, Expected, Finding, Installed, Staged, Target
 from certpush.errors import CertpushError, NoWayBack, TargetDrifted, TargetRefused, TargetUnreachable, TrustError
 from certpush.kit.settings import format_duration
+from certpush.kit.soundness import check_clock
 from certpush.model import Handle
 from certpush_opnsense.api import Api
 from certpush_opnsense.box import Box
@@ -23,7 +24,7 @@ from certpush_opnsense.preflight import NO_SSH, NO_SSH_HINT, findings
 from certpush_opnsense.settings import OpnsenseSettings
 from certpush_opnsense.state import State, see
 from certpush_opnsense.store import Store
-from certpush_opnsense.upload import check, check_clock
+from certpush_opnsense.upload import check
 from certpush_opnsense.webgui import WebGui
 
 _log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ class OpnsenseTarget(Target):
         """Import the CAs of the chain, and: at first our entry, which nothing uses yet; later a copy of the present pair."""
         check(bundle, datetime.now(UTC))
         state = self._see()
-        check_clock(bundle, self._api.date, self._api.where)
+        check_clock(bundle, self._api.date, self._api.where, hint="set its clock right: Services > Network Time")
         if not state.has_ours:
             self._refuse_first_switch(state)
         added = self._store.add_authorities(bundle)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from certpush.kit.https import TrustedConnections, exchange
+from certpush.kit.https import TrustedConnections, date_of, exchange
 from certpush.model import JsonValue
 from certpush_proxmox.library import Shown, open_client
 from certpush_proxmox.login import Desk, ticket, token_header
@@ -37,11 +36,18 @@ class Api:
         self._client: Any = None
         self._session: requests.Session | None = None
         self._cookie = ""
+        self._read: dict[tuple[str, ...], JsonValue] = {}
         self._used = time.monotonic()
 
     def get(self, *path: str, **params: str) -> JsonValue:
         """Read."""
         return self._ask(lambda resource: resource.get(**params), path)
+
+    def once(self, *path: str) -> JsonValue:
+        """Read what the same rotation has perhaps read before; what must be of this moment is read with ``get``."""
+        if path not in self._read:
+            self._read[path] = self.get(*path)
+        return self._read[path]
 
     def post(self, *path: str, **fields: str | int) -> JsonValue:
         """Change; sent once. ``AnswerLost`` says that it is not known whether it was done."""
@@ -50,6 +56,11 @@ class Api:
     def delete(self, *path: str, **params: str | int) -> JsonValue:
         """Remove; as ``post``."""
         return self._ask(lambda resource: resource.delete(**params), path)
+
+    @property
+    def idle(self) -> float:
+        """Seconds since it was last used."""
+        return time.monotonic() - self._used
 
     def close(self) -> None:
         """Give the connection back."""
@@ -60,7 +71,7 @@ class Api:
         return self._send(call, self._logged_in(), path)
 
     def _send(self, call: Callable[[Any], JsonValue], client: Any, path: tuple[str, ...]) -> JsonValue:
-        if time.monotonic() - self._used > _IDLE:
+        if self.idle > _IDLE:
             self.connections.forget()
         try:
             with exchange(self.connections, seconds=self._seconds):
@@ -87,7 +98,7 @@ class Api:
         return shown or ticket(self.product, self.settings, self._seconds, Desk(ask, lambda: self._cookie, self._pause))
 
     def _hear(self, response: requests.Response, *_: object, **__: object) -> None:
-        self.date = _date(response.headers.get("Date", "")) or self.date
+        self.date = date_of(response) or self.date
         self._cookie = _login_cookie(response.headers.get("Set-Cookie", ""))
         judge(self.where, response, getattr(self.settings, "token_id", None) or self.settings.user or "")
 
@@ -96,11 +107,3 @@ def _login_cookie(header: str) -> str:
     """``NAME=VALUE`` of a cookie that is a ticket; empty where there is none, or one that was cleared."""
     name, _, value = header.partition(";")[0].strip().partition("=")
     return f"{name}={value}" if name.endswith("AuthCookie") and value else ""
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return moment.astimezone(UTC) if moment.tzinfo else None

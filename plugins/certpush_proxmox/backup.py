@@ -7,18 +7,10 @@ neither key nor certificate. DELETE makes a new self-signed certificate.
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING
-
-from certpush import Identity, TargetKind, hookimpl
-from certpush.target import Reversible
-from certpush_proxmox import preflight
-from certpush_proxmox.identity import identify
+from certpush import TargetKind, hookimpl
 from certpush_proxmox.product import Product
 from certpush_proxmox.settings import Port, TokenSettings
-
-if TYPE_CHECKING:  # who only reads a configuration loads no HTTP client
-    from certpush_proxmox.target import ProxmoxTarget
+from certpush_proxmox.single import kind_of
 
 PBS = Product(
     title="Proxmox Backup Server",
@@ -43,30 +35,9 @@ class BackupSettings(TokenSettings):
     port: Port = 8007
 
 
-def open_target(settings: BackupSettings) -> ProxmoxTarget:
-    """One server; nothing is asked of it yet."""
-    from certpush_proxmox.device import Device
-    from certpush_proxmox.target import ProxmoxTarget
-
-    return ProxmoxTarget(Device(PBS, settings, lambda _: "localhost", settings.endpoint), preflight.findings)
-
-
-def show_identity(settings: BackupSettings) -> tuple[Identity, ...]:
-    """The certificate that is shown at first contact."""
-    return identify(PBS, settings)
-
-
 @hookimpl
 def certpush_target() -> TargetKind[BackupSettings]:
     """Declare the kind ``proxmox-backup``."""
-    return TargetKind(
-        "proxmox-backup",
-        "the web UI and API of Proxmox Backup Server, by its API",
-        BackupSettings,
-        open_target,
-        reversible=Reversible.NEEDS_PREVIOUS,
-        fallback="a new self-signed certificate, which the server makes after DELETE",
-        disruption="none; clients that pin the old fingerprint refuse the new certificate",
-        steady=timedelta(seconds=2),
-        identify=show_identity,
+    return kind_of(
+        "proxmox-backup", PBS, BackupSettings, disruption="none; clients that pin the old fingerprint refuse the new certificate"
     )

@@ -25,6 +25,7 @@ _PROXIED_SECONDS = 75.0  # nodes ask anew for each other's certificate at most o
 _LOST_SECONDS = 12.0  # the device waits 10 s for its lock, and then writes within moments
 _OLD_WORKERS_SECONDS = 11.0  # for which they were seen to answer on a busy machine
 _TASK_SECONDS = 30.0
+_KEPT_SECONDS = 1.0  # of the 5 after which the device ends a silent connection
 _DEAD_AFTER = 3  # handshakes in a row that a worker ended
 _UPID = re.compile(r"UPID:[A-Za-z0-9:@._!-]{10,200}")
 
@@ -233,8 +234,9 @@ class Device:
         return dead >= _DEAD_AFTER
 
     def _keep_connection(self) -> None:
-        with contextlib.suppress(CertpushError):  # then it is gone, and going back needs a new one
-            self.api.get("version")
+        if self.api.idle > _KEPT_SECONDS:
+            with contextlib.suppress(CertpushError):  # then it is gone, and going back needs a new one
+                self.api.get("version")
 
 
 def _ended_in_handshake(error: TargetUnreachable) -> bool:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
-from certpush import Endpoint, Identity, TargetKind, hookimpl
+from certpush import Endpoint, TargetKind, hookimpl
 from certpush.errors import ConfigError, TargetRefused
 from certpush.kit.command import escaped
 from certpush.kit.settings import Doc
@@ -116,11 +117,6 @@ def members(settings: MailSettings, request: CertificateRequest) -> tuple[Member
     )
 
 
-def show_identity(settings: MailSettings) -> tuple[Identity, ...]:
-    """The certificate that is shown at first contact."""
-    return identify(API, settings)
-
-
 @hookimpl
 def certpush_target() -> TargetKind[MailSettings]:
     """Declare the kind ``proxmox-mail``."""
@@ -135,5 +131,5 @@ def certpush_target() -> TargetKind[MailSettings]:
         steady=timedelta(seconds=6),
         deadline=timedelta(seconds=60),
         members=members,
-        identify=show_identity,
+        identify=partial(identify, API),
     )

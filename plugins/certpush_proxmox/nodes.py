@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from certpush.errors import TargetRefused
@@ -57,21 +57,37 @@ def audit(settings: LoginSettings) -> str:
 
 def look_at_cluster(api: Api) -> Cluster:
     """List the nodes; addresses and quorum only where ``Sys.Audit`` on / lets us know them."""
-    listed = {name: one for one in _tables(api.get("nodes")) if (name := str(one.get("node", "")))}
+    listed = {name: one for one in _tables(api.once("nodes")) if (name := str(one.get("node", "")))}
     if not listed:
         raise TargetRefused(f"{api.where}: no node was listed", hint="is it the API of Proxmox VE?")
-    status = _status(api)
+    status = _status(api.once)
     members = {str(one.get("name")): one for one in status if one.get("type") == "node"}
     nodes = {name: _node(name, one, members.get(name, {})) for name, one in listed.items()}
-    quorate = next((bool(one.get("quorate")) for one in status if one.get("type") == "cluster"), None)
-    return Cluster(nodes, quorate)
+    return Cluster(nodes, _quorate(status))
 
 
-def _status(api: Api) -> list[Mapping[str, JsonValue]]:
+def refuse_without_quorum(api: Api) -> None:
+    """See that the cluster can write at this moment, as far as we may know.
+
+    Raises:
+        TargetRefused: it cannot.
+
+    """
+    if _quorate(_status(api.get)) is False:
+        raise TargetRefused(
+            f"{api.where}: nothing can be written, because the cluster has no quorum", hint="`pvecm status` on a node shows what is missing"
+        )
+
+
+def _status(read: Callable[..., JsonValue]) -> list[Mapping[str, JsonValue]]:
     try:
-        return list(_tables(api.get("cluster", "status")))
+        return list(_tables(read("cluster", "status")))
     except RightsMissing:
         return []
+
+
+def _quorate(status: Iterable[Mapping[str, JsonValue]]) -> bool | None:
+    return next((bool(one.get("quorate")) for one in status if one.get("type") == "cluster"), None)
 
 
 def _node(name: str, listed: Mapping[str, JsonValue], member: Mapping[str, JsonValue]) -> Node:

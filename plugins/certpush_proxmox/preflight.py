@@ -22,7 +22,7 @@ BACKDATED = 90.0  # seconds: step-ca dates a certificate back by a minute
 
 def findings(device: Device, request: CertificateRequest) -> Iterator[Finding]:
     """The checks that all products share."""
-    version = _table(device.api.get("version"))
+    version = _table(device.api.once("version"))
     yield found.ok("login", f"logged in to {device.product.title} {escaped(str(version.get('version', '?')))[:40]}")
     yield from found.key_type(request)
     yield from clock(device)

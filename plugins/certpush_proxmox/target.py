@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 
 from certpush import CertificateBundle, CertificateRequest, Endpoint, Expected, Finding, Installed, Staged, Target
 from certpush.errors import TargetDrifted, TargetError, TargetRefused, TargetUnreachable
+from certpush.kit.soundness import check_clock
 from certpush.model import Handle
+from certpush_proxmox.api import Api
 from certpush_proxmox.certificates import Seen
 from certpush_proxmox.device import Device
 from certpush_proxmox.product import Removal
 from certpush_proxmox.refusals import ReloadFailed
-from certpush_proxmox.upload import check_clock, former, ready
+from certpush_proxmox.upload import former, ready
 
 _log = logging.getLogger(__name__)
 _LOOKS_SECONDS = 2.0
@@ -22,11 +24,17 @@ Checks = Callable[[Device, CertificateRequest], Iterable[Finding]]
 """What is looked for before a rotation; the products differ in it."""
 
 
+def ask_the_time(api: Api) -> None:
+    """Any answer tells it."""
+    api.get("version")
+
+
 class ProxmoxTarget(Target):
     """The certificate of one web UI. The upload is the switch, so nothing is staged before it."""
 
-    def __init__(self, device: Device, checks: Checks) -> None:
+    def __init__(self, device: Device, checks: Checks, last_question: Callable[[Api], object] = ask_the_time) -> None:
         self._device = device
+        self._last_question = last_question
         self._checks = checks
 
     def inspect(self) -> Installed:
@@ -45,8 +53,8 @@ class ProxmoxTarget(Target):
     def stage(self, bundle: CertificateBundle) -> Staged:
         """Check all that the device would not; nothing is sent there, because its upload is the switch."""
         ready(bundle, datetime.now(UTC))
-        self._device.api.get("version")
-        check_clock(bundle, self._device.api.date, self._device.api.where)
+        self._last_question(self._device.api)
+        check_clock(bundle, self._device.api.date, self._device.api.where, hint="set its clock right: timedatectl, chronyc tracking")
         return Staged({"fingerprint": bundle.fingerprint, "node": self._device.node})
 
     def activate(self, staged: Staged, bundle: CertificateBundle) -> None:  # noqa: ARG002 - the bundle says all

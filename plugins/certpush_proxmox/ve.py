@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
-from certpush import CertificateRequest, Endpoint, Finding, Identity, TargetKind, hookimpl
+from certpush import CertificateRequest, Endpoint, Finding, TargetKind, hookimpl
 from certpush.errors import ConfigError, TargetRefused
 from certpush.kit.settings import Doc
 from certpush.target import Member, Reversible
@@ -90,9 +91,11 @@ class ProxmoxSettings(TokenSettings):
 def open_target(settings: ProxmoxSettings) -> ProxmoxTarget:
     """One node; nothing is asked of it yet."""
     from certpush_proxmox.device import Device
+    from certpush_proxmox.nodes import refuse_without_quorum
     from certpush_proxmox.target import ProxmoxTarget
 
-    return ProxmoxTarget(Device(PVE, settings, lambda api: name_of(api, settings), settings.endpoint), checks)
+    device = Device(PVE, settings, lambda api: name_of(api, settings), settings.endpoint)
+    return ProxmoxTarget(device, checks, refuse_without_quorum)
 
 
 def name_of(api: Api, settings: ProxmoxSettings) -> str:
@@ -128,11 +131,6 @@ def checks(device: Device, request: CertificateRequest) -> Iterator[Finding]:
     yield from preflight.pinned_backups(device)
 
 
-def show_identity(settings: ProxmoxSettings) -> tuple[Identity, ...]:
-    """The certificate that is shown at first contact."""
-    return identify(PVE, settings)
-
-
 @hookimpl
 def certpush_target() -> TargetKind[ProxmoxSettings]:
     """Declare the kind ``proxmox``."""
@@ -147,5 +145,5 @@ def certpush_target() -> TargetKind[ProxmoxSettings]:
         steady=timedelta(seconds=6),
         deadline=timedelta(seconds=60),
         members=members,
-        identify=show_identity,
+        identify=partial(identify, PVE),
     )

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
+
+from certpush import TargetKind
+from certpush.kit.trust import Trust
+from certpush.model import Secret
+from certpush.testing import TargetCase
+from certpush.testing.lab.proxmox import ProxmoxBackup, ProxmoxDatacenter
 
 
 @contextlib.contextmanager
@@ -13,3 +21,17 @@ def reload_fails(appliance: Any) -> Iterator[None]:
     appliance.faults.reload_fails = True
     yield
     appliance.faults.reload_fails = False
+
+
+def case_of(server: ProxmoxBackup | ProxmoxDatacenter, kind: TargetKind[Any]) -> TargetCase[Any]:
+    """One server with one certificate, by a token."""
+    trust = Trust(pins=(server.own_fingerprint,))
+    login = {"token_id": server.token_id, "token": Secret(server.token), "trust": trust}
+    return TargetCase(
+        kind=replace(kind, deadline=timedelta(seconds=5)),
+        settings=kind.settings(host=server.host, port=server.port, **login),
+        unreachable=kind.settings(host="127.0.0.1:1", **login),
+        secrets=(server.token,),
+        snapshot=lambda: dict(server.files),
+        broken_switch=lambda: reload_fails(server),
+    )

@@ -121,7 +121,7 @@ def _remarks(lifetime: timedelta, known: _Known) -> Iterator[str]:
     if advice.STOCK_LEAST <= lifetime <= advice.STOCK_MOST:
         yield "step-ca allows this as it comes: only a CA that was told otherwise needs a change."
     elif lifetime > advice.STOCK_MOST:
-        yield "certpush asks for its lifetime itself: leave defaultTLSCertDuration out, and others keep their short certificates."
+        yield "Only the maximum is raised: certpush asks for its lifetime itself, and others keep what defaultTLSCertDuration gives them."
     if lifetime > advice.APPLE_MOST:
         yield "iOS and macOS refuse server certificates that live longer than 825 days, those of private CAs too."
     yield from (f"{one[0].upper()}{one[1:]}." for one in known.warnings)

@@ -36,8 +36,8 @@ def test_what_is_advised_lets_the_ca_sign(certpush, start_ca, password_file, lif
 def test_the_advice_is_to_be_copied(certpush, ca):
     ended = certpush("ca", "advise", "395d", *of(ca))
     assert (ended.code, ended.err) == (0, "")
-    assert claims_in(ended) == {"maxTLSCertDuration": "9480h0m0s", "defaultTLSCertDuration": "9480h0m0s"}
-    update = "step ca provisioner update admin --x509-max-dur 9480h0m0s --x509-default-dur 9480h0m0s"
+    assert claims_in(ended) == {"maxTLSCertDuration": "9480h0m0s"}
+    update = "step ca provisioner update admin --x509-max-dur 9480h0m0s"
     assert f"    {update}\n" in ended.out
     assert f"    docker exec -it CONTAINER {update}\n    docker restart CONTAINER\n" in ended.out
     assert "systemctl restart step-ca" in ended.out
@@ -137,4 +137,4 @@ def test_what_apple_s_systems_would_refuse_is_said(certpush, lifetime, said):
 
 
 def test_quiet_leaves_what_is_to_be_copied(certpush):
-    assert len(certpush("ca", "advise", "395d", "-q").out.splitlines()) == 8
+    assert len(certpush("ca", "advise", "395d", "-q").out.splitlines()) == 7

@@ -337,7 +337,7 @@ def test_going_back_that_is_refused_says_so_and_leaves_served_what_is_served(des
         pytest.param(with_fault(clock_offset=timedelta(hours=2)), "clock-skew", "ahead of ours", "NTP", id="clock"),
     ],
 )  # fmt: skip
-def test_what_would_go_wrong_later_is_a_warning_of_plan_and_doctor(desk, arrange, code, says, advice):
+def test_what_would_go_wrong_later_is_a_warning_of_plan_deploy_and_doctor(desk, arrange, code, says, advice):
     arrange(desk)
     planned = desk.certpush("deploy", "proxmox", "--plan")
     assert planned.code == 0
@@ -350,6 +350,10 @@ def test_what_would_go_wrong_later_is_a_warning_of_plan_and_doctor(desk, arrange
     assert says in examined.out
     assert advice in examined.out
     assert posts(desk.node) == []
+    deployed = desk.certpush("deploy", "proxmox")
+    assert deployed.code == 0
+    assert f"warning: proxmox: {planned.out.partition('  warning   ')[2].partition(chr(10))[0]}" in deployed.out
+    assert advice in deployed.out
 
 
 # --- the other commands --------------------------------------------------------------------------

@@ -223,6 +223,15 @@ def test_without_quorum_nothing_is_uploaded(three, cluster):
     assert not any(posts(node) for node in cluster.nodes.values())
 
 
+def test_a_quorum_that_is_lost_after_the_checks_is_noticed_before_the_upload(three, cluster, monkeypatch):
+    monkeypatch.setattr("certpush_proxmox.preflight.cluster", lambda _: ())
+    cluster.quorate = False
+    receipt = three.deploy()[0]
+    assert "the cluster has no quorum" in receipt.error.message
+    assert "pvecm status" in receipt.error.hint
+    assert not any(posts(node) for node in cluster.nodes.values())
+
+
 def test_one_node_can_be_brought_back_by_itself(three, cluster):
     old = three.deploy()[0].now
     new = three.deploy(force=True)[0].now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -74,6 +75,13 @@ def test_old_workers_are_waited_out(one, start_node):
     receipt = one.deploy_one()
     assert receipt.outcome is Outcome.ROTATED
     assert slow.settled, "success was said while old workers still answered"
+
+
+def test_a_rotation_asks_for_what_does_not_change_once(one, node):
+    assert one.deploy_one().outcome is Outcome.ROTATED
+    asked = Counter((request.method, request.path.partition("?")[0]) for request in node.requests)
+    twice = {path.removeprefix("/api2/json") for (_, path), times in asked.items() if times > 1}
+    assert twice == {"/cluster/status"}, "the quorum is of the moment before the upload"
 
 
 # --- the way back -------------------------------------------------------------------------------

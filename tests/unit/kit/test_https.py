@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
+import logging
+import re
 import socket
 import ssl
 import threading
@@ -275,6 +277,24 @@ def test_the_environment_changes_nothing(appliance, monkeypatch, tmp_path):
         assert session.get(appliance.url).status_code == 200
     assert b"authorization" not in b"".join(appliance.received).lower()
     assert not keylog.exists()
+
+
+def test_a_cookie_that_python_cannot_read_is_nobodys_business(appliance):
+    appliance.answer = OK.replace(b"\r\n\r\n", b"\r\nSet-Cookie: a=b; Max-Age\r\n\r\n")
+    assert ask(appliance, pinned(GOOD))[1].headers["Set-Cookie"] == "a=b; Max-Age"
+
+
+def test_each_request_is_logged_with_its_end_and_nothing_that_it_holds(appliance, caplog):
+    caplog.set_level(logging.DEBUG, "certpush.kit.https")
+    ask(appliance, pinned(GOOD), "POST", data={"key": "CANARY"}, params={"q": "CANARY"})
+    appliance.answer = lambda _: None
+    with pytest.raises(AnswerLost):
+        ask(appliance, pinned(GOOD))
+    where = f"{appliance.host}:{appliance.port}"
+    first, second = (record.getMessage() for record in caplog.records if record.name == "certpush.kit.https")
+    assert re.fullmatch(rf"{where}: POST /api2/json/version: 200 after \d+ ms", first)
+    assert re.fullmatch(rf"{where}: GET /api2/json/version: no answer after \d+ ms", second)
+    assert "CANARY" not in caplog.text
 
 
 def test_cookies_of_answers_are_not_kept_and_those_of_the_caller_are_sent(appliance):

@@ -34,8 +34,8 @@ def test_own_claims_decide_where_they_can(claims, lifetime, allowed):
     assert limits(**claims).allow(lifetime) is allowed
 
 
-def test_a_long_lifetime_raises_the_maximum_and_the_default():
-    assert claims_for(395 * DAY) == {"maxTLSCertDuration": "9480h0m0s", "defaultTLSCertDuration": "9480h0m0s"}
+def test_a_long_lifetime_raises_the_maximum_alone():
+    assert claims_for(395 * DAY) == {"maxTLSCertDuration": "9480h0m0s"}
 
 
 def test_a_lifetime_within_step_ca_s_own_limits_changes_no_default():

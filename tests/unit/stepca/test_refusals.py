@@ -280,7 +280,7 @@ def test_too_long_a_lifetime_prints_the_claims_to_set():
     text = FORBIDDEN + "requested duration of 9480h1m0s is more than the authorized maximum certificate duration of 24h1m0s."
     refusal = told("sign", 403, text, lifetime=timedelta(days=395), provisioner="my admin")
     assert "395d was asked for, and the CA allows 24h at most" in refusal.message
-    assert '"claims": {"maxTLSCertDuration": "9480h0m0s", "defaultTLSCertDuration": "9480h0m0s"}' in refusal.hint
+    assert '"claims": {"maxTLSCertDuration": "9480h0m0s"}' in refusal.hint
     assert "step ca provisioner update 'my admin' --x509-max-dur 9480h0m0s" in refusal.hint
 
 
@@ -291,7 +291,7 @@ def test_the_backdate_is_found_from_what_was_asked_for():
 
 def test_without_a_provisioners_name_the_advice_has_a_place_for_it():
     assert "update NAME --x509-max-dur 720h0m0s" in allow_longer(timedelta(days=30), "")
-    assert claims_for(timedelta(days=30)) == {"maxTLSCertDuration": "720h0m0s", "defaultTLSCertDuration": "720h0m0s"}
+    assert claims_for(timedelta(days=30)) == {"maxTLSCertDuration": "720h0m0s"}
 
 
 @pytest.mark.parametrize(

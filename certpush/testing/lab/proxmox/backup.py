@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from cryptography import x509
 
-from certpush.testing.authority.in_memory import Clock, real_clock
 from certpush.testing.lab.proxmox.rust_model import Model
 from certpush.testing.lab.proxmox.rust_product import RustProduct
 
@@ -15,6 +14,8 @@ def _dns_alone(name: x509.GeneralName) -> str:
 
 _MODEL = Model(
     product="Proxmox Backup Server",
+    name="pbs1",
+    version="3.2.4",
     prefix="PBS",
     realm="pbs",
     certificate_file="proxy.pem",
@@ -39,14 +40,4 @@ class ProxmoxBackup(RustProduct):
     accepted, the old one stays until the next start, which fails.
     """
 
-    def __init__(
-        self,
-        name: str = "pbs1",
-        *,
-        host: str = "127.0.0.1",
-        refusal_delay: float = 3.0,
-        idle: float = 5.0,
-        version: str = "3.2.4",
-        clock: Clock = real_clock,
-    ) -> None:
-        super().__init__(_MODEL, name, version, clock, host=host, refusal_delay=refusal_delay, idle=idle)
+    model = _MODEL

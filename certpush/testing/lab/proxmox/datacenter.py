@@ -6,7 +6,6 @@ import ipaddress
 
 from cryptography import x509
 
-from certpush.testing.authority.in_memory import Clock, real_clock
 from certpush.testing.lab.proxmox.rust_model import Model
 from certpush.testing.lab.proxmox.rust_product import RustProduct
 
@@ -21,6 +20,8 @@ def _with_its_kind(name: x509.GeneralName) -> str:
 
 _MODEL = Model(
     product="Proxmox Datacenter Manager",
+    name="pdm1",
+    version="1.0.2",
     prefix="PDM",
     realm="pdm",
     certificate_file="api.pem",
@@ -41,14 +42,4 @@ _MODEL = Model(
 class ProxmoxDatacenter(RustProduct):
     """A Datacenter Manager at a free port of ``host``; it reloads as a Backup Server does, and gives its tickets as cookies alone."""
 
-    def __init__(
-        self,
-        name: str = "pdm1",
-        *,
-        host: str = "127.0.0.1",
-        refusal_delay: float = 3.0,
-        idle: float = 5.0,
-        version: str = "1.0.2",
-        clock: Clock = real_clock,
-    ) -> None:
-        super().__init__(_MODEL, name, version, clock, host=host, refusal_delay=refusal_delay, idle=idle)
+    model = _MODEL

@@ -24,7 +24,7 @@ from certpush.testing.lab.proxmox.workers import Workers
 
 @dataclass(frozen=True)
 class Model:
-    """One of the two products.
+    """One of the two products; ``name`` and ``version`` are what a server has that is given none.
 
     ``audit`` and ``modify`` are its names of these privileges; ``info_needs_modify`` says that even
     looking at the certificate needs the latter. ``file_shown`` is the name that the API tells.
@@ -34,6 +34,8 @@ class Model:
     """
 
     product: str
+    name: str
+    version: str
     prefix: str
     realm: str
     certificate_file: str

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import ClassVar, Self
 
 from certpush.model import CertificateBundle
-from certpush.testing.lab.proxmox.accounts import Accounts, Clock
+from certpush.testing.authority.in_memory import Clock, real_clock
+from certpush.testing.lab.proxmox.accounts import Accounts
 from certpush.testing.lab.proxmox.product import TokenProduct, usual_accounts
 from certpush.testing.lab.proxmox.routes import Routes
 from certpush.testing.lab.proxmox.rust_api import RustApi, RustHabits
@@ -15,12 +16,24 @@ from certpush.testing.lab.proxmox.service import Service
 
 
 class RustProduct(TokenProduct):
-    """One of the two, as its model says."""
+    """One of the two at a free port of ``host``, as its model says."""
 
-    def __init__(self, model: Model, name: str, version: str, clock: Clock, *, host: str, refusal_delay: float, idle: float) -> None:
+    model: ClassVar[Model]
+
+    def __init__(
+        self,
+        name: str = "",
+        *,
+        host: str = "127.0.0.1",
+        refusal_delay: float = 3.0,
+        idle: float = 5.0,
+        version: str = "",
+        clock: Clock = real_clock,
+    ) -> None:
+        model, name = self.model, name or self.model.name
         accounts = Accounts(model.privileges, model.told_paths)
         usual_accounts(accounts, model.user, {"/system/certificates": {model.modify, model.audit}})
-        self._machine = machine = RustMachine(model, name, version, accounts, clock, refusal_delay)
+        self._machine = machine = RustMachine(model, name, version or model.version, accounts, clock, refusal_delay)
         api = RustApi(machine, Routes(rust_routes(machine), accounts, RustHabits()))
         service = Service(api, machine.workers, machine.faults, machine.clock, host=host, idle=idle)
         super().__init__(name, service, machine.workers, accounts, machine.files, user=model.user)
