@@ -52,6 +52,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "About",
         (
+            ("state", "backup, check, restore: what certpush remembers, as one file"),
             ("config", "check the configuration, or print its JSON Schema"),
             ("targets", "the kinds of target that can be configured, with their settings"),
             ("plugins", "where each kind comes from, and conflicts"),

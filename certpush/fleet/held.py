@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, MutableMapping
 from datetime import datetime
@@ -47,6 +48,8 @@ class Held:
         self._paces: dict[str, Pace] = {}
         self._journal: Journal | None = None
         self._changing: Opener | None = None
+        self._sharing: int | None = None
+        """The lock that keeps another state from being put in this one's place."""
         self._closed = False
 
     def looking(self) -> Opener:
@@ -70,10 +73,13 @@ class Held:
     def changing(self) -> Opener:
         """For what is to be remembered: makes the state directory and the journal where they are missing."""
         if self._changing is None:
-            from certpush.state.directory import open_state_directory
+            from certpush.state.directory import open_state_directory, refuse_half_restored
             from certpush.state.journal import Journal
+            from certpush.state.lock import STATE, Locks
 
             directory = open_state_directory(self._configuration.state_directory)
+            self._sharing = self._sharing or Locks(directory / "locks").share(STATE)
+            refuse_half_restored(directory)
             self._journal = Journal(directory / _JOURNAL)
             self._changing = self._opener(self._journal)
         return self._changing
@@ -106,6 +112,9 @@ class Held:
             issuer.close()
         if self._journal is not None:
             self._journal.close()
+        if self._sharing is not None:
+            os.close(self._sharing)
+            self._sharing = None
 
     def _opener(self, journal: Journal) -> Opener:
         if self._closed:

@@ -9,6 +9,9 @@ from pathlib import Path
 from certpush.errors import StateError
 from certpush.kit.files import Directory
 
+RESTORING = ".restoring"
+"""Stands in the state directory while a backup takes the place of the state."""
+
 
 def open_state_directory(path: Path) -> Path:
     """Make ``path`` (0700) where it is missing, check that only we can change it, and give it as an absolute path.
@@ -35,6 +38,20 @@ def open_state_directory(path: Path) -> Path:
         raise StateError(f"others may write to the state directory {path}", hint=f"chmod 700 {path}")
     Directory.open(str(path)).close()  # walks to it, and refuses a way that others could turn elsewhere
     return path
+
+
+def refuse_half_restored(path: Path) -> None:
+    """Refuse a state whose restore was killed half-way: what lies there is of two moments.
+
+    Raises:
+        StateError: it is one.
+
+    """
+    if (path / RESTORING).exists():
+        raise StateError(
+            f"a restore of the state in {path} was interrupted",
+            hint="run it again: certpush state restore FILE --replace",
+        )
 
 
 def _make(path: Path) -> None:

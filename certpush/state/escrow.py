@@ -9,6 +9,7 @@ by one rename.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -77,6 +78,10 @@ class Escrow:
         """All generations of a certificate, oldest first."""
         bundles = (_read(generation) for generation in _generations(self._home(certificate)))
         return tuple(bundle for bundle in bundles if bundle is not None)
+
+    def examine(self, certificate: str) -> Iterator[tuple[str, CertificateBundle | None]]:
+        """Every generation by its name, oldest first; None in place of one that cannot be read."""
+        return ((generation.name, _read(generation)) for generation in _generations(self._home(certificate)))
 
     def prune(self, certificate: str, keep: frozenset[str]) -> None:
         """Remove the generations that nothing may need any more; never the current one, nor one in ``keep`` (fingerprints)."""

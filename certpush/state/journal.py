@@ -10,15 +10,17 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 from certpush.model import Deployment, Outcome, Phase
-from certpush.state.database import Database
+from certpush.state.database import Database, connect
 from certpush.state.record import checksum_of, read_record, seal
 from certpush.state.setbacks import Setbacks
 
 _LISTED = "(SELECT value FROM json_each(?))"  # any number of values as one
+_COLUMNS = "id, target, certificate, wanted, phase, record, checksum"
 
 
 class Journal:
@@ -148,6 +150,18 @@ class Journal:
             rows = connection.execute("SELECT phase, at, note FROM steps WHERE deployment = ? ORDER BY seq", (deployment,)).fetchall()
         return tuple((phase, datetime.fromisoformat(at), note) for phase, at, note in rows)
 
+    def examine(self) -> Iterator[tuple[str, Deployment | str]]:
+        """Every record by its id, oldest first; in place of one that was changed by others, what is wrong with it."""
+        with self._database.reading() as connection:
+            rows = connection.execute(f"SELECT {_COLUMNS} FROM deployments ORDER BY seq").fetchall()  # noqa: S608 - constants of this module
+        return ((row[0], _read_row(*row)) for row in rows)
+
+    def copy(self) -> bytes:
+        """All of it as it is at one moment, as a file that SQLite opens; others may write meanwhile."""
+        with self._database.reading() as connection, closing(connect(":memory:")) as fresh:
+            connection.backup(fresh)
+            return fresh.serialize()
+
     # --- what people decided ---
 
     def adopt(self, target: str, fingerprint: str, at: datetime) -> None:
@@ -183,15 +197,22 @@ class Journal:
 
     def _iterate(self, where: str, values: Sequence[object]) -> Iterator[Deployment]:
         with self._database.reading() as connection:
-            columns = "id, target, certificate, wanted, phase, record, checksum"
-            rows = connection.execute(f"SELECT {columns} FROM deployments WHERE {where}", values).fetchall()  # noqa: S608 - constants of this module
-        for identifier, target, certificate, wanted, phase, record, checksum in rows:
-            if checksum_of(phase, record) != checksum:
-                raise self._database.damaged(f"record {identifier} does not match its checksum")
-            deployment = read_record(record)
-            if (identifier, target, certificate, wanted) != (deployment.id, deployment.target, deployment.certificate, deployment.wanted):
-                raise self._database.damaged(f"record {deployment.id} does not match what it is found by")
-            yield deployment
+            rows = connection.execute(f"SELECT {_COLUMNS} FROM deployments WHERE {where}", values).fetchall()  # noqa: S608 - constants of this module
+        for row in rows:
+            found = _read_row(*row)
+            if isinstance(found, str):
+                raise self._database.damaged(f"record {row[0]} {found}")
+            yield found
+
+
+def _read_row(identifier: str, target: str, certificate: str, wanted: str, phase: str, record: str, checksum: str) -> Deployment | str:
+    """The deployment in a row; or what is wrong with it."""
+    if checksum_of(phase, record) != checksum:
+        return "does not match its checksum"
+    deployment = read_record(record)
+    if (identifier, target, certificate, wanted) != (deployment.id, deployment.target, deployment.certificate, deployment.wanted):
+        return "does not match what it is found by"
+    return deployment
 
 
 def _any_of(targets: Sequence[str]) -> tuple[str, tuple[str, ...]]:

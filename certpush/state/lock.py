@@ -12,6 +12,8 @@ from pathlib import Path
 
 from certpush.errors import LockHeld, StateError
 
+STATE = "+state"
+"""The lock on the state as a whole, which no target is called: shared by who uses it, held by who puts another in its place."""
 _POLL_SECONDS = 0.05
 
 
@@ -35,25 +37,45 @@ class Locks:
         finally:
             os.close(descriptor)
 
+    def share(self, name: str) -> int:
+        """Hold the lock with others who share it, until the descriptor is closed that this gives.
+
+        Raises:
+            LockHeld: somebody has it alone.
+
+        """
+        descriptor = _try(self._path(name), fcntl.LOCK_SH)
+        if descriptor is None:
+            raise _held(name)
+        return descriptor
+
     def _acquire(self, name: str, wait: float, sleep: Callable[[float], None]) -> int:
-        path = self._directory / f"{name.replace('/', '+')}.lock"
+        path = self._path(name)
         until = time.monotonic() + wait
         while True:
             descriptor = _try(path)
             if descriptor is not None:
                 return descriptor
             if time.monotonic() >= until:
-                raise LockHeld(f"another run is working on {name}", hint="wait for it to end; a lock never outlives its process")
+                raise _held(name)
             sleep(_POLL_SECONDS)
 
+    def _path(self, name: str) -> Path:
+        return self._directory / f"{name.replace('/', '+')}.lock"
 
-def _try(path: Path) -> int | None:
+
+def _held(name: str) -> LockHeld:
+    doing = "puts another state in the place of this one" if name == STATE else f"is working on {name}"
+    return LockHeld(f"another run {doing}", hint="wait for it to end; a lock never outlives its process")
+
+
+def _try(path: Path, how: int = fcntl.LOCK_EX) -> int | None:
     """The descriptor that holds the lock; None where another one does."""
     while True:
         descriptor = _open(path)
         try:
             _refuse_odd(descriptor, path)
-            if not _locked(descriptor, path):
+            if not _locked(descriptor, path, how):
                 os.close(descriptor)
                 return None
             if _still_there(descriptor, path):
@@ -77,9 +99,9 @@ def _refuse_odd(descriptor: int, path: Path) -> None:
         raise StateError(f"the lock {path} is not a plain file", hint="look who put it there, then remove it")
 
 
-def _locked(descriptor: int, path: Path) -> bool:
+def _locked(descriptor: int, path: Path, how: int) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:  # a network file system without locks: two runs would each believe to be alone

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -155,6 +156,23 @@ token = "file:{self.directory}/token"
             unseen = self.place.document("resolve", "wiki", code=2)
         decided = self.place.document("resolve", "wiki", "--finish", "--reason", "nobody knows why")
         return [nobody, unseen, decided, self.place.document("resolve", "wiki")]
+
+    def state_backup(self) -> Documents:
+        return [self.place.document("state", "backup", f"{self.directory}/backup.tar")]
+
+    def state_check(self) -> Documents:
+        return [self.place.document("state", "check")]
+
+    def state_restore(self) -> Documents:
+        backup = f"{self.directory}/backup.tar"
+        refused = self.place.document("state", "restore", backup, code=5)
+        kept = self.place.document("state", "restore", backup, "--replace")
+        state, moved = self.directory / "state", self.directory / "moved"
+        state.rename(moved)
+        fresh = self.place.document("state", "restore", backup)
+        shutil.rmtree(state)
+        moved.rename(state)
+        return [refused, kept, fresh]
 
     def doctor(self) -> Documents:
         good = self.place.document("doctor")
@@ -340,6 +358,9 @@ COMMANDS: dict[str, Callable[[Runs], Documents]] = {
     "ca bootstrap": Runs.ca_bootstrap,
     "ca provisioners": Runs.ca_provisioners,
     "ca advise": Runs.ca_advise,
+    "state backup": Runs.state_backup,
+    "state check": Runs.state_check,
+    "state restore": Runs.state_restore,
     "config check": Runs.config_check,
     "config schema": only("config schema"),
     "init": Runs.init,

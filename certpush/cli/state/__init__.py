@@ -1,0 +1,67 @@
+"""certpush state: copy what certpush remembers, look through it, put it back. One module a subcommand, loaded when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from typing import TYPE_CHECKING, Protocol, cast
+
+from certpush.cli.options import everywhere
+
+if TYPE_CHECKING:
+    from certpush.cli.console import Console
+
+SUBCOMMANDS = {
+    "backup": "copy journal and certificates into one file, also while a run is at work; it holds private keys",
+    "check": "look through every record and every certificate with its key; changes nothing",
+    "restore": "put a backup in the place of the state; the one before is kept aside",
+}
+
+_ENCRYPTED_WITH = 'what it is encrypted with: "file:/path", "cred:NAME", "env:NAME" or "cmd:COMMAND"'
+
+
+class _Subcommand(Protocol):
+    def run(self, arguments: argparse.Namespace, console: Console) -> int:
+        """Do it; gives the exit code."""
+        ...
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The subcommands with their options."""
+    subcommands = parser.add_subparsers(dest="subcommand", metavar="|".join(SUBCOMMANDS), required=True, title="what to do")
+    added = {name: _subparser(subcommands, name) for name in SUBCOMMANDS}
+    added["backup"].add_argument("file", metavar="FILE", help="where to (an older backup there is replaced); - is stdout")
+    added["restore"].add_argument("file", metavar="FILE", help="the backup; - is stdin")
+    added["restore"].add_argument("--replace", action="store_true", help="also where there is a state: that one is kept aside")
+    for name in ("backup", "restore"):
+        added[name].add_argument(
+            "--passphrase", metavar="REFERENCE", help='encrypts it: "file:/path", "cred:NAME", "env:NAME", "cmd:COMMAND"'
+        )
+    added["backup"].epilog = (
+        "Without --passphrase it is a tar archive, which `tar tf` lists; with it, AES-256-GCM under a key made by scrypt.\n"
+        "certpush.toml, and the secrets that it names, are not in it: keep them beside it."
+    )
+    added["check"].epilog = "Exit code 5 when something is damaged or open to others, 0 when there are warnings at most."
+    added["restore"].epilog = (
+        "Looked through wholly before anything is touched. A state that is older than what the targets serve is no danger:\n"
+        "the next run finds a newer certificate of the CA there, and leaves it until it is due."
+    )
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Run the subcommand."""
+    subcommand = cast("_Subcommand", importlib.import_module(f"certpush.cli.state.{arguments.subcommand}"))
+    return subcommand.run(arguments, console)
+
+
+def _subparser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> argparse.ArgumentParser:
+    summary = SUBCOMMANDS[name]
+    parser = subcommands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    everywhere(parser, again=True)
+    return parser

@@ -1,0 +1,57 @@
+"""certpush state restore: a backup in the place of the state."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from certpush.cli.console import Console, safe
+from certpush.cli.exits import OK
+from certpush.cli.receipts import moment
+from certpush.cli.state.place import configuration_for, passphrase_of
+from certpush.errors import ConfigError
+from certpush.kit.tls import utc_now
+from certpush.state.backup import LARGEST, Backup, unpack
+from certpush.state.restore import restore
+
+_WHICH = "name the file that `certpush state backup` wrote"
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Read, look through, put in place."""
+    backup = unpack(_read(arguments.file), passphrase_of(arguments.passphrase))
+    directory = configuration_for(arguments.config).state_directory.absolute()
+    kept = restore(backup, directory, utc_now(), replace=arguments.replace)
+    console.document.update(
+        directory=str(directory),
+        files=len(backup.snapshot.files),
+        made=moment(backup.made),
+        kept=str(kept) if kept else None,
+    )
+    _tell(console, backup, directory, kept)
+    return OK
+
+
+def _read(name: str) -> bytes:
+    try:
+        if name == "-":
+            text = sys.stdin.buffer.read(LARGEST + 1)
+        else:
+            with Path(name).open("rb") as file:
+                text = file.read(LARGEST + 1)
+    except OSError as error:
+        raise ConfigError(
+            f"{safe(name)} cannot be read: {error.strerror}", hint="name the file that `certpush state backup` wrote"
+        ) from None
+    if len(text) > LARGEST:
+        raise ConfigError(f"{safe(name)} is larger than any backup", hint=_WHICH)
+    return text
+
+
+def _tell(console: Console, backup: Backup, directory: Path, kept: Path | None) -> None:
+    console.line(f"restored: {len(backup.snapshot.files)} files of {backup.made:%Y-%m-%d %H:%M} UTC in {directory}")
+    if kept:
+        console.line(f"the state before is kept in {kept}; it holds private keys: remove it when you need it no more")
+    console.line("what was deployed since then is not known to this state; the next run looks, leaves newer certificates of the")
+    console.line("CA where they are, and takes them for its own until they are due. Next: certpush state check, certpush status")

@@ -1,0 +1,93 @@
+"""`certpush state`: what certpush remembers, as one file and back."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import stat
+
+import pytest
+
+from unit.state.conftest import Remembered, bundles
+
+__all__ = ["bundles"]
+
+
+@pytest.fixture
+def known(home, tmp_path, bundles) -> Remembered:
+    """Something was deployed once, and a configuration says where it is remembered."""
+    config = home / ".config" / "certpush" / "certpush.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(f'[state]\ndirectory = "{tmp_path}/state"\n')
+    (tmp_path / "state").mkdir(mode=0o700)
+    state = Remembered(tmp_path / "state", bundles)
+    state.deployed("wiki", 0)
+    return state
+
+
+def test_a_moved_host_has_its_state_again(certpush, known, tmp_path):
+    (tmp_path / "word").touch(mode=0o600)
+    (tmp_path / "word").write_text("correct horse")
+    word = f"--passphrase=file:{tmp_path}/word"
+    ended = certpush("state", "backup", "all.bin", word)
+    assert ended.code == 0
+    assert ", encrypted: " in ended.out
+    assert stat.S_IMODE((tmp_path / "work" / "all.bin").stat().st_mode) == 0o600
+    before = known.everything()
+    shutil.rmtree(known.directory)
+    assert certpush("state", "check").out.endswith("yet: nothing was deployed\n")
+    assert certpush("state", "restore", "all.bin").code == 5
+    ended = certpush("state", "restore", "all.bin", word)
+    assert (ended.code, known.everything()) == (0, before)
+    assert "not known to this state" in ended.out
+
+
+def test_a_backup_says_that_it_holds_keys_and_replaces_none_but_its_like(certpush, known, tmp_path):
+    (tmp_path / "work" / "notes").write_text("mine")
+    refused = certpush("state", "backup", "notes")
+    assert refused.code == 2
+    assert "is no backup of certpush's" in refused.err
+    assert (tmp_path / "work" / "notes").read_text() == "mine"
+    for _ in range(2):
+        ended = certpush("state", "backup", "all.tar")
+        assert ended.code == 0
+        assert "NOT encrypted" in ended.out
+        assert "it holds private keys" in ended.err
+    assert certpush("state", "backup", "nowhere/all.tar").code == 5
+
+
+def test_stdout_gets_the_backup_alone_and_no_screen_does(certpush, known, monkeypatch):
+    assert certpush("state", "backup", "-", "--output=json").code == 2
+    ended = certpush("state", "backup", "-")
+    assert ended.code == 0
+    assert ended.out.startswith("certpush-state.json\0")
+    assert "to stdout" in ended.err
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    ended = certpush("state", "backup", "-")
+    assert ended.code == 2
+    assert "belong on no screen" in ended.err
+
+
+def test_a_damaged_record_is_named_and_the_exit_code_says_it(certpush, known):
+    connection = sqlite3.connect(known.directory / "journal.sqlite3")
+    with connection:
+        connection.execute("UPDATE deployments SET record = replace(record, 'kept', 'kepd')")
+    connection.close()
+    ended = certpush("state", "check")
+    assert ended.code == 5
+    assert "record wiki-0 does not match its checksum" in ended.out
+    assert "certpush state restore FILE --replace" in ended.out
+
+
+def test_what_is_wrong_ends_with_the_next_step(certpush, home, known):
+    ended = certpush("state", "restore", "none.tar")
+    assert ended.code == 2
+    assert "none.tar cannot be read: No such file" in ended.err
+    shutil.rmtree(known.directory)
+    ended = certpush("state", "backup", "all.tar")
+    assert ended.code == 5
+    assert "there is no state in" in ended.err
+    (home / ".config" / "certpush" / "certpush.toml").unlink()
+    ended = certpush("state", "check")
+    assert ended.code == 2
+    assert "put certpush.toml back first" in ended.err
