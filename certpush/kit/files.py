@@ -7,6 +7,8 @@ directory, reached the disk (Pillai et al., OSDI 2014: rename without fsync is t
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import stat
@@ -16,6 +18,7 @@ from typing import Self
 
 from certpush.errors import SafetyRefusal
 from certpush.kit.command import escaped
+from certpush.kit.walking import DIRECTORY, walk
 
 FILE_LIMIT = 1024 * 1024
 """Nothing that belongs to a certificate is larger; other files are not read."""
@@ -23,11 +26,8 @@ ABSENT = ""
 LINK = "link:"
 OTHER = "other"
 
-_WALK = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_PASS = getattr(os, "O_PATH", os.O_RDONLY)  # passing through a directory needs no right to list it
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO must not make us wait
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_MAX_LINKS = 40  # as the kernel has it
 
 
 class Directory:
@@ -46,7 +46,7 @@ class Directory:
             OSError: it is not there, no directory, or not ours to enter.
 
         """
-        return cls(path, _walk(path))
+        return cls(path, walk(path))
 
     def __enter__(self) -> Self:
         return self
@@ -194,20 +194,49 @@ class Directory:
 
     def enter(self, name: str) -> Directory:
         """Open a directory in this one; a link is not followed."""
-        return Directory(f"{self.path}/{name}", os.open(name, os.O_RDONLY | _WALK, dir_fd=self._fd))
+        return Directory(f"{self.path}/{name}", os.open(name, os.O_RDONLY | DIRECTORY, dir_fd=self._fd))
 
     def private(self, name: str) -> Directory:
-        """Open, or make, a directory that only we can enter.
+        """Open, or make, a directory that only we can enter; ``leave`` does not remove it while it is open.
 
         Raises:
             SafetyRefusal: the name is taken by a link, or by a directory that others own or may enter.
 
         """
-        self.make(name, mode=0o700)
+        while True:  # whoever else has files here may leave it at any moment
+            with contextlib.suppress(FileNotFoundError):
+                self.make(name, mode=0o700)
+            found = self.look(name)
+            if found and (not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077):
+                raise self._unsafe(name, "is not a directory of our own with mode 0700", "look who made it, then remove it")
+            if entered := self._entered_to_stay(name):
+                return entered
+
+    def _entered_to_stay(self, name: str) -> Directory | None:
+        """The directory, locked against ``leave``; None where it was left just now."""
+        try:
+            entered = self.enter(name)
+        except FileNotFoundError:
+            return None
+        fcntl.flock(entered._fd, fcntl.LOCK_SH)  # noqa: SLF001 - one of us
         found = self.look(name)
-        if found is None or not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
-            raise self._unsafe(name, "is not a directory of our own with mode 0700", "look who made it, then remove it")
-        return self.enter(name)
+        if found and os.path.samestat(found, os.fstat(entered._fd)):  # noqa: SLF001 - one of us
+            return entered
+        entered.close()
+        return None
+
+    def leave(self, name: str) -> bool:
+        """Remove a private directory that is empty, unless somebody is at work in it; True when it is gone."""
+        try:
+            place = self.enter(name)
+        except OSError:
+            return False
+        with place:
+            try:
+                fcntl.flock(place._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # noqa: SLF001 - one of us
+            except OSError:
+                return False
+            return self.remove_directory(name)
 
     def sync(self) -> None:
         """Have the directory's entries on the disk."""
@@ -234,57 +263,3 @@ def write_file(path: str, text: bytes, *, mode: int = 0o600) -> None:
     with Directory.open(str(place.parent)) as directory:
         directory.refuse_odd(place.name)
         directory.replace(place.name, text, mode=mode)
-
-
-def _walk(path: str) -> int:
-    """Open a directory component by component; a link counts only when root or we made it."""
-    ahead = [part for part in reversed(path.split("/")) if part]
-    fd = os.open("/", os.O_RDONLY | _WALK)
-    links = 0
-    try:
-        while ahead:
-            part = ahead.pop()
-            if (target := _own_link(part, fd, path)) is not None:
-                links += 1
-                _refuse_circles(links, path)
-                ahead += [step for step in reversed(target.split("/")) if step and step != "."]
-                if target.startswith("/"):
-                    fd = _change(fd, os.open("/", os.O_RDONLY | _WALK))
-                continue
-            fd = _change(fd, os.open(part, _WALK | (_PASS if ahead else os.O_RDONLY), dir_fd=fd))
-            _refuse_open_to_all(fd, path)
-    except BaseException:
-        os.close(fd)
-        raise
-    return fd
-
-
-def _change(old: int, new: int) -> int:
-    os.close(old)
-    return new
-
-
-def _own_link(part: str, fd: int, path: str) -> str | None:
-    found = os.stat(part, dir_fd=fd, follow_symlinks=False)
-    if not stat.S_ISLNK(found.st_mode):
-        return None
-    if found.st_uid not in (0, os.geteuid()):
-        raise SafetyRefusal(
-            f"{escaped(path)}: {escaped(part)} on the way is a symbolic link of another user (uid {found.st_uid})",
-            hint="name the real directory",
-        )
-    return os.readlink(part, dir_fd=fd)
-
-
-def _refuse_circles(links: int, path: str) -> None:
-    if links > _MAX_LINKS:
-        raise SafetyRefusal(f"{escaped(path)}: too many symbolic links on the way", hint="name the real directory")
-
-
-def _refuse_open_to_all(fd: int, path: str) -> None:
-    mode = os.fstat(fd).st_mode
-    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        raise SafetyRefusal(
-            f"{escaped(path)}: everybody may write to a directory on the way",
-            hint="anyone could swap the files there: chmod o-w the directory",
-        )

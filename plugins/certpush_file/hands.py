@@ -43,6 +43,7 @@ class LocalHands:
     # --- preparing
 
     def private(self, directory: str) -> None:
+        self._let_go(f"{directory}/{PRIVATE}")
         with self._writing(f"{directory}/{PRIVATE}"):
             self._remember(f"{directory}/{PRIVATE}", self._directory(directory).private(PRIVATE))
 
@@ -78,6 +79,11 @@ class LocalHands:
         with self._writing(directory):
             self._directory(parent(directory)).make(name(directory), mode=0o755)
             self._directory(directory)
+
+    def staged(self) -> None:
+        """All is written: what waits in the private directories keeps them where they are."""
+        for path in [one for one in self._open if name(one) == PRIVATE]:
+            self._let_go(path)
 
     # --- switching
 
@@ -168,9 +174,9 @@ class LocalHands:
                 self._remove_generation(here, one)
 
     def leave(self, directory: str) -> None:
-        if (place := self._present(f"{directory}/{PRIVATE}")) and not place.names():
-            self._open.pop(place.path, None)
-            self._directory(directory).remove_directory(PRIVATE)
+        self._let_go(f"{directory}/{PRIVATE}")
+        if here := self._present(directory):
+            here.leave(PRIVATE)
 
     # --- afterwards
 
@@ -208,6 +214,11 @@ class LocalHands:
     def _remember(self, path: str, directory: Directory) -> None:
         self._held.callback(directory.close)
         self._open[path] = directory
+
+    def _let_go(self, path: str) -> None:
+        """Close a directory, and with it the lock that keeps others from removing it."""
+        if path in self._open:
+            self._open.pop(path).close()
 
     def _present(self, path: str) -> Directory | None:
         """The directory, or None where it is not there."""

@@ -42,7 +42,10 @@ class FileTarget(Target):
     def stage(self, bundle: CertificateBundle) -> Staged:
         """Keep the old files, write the new ones beside them, and have the check command look at them."""
         before = before_of(self._seen or self.inspect())
-        prepared = self._placement.stage(self._hands, bundle, before)
+        try:
+            prepared = self._placement.stage(self._hands, bundle, before)
+        finally:
+            self._hands.staged()
         if self._settings.check_uses_files:
             self._hands.command(Trouble.CHECK, self._settings.check_command(self._placement.staged_paths(prepared)))
         elif self._settings.check and all(was.state for was in before.switched.values()):

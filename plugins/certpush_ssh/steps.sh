@@ -109,11 +109,14 @@ trusted_way() {
 
 private() {
 	trusted "$1"
-	if ! there "$1/.certpush"; then
-		err=$(mkdir -m 700 "$1/.certpush" 2>&1) || fail write "$1/.certpush" "$err"
-	fi
+	house "$1/.certpush"
 	set -- "$1/.certpush" $(ls -ldn "$1/.certpush")
 	case $2 in drwx------*) [ "$4" = "$me" ] || fail private "$1" ;; *) fail private "$1" ;; esac
+}
+
+# house DIRECTORY: other targets with files beside it may make it, or leave it, at the same moment.
+house() {
+	there "$1" || err=$(mkdir -m 700 "$1" 2>&1) || there "$1" || fail write "$1" "$err"
 }
 
 # --- preparing -----------------------------------------------------------------------------------
@@ -154,6 +157,7 @@ fail_copy() {
 # put NAME STAGED STATE MODE OWNER; `given NAME` writes the new file that was handed over under this name.
 put() {
 	rm -f "$2"
+	house "${2%/*}"
 	err=$( (given "$1" >"$2") 2>&1) || fail_put write "$2" "$err"
 	is "$2" "$3" || fail_put damaged "$2"
 	if [ -n "$5" ]; then err=$(chown "$5" "$2" 2>&1) || fail_put owner "$2" "$err"; fi
@@ -251,13 +255,13 @@ restore() {
 }
 
 begin() {
-	if [ ! -d "${1%/*}" ]; then mkdir -m 700 "${1%/*}"; fi
+	house "${1%/*}"
 	mark "$1"
 }
 
 # aside PATH: nothing of what somebody put there between the switch and now is lost.
 aside() {
-	if [ ! -d "${1%/*}/.certpush" ]; then mkdir -m 700 "${1%/*}/.certpush"; fi
+	house "${1%/*}/.certpush"
 	state=$(state "$1") || fail read "$1"
 	swap "$1" "${1%/*}/.certpush/${1##*/}.$(printf '%.32s' "$state" | tr -c 'A-Za-z0-9.-' _).changed"
 }
