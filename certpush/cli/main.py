@@ -38,7 +38,10 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ),
     (
         "Unattended",
-        (("schedule", "install, status, remove: the system's timer that does all this by itself"),),
+        (
+            ("schedule", "install, status, remove: the system's timer that does all this by itself"),
+            ("daemon", "the same as one process, for containers: health file, sd_notify, reload"),
+        ),
     ),
     (
         "Certificates and the CA",

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from certpush.cli.console import Console
+    from certpush.cli.progress import Progress
+    from certpush.fleet.fleet import Fleet
     from certpush.model import Receipt
 
 
@@ -21,6 +23,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="TARGET",
         help="a target's name (which is then tried at once, also after failures), a kind, or @tag; all targets when left out",
     )
+    side = parser.add_mutually_exclusive_group()
+    side.add_argument(
+        "--here", action="store_true", help="only targets that change this machine (kind file): they have a service of their own"
+    )
+    side.add_argument("--elsewhere", action="store_true", help="only the others")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -30,11 +37,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from certpush.cli.progress import Progress
     from certpush.cli.receipts import in_order
     from certpush.cli.stopping import stoppable
-    from certpush.fleet.fleet import Fleet
     from certpush.kit.tls import utc_now
 
     progress = Progress(console)
-    with Fleet.load(arguments.config, observe=progress.observe) as fleet, stoppable(console) as stop:
+    with _fleet(arguments, progress) as fleet, stoppable(console) as stop:
+        if (arguments.here or arguments.elsewhere) and not fleet.select():
+            console.line("there is no target of this side: `certpush schedule install` removes a service that is not needed any more")
+            console.document["targets"] = []
+            return 0
         specs, receipts = targets_meant(arguments, fleet), []
         with progress.shown(len(specs)):
             for receipt in fleet.renew(arguments.targets, stop=stop):
@@ -42,6 +52,22 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
                 receipts.append(receipt)
         show(console, in_order(receipts, fleet), utc_now())
     return worst(code_of_receipt(one) for one in receipts)
+
+
+def _fleet(arguments: argparse.Namespace, progress: Progress) -> Fleet:
+    """The fleet, of one side alone where that was asked for."""
+    from certpush.errors import ConfigError
+    from certpush.fleet.fleet import Fleet
+
+    fleet = Fleet.load(arguments.config, observe=progress.observe)
+    if not arguments.here and not arguments.elsewhere:
+        return fleet
+    from certpush.fleet.needs import only
+    from certpush.plugins import PluginLoader
+
+    if arguments.targets:
+        raise ConfigError("--here and --elsewhere choose the targets themselves", hint="leave the names out, or the option")
+    return Fleet(only(fleet.configuration, PluginLoader(), here=arguments.here), observe=progress.observe)
 
 
 def show(console: Console, receipts: Sequence[Receipt], now: datetime) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -88,8 +88,8 @@ def needs_of(configuration: Configuration, loader: PluginLoader, environ: Mappin
     for name in configuration.ca_tables:
         configuration.ca(name, _noting("ca" if name == DEFAULT_CA else f"ca.{name}", secrets))
     return Needs(
-        every=look_every(room(lifetime_of(one), one.certificate.renew_at, one.certificate.danger_left) for one in specs),
-        switch=_WAYS_BACK * max(one.rescue_after for one in specs) + _AROUND_A_SWITCH,
+        every=how_often(specs),
+        switch=longest_switch(specs),
         secrets=tuple(secrets),
         files=tuple(dict.fromkeys([*_named_files(configuration, specs), *_steps_own(configuration, environ)])),
         here=here,
@@ -105,9 +105,21 @@ def is_here(spec: TargetSpec, loader: PluginLoader) -> bool:
         return False
 
 
-def lifetime_of(spec: TargetSpec) -> timedelta:
-    """How long the target's certificates live; where it is left to the CA, as long as step-ca's own default."""
-    return spec.certificate.request.lifetime or _CA_DEFAULT_LIFETIME
+def only(configuration: Configuration, loader: PluginLoader, *, here: bool) -> Configuration:
+    """The configuration with the targets of the other side disabled: those that change this machine, or those that do not."""
+    targets = {name: replace(one, enabled=one.enabled and is_here(one, loader) is here) for name, one in configuration.targets.items()}
+    return replace(configuration, targets=targets)
+
+
+def how_often(specs: Iterable[TargetSpec]) -> timedelta:
+    """How often to look, for none of these to come into danger unseen; a lifetime that is left to the CA is step-ca's own default."""
+    certificates = (one.certificate for one in specs)
+    return look_every(room(one.request.lifetime or _CA_DEFAULT_LIFETIME, one.renew_at, one.danger_left) for one in certificates)
+
+
+def longest_switch(specs: Iterable[TargetSpec]) -> timedelta:
+    """The longest that a switch of one of these, with its way back, may take."""
+    return _WAYS_BACK * max((one.rescue_after for one in specs), default=timedelta()) + _AROUND_A_SWITCH
 
 
 def _footprints(specs: tuple[TargetSpec, ...], loader: PluginLoader, secrets: dict[SecretNeed, None]) -> Iterator[tuple[str, Footprint]]:

@@ -22,7 +22,7 @@ from certpush.testing.lab import NotPossibleHere
 from certpush.testing.lab.sshd import Sshd
 from certpush.testing.lab.tls import TlsServer
 from cli.ca.conftest import scripted_ca
-from cli.frame.conftest import Place, file_target
+from cli.frame.conftest import Place, file_target, until
 from live.conftest import self_signed
 from unit.stepca.scripted import Reply
 
@@ -309,6 +309,19 @@ verify = "files"
         self.place.more = {}
         return [removed]
 
+    def daemon(self) -> Documents:
+        file = self.directory / "health.json"
+        running = self.place.start("daemon", "--output", "json", "--health-file", str(file))
+        until(lambda: file.exists() and json.loads(file.read_bytes())["doing"] == "waiting", "the daemon's first run")
+        alive = self.place.document("daemon", "--healthcheck", "--health-file", str(file))
+        running.send_signal(signal.SIGTERM)
+        stopped: Document = json.loads(running.communicate(timeout=60)[0])
+        # Made by hand, for they last only for a moment: before its first run, and after a reload that was refused.
+        new = {**alive, "health": {**alive["health"], "doing": "working", "next": None, "last": None}}
+        refused = {**alive, "health": {**alive["health"], "refused_configuration": "target.wiki.nmaes: unknown key"}}
+        with_names = {**stopped["last"], "rotated": ["wiki"], "failed": ["mail"]}
+        return [stopped, {**stopped, "last": None}, {**stopped, "last": with_names}, alive, new, refused]
+
     def failure(self) -> Documents:
         typo = self.place.document("deplyo", code=2)
         with self.with_targets(self.targets.replace('["web"]', '"web"')):
@@ -370,6 +383,7 @@ COMMANDS: dict[str, Callable[[Runs], Documents]] = {
     "schedule install": Runs.schedule_install,
     "schedule status": Runs.schedule_status,
     "schedule remove": Runs.schedule_remove,
+    "daemon": Runs.daemon,
     "completion": only("completion bash", "completion zsh", "completion fish"),
     "demo": Runs.demo,
     "Help and version": only("--help", "--version", "deploy --help"),

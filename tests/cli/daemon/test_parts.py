@@ -1,0 +1,96 @@
+"""What the loop stands on: signals that are not lost, a socket that may be gone, an environment that keeps its secrets, the health check."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from datetime import timedelta
+
+import pytest
+
+from certpush.cli.daemon.environment import KeptEnvironment
+from certpush.cli.daemon.notify import Notifier
+from certpush.cli.daemon.signals import Signals
+from certpush.references import References
+
+
+def test_signals_end_a_wait_and_are_told_apart():
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)]
+    with Signals() as signals:
+        os.kill(os.getpid(), signal.SIGHUP)
+        signals.wait(60)
+        assert (signals.pending, signals.take_reload(), signals.take_reload(), signals.pending) == (True, True, False, False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            os.kill(os.getpid(), number)
+        signals.wait(60)
+        assert (signals.stop.is_set(), signals.pending) == (True, True)
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)] == before
+
+
+def test_without_a_signal_a_wait_lasts():
+    with Signals() as signals:
+        signals.wait(-1)
+        signals.wait(0.01)
+        assert not signals.pending
+
+
+def test_what_the_manager_gave_is_taken_out_of_the_environment():
+    environ = {"NOTIFY_SOCKET": "/run/n", "WATCHDOG_USEC": "60000000", "WATCHDOG_PID": "7", "HOME": "/"}
+    assert Notifier.from_environment(dict(environ), 7).watchdog == timedelta(minutes=1)
+    assert Notifier.from_environment(environ, 8).watchdog is None  # it is meant for another process
+    assert environ == {"HOME": "/"}
+    assert Notifier.from_environment({"WATCHDOG_USEC": "x"}, 7).watchdog is None
+
+
+@pytest.mark.parametrize("abstract", [False, True])
+def test_it_is_told_to_sockets_with_and_without_a_file(tmp_path, abstract):
+    address = f"@certpush-test-{os.getpid()}" if abstract else str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(f"\0{address[1:]}" if abstract else address)
+        Notifier(address, None).tell(READY=1, STATUS="well")
+        assert channel.recv(100) == b"READY=1\nSTATUS=well"
+
+
+def test_nobody_listens_and_nothing_fails(tmp_path):
+    Notifier(None, None).tell(READY=1)
+    Notifier(str(tmp_path / "gone"), None).alive()
+    Notifier(str(tmp_path / "gone"), None).be_patient(timedelta(minutes=1))
+
+
+def test_a_secret_of_the_environment_is_read_again_by_the_next_run_and_inherited_by_no_command():
+    real = {"TOKEN": "secret", "HOME": "/"}
+    kept = KeptEnvironment(real)
+    assert [References(kept).read("env:TOKEN").reveal() for _ in range(3)] == ["secret"] * 3
+    assert real == {"HOME": "/"}
+
+
+# --- the health check -------------------------------------------------------------------------
+
+
+def check(certpush, path, **document):
+    path.write_text(json.dumps({"doing": "waiting", "at": "2026-11-27T06:00:00Z", "last": None, **document}))
+    return certpush("daemon", "--healthcheck", "--health-file", path)
+
+
+def test_alive_is_0_and_dead_is_1(certpush, tmp_path):
+    path = tmp_path / "health.json"
+    alive = check(certpush, path, alive_until="2999-01-01T00:00:00Z", last={"ended": "2026-11-27T05:00:00Z", "exit": 1})
+    assert (alive.code, alive.out) == (0, "alive: waiting; last run ended 2026-11-27T05:00:00Z with 1\n")
+    dead = check(certpush, path, alive_until="2026-11-27T06:02:00Z")
+    assert (dead.code, dead.out) == (1, "no sign of life since 2026-11-27T06:00:00Z: waiting; no run ended yet\n")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"alive_until": "soon"}', '{"alive_until": 7}'])
+def test_what_is_no_health_file_is_no_health(certpush, tmp_path, text):
+    path = tmp_path / "health.json"
+    path.write_text(text)
+    ended = certpush("daemon", "--healthcheck", "--health-file", path)
+    assert (ended.code, "is no health file" in ended.err) == (1, True)
+
+
+def test_without_a_file_nothing_runs(certpush, tmp_path):
+    (tmp_path / "certpush.toml").write_text(f'[state]\ndirectory = "{tmp_path}/state"\n')
+    ended = certpush("--config", tmp_path / "certpush.toml", "daemon", "--healthcheck")
+    assert (ended.code, f"{tmp_path}/state/health.json cannot be read" in ended.err) == (1, True)
