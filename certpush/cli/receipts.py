@@ -23,7 +23,7 @@ _COLOUR = {
     Outcome.FAILED: "red",
     Outcome.STRANDED: "red",
 }
-_VERB = {Action.OBTAIN: "rotate", Action.PUSH: "push", Action.ACTIVATE: "activate", Action.NOTHING: "nothing", Action.REFUSE: "refuse"}
+_VERB: dict[Action, str] = {**{one: one.value for one in Action}, Action.OBTAIN: "rotate"}
 
 
 def show_receipts(console: Console, receipts: Iterable[Receipt], now: datetime) -> None:

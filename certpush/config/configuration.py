@@ -13,6 +13,7 @@ from certpush.errors import ConfigError
 from certpush.kit.settings import SecretReader, convert
 from certpush.model import CertificateSpec, Endpoint
 from certpush.stepca.settings import CaSettings
+from certpush.window import Window
 
 DEFAULT_CA = "default"
 DEFAULT_RESCUE_AFTER = timedelta(seconds=180)
@@ -32,7 +33,7 @@ class TargetSpec:
     endpoints: tuple[Endpoint, ...] = ()
     verify: Literal["handshake", "files"] = "handshake"
     trust: str = "ca"
-    window: str | None = None
+    window: Window | None = None
     pinned_by: tuple[str, ...] = ()
     adopt: bool = False
     enabled: bool = True

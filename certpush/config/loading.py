@@ -17,6 +17,7 @@ from certpush.config.tables import CertificateKeys, DefaultKeys, EndpointTable, 
 from certpush.errors import CertpushError, ConfigError
 from certpush.kit.settings import convert, fields_of, parse_endpoint
 from certpush.model import CertificateSpec, Endpoint, parse_name
+from certpush.window import Window
 
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _CORE_KEYS = frozenset(item.encode_name for item in fields_of(TargetKeys))
@@ -144,7 +145,7 @@ def _target(name: str, table: Mapping[str, Any], certificates: Mapping[str, Cert
         endpoints=tuple(_endpoint(one, path) for one in keys.endpoints),
         verify=keys.verify,
         trust=keys.trust,
-        window=keys.window,
+        window=_window(keys.window, path),
         pinned_by=tuple(keys.pinned_by),
         adopt=keys.adopt,
         enabled=keys.enabled,
@@ -180,6 +181,13 @@ def _endpoint(given: str | EndpointTable, path: str) -> Endpoint:
         return Endpoint(at.host, at.port, name, given.starttls)
     except ConfigError as error:
         raise ConfigError(f"{path}.endpoints: {error.message}", hint=error.hint) from None
+
+
+def _window(text: str | None, path: str) -> Window | None:
+    try:
+        return None if text is None else Window.parse(text)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error.message}", hint=error.hint) from None
 
 
 def _observer(name: str, table: Mapping[str, Any]) -> ObserverSpec:

@@ -50,7 +50,9 @@ class TargetKeys(CertificateKeys):
             'whom an appliance\'s API is trusted by: "ca" (the one that signs here), a PEM path, or "sha256:..."; no effect on file and ssh'
         ),
     ] = "ca"
-    window: Annotated[str | None, Doc("when it may be rotated unattended: Sat 02:00-05:00; no effect yet")] = None
+    window: Annotated[
+        str | None, Doc("when `certpush renew` may rotate it, in local time: Sat 02:00-05:00, Mon-Fri 22:00-04:00, 02:00-05:00")
+    ] = None
     pinned_by: Annotated[list[str], Doc("who pins this certificate and must be told; named in the plan")] = msgspec.field(
         default_factory=list
     )

@@ -13,7 +13,7 @@ from certpush.config import DEFAULT_CA, Configuration, TargetSpec
 from certpush.errors import CertpushError
 from certpush.fleet.fitting import key_fits, names_fit, timer_fits
 from certpush.fleet.opening import keys_of, read_settings
-from certpush.kit.settings import SecretReader
+from certpush.kit.settings import SecretReader, format_duration
 from certpush.model import Finding, Severity
 from certpush.plugins import PluginLoader
 from certpush.stepca.bootstrap import address_of, completed, read_root_file, user_path
@@ -80,6 +80,7 @@ def _target(spec: TargetSpec, loader: PluginLoader, read_secret: SecretReader) -
     yield key_fits(spec, kind)
     yield from timer_fits(spec, kind)
     yield from names_fit(spec.certificate.request.names, spec.endpoints)
+    yield from _window_fits(spec)
     yield from _without_effect(spec, kind)
     if spec.verify != "files" and not spec.endpoints and not _knows_where(kind):
         yield Finding(
@@ -90,12 +91,21 @@ def _target(spec: TargetSpec, loader: PluginLoader, read_secret: SecretReader) -
         )
 
 
+def _window_fits(spec: TargetSpec) -> Iterator[Finding]:
+    """Whether the certificate can wait for the window at all."""
+    lifetime, rare = spec.certificate.request.lifetime, spec.window.longest_wait() if spec.window else None
+    if rare and lifetime and lifetime * float(1 - spec.certificate.danger_left) < rare:
+        yield Finding(
+            Severity.WARNING,
+            "window",
+            f"a certificate of {format_duration(lifetime)} cannot always wait for a window that opens every {format_duration(rare)}:"
+            " it is rotated outside of it when waiting would be dangerous",
+            "ask for a longer lifetime, or let the window open more often",
+        )
+
+
 def _without_effect(spec: TargetSpec, kind: TargetKind[Any]) -> Iterator[Finding]:
     """Keys that are read, and that nothing heeds: who wrote them should not rely on them."""
-    if spec.window is not None:
-        yield Finding(
-            Severity.WARNING, "window", "window is read, and has no effect yet", "let the timer run at that time only, and leave it out"
-        )
     if spec.trust != "ca" and "trust" not in keys_of(kind):
         yield Finding(Severity.WARNING, "trust", f"trust has no effect: the kind {kind.name} talks to no appliance by TLS", "leave it out")
 

@@ -180,7 +180,7 @@ class Fleet:
         """
         from certpush.fleet.renewing import renewed
 
-        wishes, opener = Wishes(stop=stop or threading.Event()), self._held.changing()
+        wishes, opener = Wishes(unattended=True, stop=stop or threading.Event()), self._held.changing()
 
         def job(spec: TargetSpec) -> list[Receipt]:
             return renewed(spec, opener, replace(wishes, at_once=spec.name in words))

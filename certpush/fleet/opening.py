@@ -39,6 +39,8 @@ class Wishes:
     force: bool = False
     adopt: bool = False
     previous: CertificateBundle | None = None
+    unattended: bool = False
+    """Nobody is at hand: targets wait for their windows."""
     at_once: bool = False
     """Named by a person: what failed before is tried again without waiting."""
     stop: threading.Event = field(default_factory=threading.Event)
@@ -142,6 +144,7 @@ class Opener:
             force=wishes.force,
             adopt=wishes.adopt,
             adopt_first=spec.adopt,
+            window=spec.window if wishes.unattended else None,
             at_once=wishes.at_once,
             previous=wishes.previous,
         )

@@ -56,7 +56,7 @@ def _resting(spec: TargetSpec, opener: Opener, wishes: Wishes) -> Receipt | None
     """Its receipt where the endpoints of the configuration serve what they should: no plugin is loaded, and nobody logs in."""
     if not spec.endpoints or spec.verify == "files" or wishes.stop.is_set():
         return None
-    return glance(spec.name, spec.certificate, spec.endpoints, opener).receipt
+    return glance(spec.name, spec.certificate, spec.endpoints, opener, spec.window).receipt
 
 
 def _waiting(spec: TargetSpec, opener: Opener, wishes: Wishes) -> Receipt | None:

@@ -31,6 +31,8 @@ class Action(enum.StrEnum):
     """What a plan is going to do."""
 
     NOTHING = "nothing"
+    WAIT = "wait"
+    """Due, and put off until the target's maintenance window opens."""
     OBTAIN = "obtain"
     PUSH = "push"
     ACTIVATE = "activate"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
-from certpush.model import CertificateBundle, CertificateSpec, Endpoint, Outcome, Receipt
+from certpush.model import Action, CertificateBundle, CertificateSpec, Endpoint, Outcome, Plan, Receipt
 from certpush.rotation.inspect import Looking, look_at
 from certpush.rotation.plan import NOT_IN_PLACE, due, nothing_due, why_due
+from certpush.rotation.waiting import Wait, waiting
+from certpush.schedule import danger_from
 from certpush.state.escrow import Escrow
 from certpush.state.journal import Journal
+from certpush.window import Window
 
 
 class Memory(Looking, Protocol):
@@ -34,31 +38,39 @@ class Glance:
     why: str
 
 
-def glance(name: str, spec: CertificateSpec, endpoints: tuple[Endpoint, ...], memory: Memory) -> Glance:
+def glance(name: str, spec: CertificateSpec, endpoints: tuple[Endpoint, ...], memory: Memory, window: Window | None = None) -> Glance:
     """Compare what every endpoint serves with what the journal says; changes nothing, asks no plugin.
 
     What the target itself says is installed stays unknown. Where there is no endpoint, only a closer look can tell.
+    ``window`` is when the target may be switched.
     """
     current, now = memory.escrow.current(spec.name), memory.clock()
-    why = why_due(spec, current, now) or _why_not_known(name, current, memory)
-    if why or current is None or not endpoints:
-        return Glance(None, why or "only the target itself can tell what is installed")
+    why = why_due(spec, current, now, window)
+    wait = _wait(spec, current, window, now) if why else None
+    unknown = "" if why and wait is None else _why_not_known(name, current, memory)
+    if unknown or current is None or not endpoints or (why and wait is None):
+        return Glance(None, why or unknown or "only the target itself can tell what is installed")
     served, silent = look_at(endpoints, current.roots, memory)
-    for problem in (*silent.values(), *(one.problem for one in served.values() if not one.chain_ok)):
-        return Glance(None, problem)
-    if any(one.fingerprint != current.fingerprint for one in served.values()):
-        return Glance(None, "installed, but not what is served")
+    wrong = (one.problem for one in served.values() if one.fingerprint != current.fingerprint or not one.chain_ok)
+    for problem in (*silent.values(), *wrong):
+        return Glance(None, problem or NOT_IN_PLACE)
     receipt = Receipt(
         name,
         Outcome.UNCHANGED,
-        nothing_due(spec, current, now),
+        Plan(Action.WAIT, f"{why}; {wait.text}") if wait else nothing_due(spec, current, now),
         was=current.fingerprint,
         now=current.fingerprint,
         not_after=current.not_after,
         served=tuple(served.values()),
-        due=due(spec, current),
+        due=wait.until if wait else due(spec, current),
     )
     return Glance(receipt, "")
+
+
+def _wait(spec: CertificateSpec, current: CertificateBundle | None, window: Window | None, now: datetime) -> Wait | None:
+    """The wait of what is due and can wait."""
+    wait = waiting(window, danger_from(current.not_before, current.not_after, spec.danger_left), now) if current else None
+    return wait if wait and wait.until else None
 
 
 def _why_not_known(name: str, current: CertificateBundle | None, memory: Memory) -> str:

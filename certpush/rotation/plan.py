@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,8 +19,10 @@ from certpush.model import (
     name_covers,
 )
 from certpush.rotation.inspect import View
-from certpush.schedule import due_at
+from certpush.rotation.waiting import too_late_next_time, waiting
+from certpush.schedule import danger_from, due_at
 from certpush.target import KeyOrigin, Reversible, TargetKind
+from certpush.window import Window
 
 # The CA dates a certificate back by a minute or more, and rounds; less than this is no other lifetime.
 _LIFETIME_SLACK = timedelta(minutes=10)
@@ -44,6 +46,12 @@ class Situation:
     """Fingerprints among those present whose key we hold, so that we can put them back."""
     changes: tuple[str, ...]
     rescue_after: timedelta
+    window: Window | None = None
+    """When it may be switched; None: at any time."""
+    confirmed: frozenset[str] = frozenset()
+    """Fingerprints that this target served once, by our own look: bringing one of them back waits for no window."""
+    lives: tuple[tuple[datetime, datetime], ...] = ()
+    """From when until when what is there of ours lives."""
     force: bool = False
     adopt: bool = False
     """A foreign certificate may be taken over now."""
@@ -51,7 +59,7 @@ class Situation:
 
 def make_plan(situation: Situation) -> Plan:
     """Say what is to be done, why, what changes, and how to come back."""
-    return _impossible(situation) or _nothing_due(situation) or _foreign(situation) or _rotation(situation)
+    return _impossible(situation) or _nothing_due(situation) or _foreign(situation) or _in_its_window(situation, _rotation(situation))
 
 
 def due(spec: CertificateSpec, bundle: CertificateBundle) -> datetime:
@@ -123,12 +131,22 @@ def _rotation(situation: Situation) -> Plan:
     return Plan(Action.PUSH, NOT_IN_PLACE, situation.changes, way_back)
 
 
+def _in_its_window(situation: Situation, plan: Plan) -> Plan:
+    current, danger_left = situation.current, situation.spec.danger_left
+    back = plan.action is not Action.OBTAIN and current is not None and current.fingerprint in situation.confirmed
+    wait = waiting(situation.window, min((danger_from(*life, danger_left) for life in situation.lives), default=None), situation.now)
+    if wait is None or back or plan.action is Action.REFUSE:
+        return plan
+    why = f"{plan.why}; {wait.text}"
+    return Plan(Action.WAIT, why) if wait.until else replace(plan, why=why)
+
+
 def _why_obtain(situation: Situation) -> str:
     """Why a new certificate is needed; empty when the one we hold will do."""
-    return "forced" if situation.force else why_due(situation.spec, situation.current, situation.now)
+    return "forced" if situation.force else why_due(situation.spec, situation.current, situation.now, situation.window)
 
 
-def why_due(spec: CertificateSpec, current: CertificateBundle | None, now: datetime) -> str:
+def why_due(spec: CertificateSpec, current: CertificateBundle | None, now: datetime, window: Window | None = None) -> str:
     """Why a new certificate is needed although nobody forces one; empty when the one we hold will do."""
     if current is None:
         return "first certificate"
@@ -139,7 +157,7 @@ def why_due(spec: CertificateSpec, current: CertificateBundle | None, now: datet
         return f"expired on {current.not_after:%Y-%m-%d %H:%M} UTC"
     if now >= due(spec, current):
         return f"due: {_left(current.not_after, now)} left"
-    return ""
+    return too_late_next_time(window, spec, current, now)
 
 
 def _change(current: CertificateBundle, request: CertificateRequest) -> str:

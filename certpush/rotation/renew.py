@@ -17,7 +17,7 @@ _CLOCK = "%Y-%m-%d %H:%M:%S"
 def renew(rotation: Rotation) -> Receipt:
     """Bring what was left to its end, and do what is due, unless it failed lately. Raises nothing but an interruption."""
     try:
-        seen = glance(rotation.name, rotation.spec, rotation.endpoints, rotation)
+        seen = glance(rotation.name, rotation.spec, rotation.endpoints, rotation, rotation.window)
         if seen.receipt is not None:
             return seen.receipt
         with rotation.locks.hold(rotation.name):

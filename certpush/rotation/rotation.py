@@ -22,6 +22,7 @@ from certpush.state.escrow import Escrow
 from certpush.state.journal import Journal
 from certpush.state.lock import Locks
 from certpush.target import Target, TargetKind
+from certpush.window import Window
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -72,6 +73,8 @@ class Rotation:
     adopt: bool = False
     adopt_first: bool = False
     """``adopt = true`` in the configuration: allows the first take-over only."""
+    window: Window | None = None
+    """When it may be switched; None: at any time, as when a person is at hand."""
     at_once: bool = False
     """Named by a person: what failed before is tried again without waiting."""
     previous: CertificateBundle | None = None

@@ -6,6 +6,7 @@ import logging
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from certpush.errors import (
     CertpushError,
@@ -94,7 +95,7 @@ def look_and_rotate(rotation: Rotation, *, hold_back: HoldBack = lambda _view, _
     view = inspect(rotation)
     _keep_handed_over(rotation, view)
     plan = plan_for(rotation, view)
-    if plan.action is Action.NOTHING:
+    if plan.action in (Action.NOTHING, Action.WAIT):
         return _unchanged(rotation, view, plan)
     held_back = hold_back(view, plan)
     findings = _preflight(rotation) if held_back is None and plan.action is not Action.REFUSE else ()
@@ -186,10 +187,21 @@ def plan_for(rotation: Rotation, view: View) -> Plan:
             held=frozenset(one for one in view.present if _holds(rotation, one)),
             changes=(*changes, *(f"pinned by {one}: tell them" for one in rotation.pinned_by)),
             rescue_after=rotation.rescue_after,
+            window=rotation.window,
+            confirmed=rotation.journal.confirmed(rotation.name),
+            lives=_lives(rotation, view),
             force=rotation.force,
             adopt=rotation.adopt or (rotation.adopt_first and not deployed),
         )
     )
+
+
+def _lives(rotation: Rotation, view: View) -> tuple[tuple[datetime, datetime], ...]:
+    """From when until when what is there of ours lives; what nobody serves is known to us where we hold it."""
+    ours = rotation.journal.ours(rotation.name)
+    seen = tuple((one.not_before, one.not_after) for one in view.served.values() if one.not_before and one.fingerprint in ours)
+    held = rotation.escrow.find(view.installed.fingerprint) if view.installed.fingerprint and not seen else None
+    return ((held.not_before, held.not_after),) if held else seen
 
 
 def _holds(rotation: Rotation, fingerprint: str) -> bool:

@@ -89,6 +89,13 @@ class Journal:
             rows = connection.execute("SELECT DISTINCT wanted FROM deployments WHERE target = ?", (target,)).fetchall()
         return frozenset(row[0] for row in rows)
 
+    def confirmed(self, target: str) -> frozenset[str]:
+        """Fingerprints of the certificates that were seen to be served by this target, or installed where nothing serves them."""
+        with self._database.reading() as connection:
+            where = "target = ? AND phase = ?"
+            rows = connection.execute(f"SELECT DISTINCT wanted FROM deployments WHERE {where}", (target, Phase.CONFIRMED.value)).fetchall()  # noqa: S608 - constants
+        return frozenset(row[0] for row in rows)
+
     def ours(self, target: str) -> frozenset[str]:
         """Fingerprints that may be replaced there without asking: certpush sent them, or a person gave them into its hands.
 

@@ -15,6 +15,7 @@ from certpush import Outcome, Receipt, Secret
 from certpush.cli.exits import NOT_ROTATED, OK, SAFETY, STRANDED, code_of_receipt, worst
 from certpush.config import TargetSpec, from_tables
 from certpush.errors import (
+    BackingOff,
     ConfigError,
     ForeignCertificate,
     HostKeyMismatch,
@@ -27,6 +28,7 @@ from certpush.errors import (
 from certpush.fleet.cluster import members_foreseen, members_of
 from certpush.fleet.going_back import go_back
 from certpush.fleet.opening import Opener, Wishes
+from certpush.fleet.renewing import renewed
 from certpush.fleet.revoking import superseded
 from certpush.fleet.status import statuses_of
 from certpush.model import Action, Event, Phase, Standing
@@ -100,6 +102,9 @@ class Row:
 
     def plan(self, **wishes: Any) -> list[Receipt]:
         return members_foreseen(self.spec, self.opener(), foresee, Wishes(**wishes))
+
+    def renew(self, **wishes: Any) -> list[Receipt]:
+        return renewed(self.spec, self.opener(), Wishes(unattended=True, **wishes))
 
     def rollback(self, name: str) -> Receipt:
         return go_back(self.spec, name, self.opener(), [self.spec])
@@ -350,6 +355,42 @@ def test_while_nobody_tells_the_members_a_half_way_one_is_not_called_unchanged(d
     assert "an earlier run stopped on row/two in the phase activating" in receipt.error.message
     deployed.devices["three"].power(on=True)
     assert code(deployed.deploy()) == OK
+
+
+# --- unattended ---------------------------------------------------------------------------------
+
+
+def test_a_member_that_failed_waits_and_the_others_have_nothing_to_wait_for(deployed):
+    deployed.due()
+    deployed.wraps["two"] = at("activate", Raise(TargetRefused("no")))
+    assert [one.outcome for one in deployed.renew()] == [Outcome.ROTATED, Outcome.ROLLED_BACK, Outcome.FAILED]
+    assert [deployed.journal.setbacks.of(name) is not None for name in ("row", *ALL)] == [False, False, True, False]
+    deployed.wraps.clear()
+    assert [type(one.error) for one in deployed.renew()] == [type(None), BackingOff, Interrupted]
+    assert [one.outcome for one in deployed.renew(at_once=True)] == [Outcome.UNCHANGED, Outcome.ROTATED, Outcome.ROTATED]
+    assert deployed.journal.setbacks.of("row/two") is None
+
+
+def test_a_cluster_that_does_not_tell_its_members_is_asked_less_and_less_often(deployed):
+    deployed.devices["three"].power(on=False)
+    (receipt,) = deployed.renew()
+    assert isinstance(receipt.error, TargetUnreachable)
+    deployed.events.clear()
+    (receipt,) = deployed.renew()
+    assert isinstance(receipt.error, BackingOff)
+    assert "`certpush renew row` tries at once" in receipt.error.hint
+    assert deployed.events == []
+    deployed.devices["three"].power(on=True)
+    assert code(deployed.renew(at_once=True)) == OK
+    assert deployed.journal.setbacks.of("row") is None
+
+
+def test_a_member_that_was_left_half_way_does_not_wait_for_the_cluster(deployed):
+    deployed.devices["three"].power(on=False)
+    deployed.renew()
+    deployed.devices["three"].power(on=True)
+    killed_in_the_switch_of_two(deployed)
+    assert code(deployed.renew()) == OK
 
 
 # --- looking ----------------------------------------------------------------------------------

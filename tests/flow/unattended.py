@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, timedelta
 from typing import Any
 
 from certpush import Receipt, Secret
@@ -45,11 +45,10 @@ class Unattended:
             "state": str(self.bench.device.path),
             "token": "env:TOKEN",
         }
-        return from_tables({"target": {"box": {**usual, **self.table}}, **self.more}, {"HOME": "/nonexistent"}).targets["box"]
+        spec = from_tables({"target": {"box": {**usual, **self.table}}, **self.more}, {"HOME": "/nonexistent"}).targets["box"]
+        return replace(spec, window=replace(spec.window, zone=UTC) if spec.window else None)
 
     def opener(self) -> Opener:
-        from dataclasses import replace
-
         def open_it(settings: Any) -> Target:
             self.opened += 1
             return self.wrap(self.kind.open(settings))
@@ -73,7 +72,7 @@ class Unattended:
         )
 
     def renew(self, **wishes: Any) -> Receipt:
-        (receipt,) = renewed(self.spec, self.opener(), Wishes(**wishes))
+        (receipt,) = renewed(self.spec, self.opener(), Wishes(unattended=True, **wishes))
         return receipt
 
     def deploy(self, **wishes: Any) -> Receipt:

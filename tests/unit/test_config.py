@@ -196,7 +196,7 @@ def test_a_target_says_it_better_than_the_defaults(read):
     assert proxy.table == {"host": "proxy.lan"}
     assert own.certificate.request.key is KeySpec.EC_P384
     assert not own.certificate.reuse_key
-    assert (own.verify, own.trust, own.window, own.pinned_by) == ("files", "sha256:ab", "Sat 02:00-05:00", ("monitoring",))
+    assert (own.verify, own.trust, own.window.text, own.pinned_by) == ("files", "sha256:ab", "Sat 02:00-05:00", ("monitoring",))
     assert (own.adopt, own.enabled) == (True, False)
     assert (proxy.rescue_after, own.rescue_after) == (timedelta(minutes=2), timedelta(minutes=5))
     assert found.observers["chat"].table == {"url": "env:HOOK"}

@@ -101,8 +101,8 @@ def test_a_mistake_is_found_with_its_place_and_its_fix(check, old, new, says, hi
     [
         ('[certificate.wild]\nnames = ["*.lan"]\n', "no target uses it"),
         (
-            '[target.more]\nkind = "file"\nnames = ["a.lan"]\ndirectory = "/x"\nverify = "files"\nwindow = "Sat 02:00-05:00"\n',
-            "window is read, and has no effect yet",
+            '[target.more]\nkind = "file"\nnames = ["a.lan"]\ndirectory = "/x"\nverify = "files"\nwindow = "Sat 02:00-05:00"\nlifetime = "24h"\n',
+            "a certificate of 24h cannot always wait for a window that opens every 7d",
         ),
         (
             '[target.more]\nkind = "file"\nnames = ["a.lan"]\ndirectory = "/x"\nverify = "files"\ntrust = "sha256:00"\n',

@@ -61,7 +61,7 @@ def test_all_is_well():
         ({"target": {"box": {**BOX, "kind": "bax"}}}, "target.box", "error", "table"),
         ({"target": {"box": {**BOX, "hots": "x"}}}, "target.box", "error", "table"),
         ({"target": {"box": {**BOX, "endpoints": ["other.lan:1"]}}}, "target.box", "error", "names"),
-        ({"target": {"box": {**BOX, "window": "Sat 02:00-05:00"}}}, "target.box", "warning", "window"),
+        ({"target": {"box": {**BOX, "window": "Sat 02:00-05:00", "lifetime": "8d"}}}, "target.box", "warning", "window"),
         ({"observer": {"chat": {"kind": "bax"}}}, "observer.chat", "error", "table"),
         ({"certificate": {"wild": {"names": ["*.lan"]}}}, "certificate.wild", "warning", "unused"),
     ],
