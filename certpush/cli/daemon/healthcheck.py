@@ -22,7 +22,7 @@ def check(arguments: argparse.Namespace, console: Console) -> int:
     except CertpushError as error:
         console.error(error)
         return NOT_ROTATED
-    alive = is_alive(document, utc_now())
+    alive = is_alive(document, utc_now()) and document.get("doing") != "stopped"
     console.document |= {"alive": alive, "health": document}
     console.line(_in_words(document, alive=alive))
     return OK if alive else NOT_ROTATED
@@ -38,5 +38,7 @@ def health_path(arguments: argparse.Namespace) -> Path:
 def _in_words(document: dict[str, Any], *, alive: bool) -> str:
     last = document.get("last") or {}
     ended = f"last run ended {last.get('ended')} with {last.get('exit')}" if last else "no run ended yet"
+    if document.get("doing") == "stopped":
+        return safe(f"stopped at {document.get('at')}; {ended}")
     sign = "alive" if alive else f"no sign of life since {document.get('at')}"
     return safe(f"{sign}: {document.get('doing')}; {ended}")

@@ -151,7 +151,7 @@ class Loop:
             _log.info("the configuration was read again: %d targets, a look every %s at most", *self.in_short())
         except CertpushError as error:
             self._refused = error.message
-            _log.error("the new configuration is not taken, the old one stays: %s (%s)", error.message, error.hint)
+            _log.error("the new configuration is not taken, the old one stays: %s; %s", error.message, error.hint)
         self.notifier.tell(READY=1)
 
     def in_short(self) -> tuple[int, str]:

@@ -66,7 +66,7 @@ def _first(path: str | None, environ: KeptEnvironment) -> Configuration:
     try:
         needs_of(configuration, PluginLoader(), environ)
     except CertpushError as error:
-        _log.error("the configuration is not whole, and the rest of it is used: %s (%s)", error.message, error.hint)
+        _log.error("the configuration is not whole, and the rest of it is used: %s; %s", error.message, error.hint)
     return configuration
 
 

@@ -88,12 +88,16 @@ def tell(receipt: Receipt, now: datetime) -> None:
 
 
 def _tell_failure(receipt: Receipt, error: CertpushError) -> None:
-    level = logging.INFO if isinstance(error, _EXPECTED) else logging.ERROR if receipt.outcome is Outcome.STRANDED else logging.WARNING
-    _log.log(level, "%s: %s: %s", receipt.target, receipt.outcome, _in_words(error))
+    loud = logging.ERROR if receipt.outcome is Outcome.STRANDED else logging.WARNING
+    level = next((level for kind, level in _EXPECTED if isinstance(error, kind)), loud)
+    _log.log(level, "%s: %s: %s", receipt.target, receipt.outcome, _in_words(error).removeprefix(f"{receipt.target}: "))
 
 
 def _in_words(error: CertpushError) -> str:
-    return f"{error.message} ({error.hint})" if error.hint else error.message
+    return f"{error.message}; {error.hint}" if error.hint else error.message
 
 
-_EXPECTED = (LockHeld, BackingOff)  # another run is at work on it; it failed before, and that was told then
+_EXPECTED: tuple[tuple[type[CertpushError], int], ...] = (
+    (LockHeld, logging.INFO),  # another run is at work on it
+    (BackingOff, logging.DEBUG),  # it failed before, and that was told then
+)

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from certpush.cli.daemon.loop import next_look
-from certpush.errors import ConfigError, LockHeld, StateError, TargetUnreachable
+from certpush.errors import BackingOff, ConfigError, LockHeld, StateError, TargetUnreachable
 from certpush.model import Outcome
 from cli.daemon.conftest import BEGIN, Bench, configuration, receipt
 
@@ -63,7 +63,7 @@ def test_a_run_that_fails_as_a_whole_is_told_and_followed_by_the_next(bench: Ben
     loop = bench.run(full, ZeroDivisionError("with a secret in it"), [receipt()])
     assert loop.runs == 3
     assert tuple(record.getMessage() for record in caplog.records if record.levelno == logging.WARNING) == (
-        "run failed: the disk is full (make room)",
+        "run failed: the disk is full; make room",
         "run failed: certpush itself failed: ZeroDivisionError",
     )
 
@@ -75,15 +75,16 @@ def test_one_line_for_each_change_and_each_failure_and_none_for_what_rests(bench
             receipt(Outcome.ROTATED, target="wiki", was="ab" * 32, now="cd" * 32, not_after=BEGIN + timedelta(days=1)),
             receipt(Outcome.FAILED, target="nas", error=TargetUnreachable("no answer", hint="switch it on")),
             receipt(Outcome.FAILED, target="mail", error=LockHeld("another run is working on mail")),
+            receipt(Outcome.FAILED, target="dns", error=BackingOff("dns: it failed once")),
             receipt(target="web"),
         ]
     )
     lines = [(record.levelname, record.getMessage()) for record in caplog.records]
     assert lines == [
         ("INFO", "wiki: rotated: was abababababab, is cdcdcdcdcdcd, for 24h (not due)"),
-        ("WARNING", "nas: failed: no answer (switch it on)"),
+        ("WARNING", "nas: failed: no answer; switch it on"),
         ("INFO", "mail: failed: another run is working on mail"),
-        ("WARNING", "run ended with 1: 4 targets, 1 rotated, 2 failed (nas, mail)"),
+        ("WARNING", "run ended with 1: 5 targets, 1 rotated, 3 failed (nas, mail, dns)"),
         ("INFO", "stopped, after 1 runs"),
     ]
 
@@ -119,7 +120,7 @@ def test_a_broken_one_is_told_and_the_old_one_stays(bench: Bench, caplog):
     assert [list(one.targets) for one in bench.fleets.seen] == [["wiki"]] * 3
     (record,) = [one for one in caplog.records if one.levelno == logging.ERROR]
     assert record.getMessage() == (
-        "the new configuration is not taken, the old one stays: target.wiki.nmaes: unknown key (did you mean 'names'?)"
+        "the new configuration is not taken, the old one stays: target.wiki.nmaes: unknown key; did you mean 'names'?"
     )
 
 
