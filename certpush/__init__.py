@@ -54,9 +54,13 @@ if TYPE_CHECKING:
     from certpush.model import Standing as Standing
     from certpush.model import TargetStatus as TargetStatus
     from certpush.model import Unresolved as Unresolved
+    from certpush.model import Validity as Validity
     from certpush.model import Way as Way
     from certpush.model import WayBack as WayBack
     from certpush.model import WayBackKind as WayBackKind
+    from certpush.observer import Observer as Observer
+    from certpush.observer import ObserverKind as ObserverKind
+    from certpush.observer import Run as Run
     from certpush.target import KeyOrigin as KeyOrigin
     from certpush.target import Member as Member
     from certpush.target import Reversible as Reversible
@@ -107,10 +111,12 @@ _HOMES = {
         "Standing",
         "TargetStatus",
         "Unresolved",
+        "Validity",
         "Way",
         "WayBack",
         "WayBackKind",
     ),
+    "certpush.observer": ("Observer", "ObserverKind", "Run"),
     "certpush.target": ("KeyOrigin", "Member", "Reversible", "Target", "TargetKind"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from certpush.model import Deployment, Endpoint, Served
@@ -16,6 +16,15 @@ class CertpushError(Exception):
         self.message = message
         self.hint = hint
         self.retryable = retryable
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """What observers get: what it says, without the cause and the traceback, whose frames may hold keys."""
+        import copy
+
+        twin = type(self).__new__(type(self), *self.args)
+        memo[id(self)] = twin
+        vars(twin).update({name: copy.deepcopy(value, memo) for name, value in vars(self).items()})
+        return twin
 
 
 class ConfigError(CertpushError):
@@ -185,6 +194,10 @@ class Interrupted(CertpushError):
 
 class BackingOff(CertpushError):
     """It failed before, and it is too early to try again unattended; the target was not touched this time."""
+
+
+class ObserverFailed(CertpushError):
+    """An observer could not do what it is there for; what it observes is not touched by that."""
 
 
 class Stranded(CertpushError):

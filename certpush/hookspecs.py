@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 if TYPE_CHECKING:
     from certpush.model import Event
+    from certpush.observer import ObserverKind
     from certpush.target import TargetKind
 
 hookspec = pluggy.HookspecMarker("certpush")
@@ -21,13 +21,13 @@ def certpush_target() -> TargetKind[Any]:  # type: ignore[empty-body]
 
 
 @hookspec
-def certpush_observer() -> Callable[[Event], None]:  # type: ignore[empty-body]
-    """Declare an observer for an ``[observer.NAME]`` table with this plugin's ``kind``. Asked of one plugin at a time."""
+def certpush_observer() -> ObserverKind[Any]:  # type: ignore[empty-body]
+    """Declare the kind of observer that this plugin offers. Asked of one plugin at a time, when an ``[observer.NAME]`` names it."""
 
 
 @hookspec
 def certpush_observe(event: Event) -> None:
-    """Hear what happens, after every phase. Raising is logged by name and never alters the outcome."""
+    """Hear what happens in a run, after every phase, if this plugin is loaded. Raising is logged by name and never alters the outcome."""
 
 
 @hookspec

@@ -15,7 +15,7 @@ from pathlib import Path
 from certpush.cli.exits import MEANINGS
 from certpush.cli.main import COMMANDS, GROUPS
 from certpush.cli.options import parser_for
-from certpush.config import CertificateKeys, DefaultKeys, EndpointTable, FleetKeys, StateKeys, TargetKeys
+from certpush.config import CertificateKeys, DefaultKeys, EndpointTable, FleetKeys, ObserverKeys, StateKeys, TargetKeys
 from certpush.kit.description import Field, describe
 from certpush.kit.settings import Settings
 from certpush.plugins import PluginLoader, available
@@ -41,11 +41,20 @@ def configuration() -> Iterator[str]:
     yield from _table("Defaults", "`[defaults]`: what certificates and targets have when they do not say otherwise.", DefaultKeys)
     yield from _table("Many at once", "`[fleet]`", FleetKeys)
     yield from _table("State", "`[state]`", StateKeys)
+    yield from _table(
+        "Observers", "`[observer.NAME]`: what every observer has, whatever its kind; [the guide](observers.md).", ObserverKeys
+    )
     loader = PluginLoader()
     for offer in available():
-        if offer.built_in:
+        if offer.own_target:
             kind = loader.load_kind(offer.name)
             yield from _table(f"Kind `{kind.name}`", f'`kind = "{kind.name}"`: {kind.summary}.', kind.settings, leave_out=TargetKeys)
+    for offer in available():
+        if offer.own_observer:
+            observer = loader.load_observer(offer.name)
+            yield from _table(
+                f"Observer `{observer.name}`", f'`kind = "{observer.name}"` in `[observer.NAME]`: {observer.summary}.', observer.settings
+            )
 
 
 def _table(title: str, about: str, settings: type[Settings], *, leave_out: type[Settings] | None = None) -> Iterator[str]:

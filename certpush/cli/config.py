@@ -53,8 +53,10 @@ def _schema(arguments: argparse.Namespace, console: Console) -> int:
     from certpush.plugins import PluginLoader, available
 
     loader = PluginLoader()
-    kinds = [*(one.name for one in available() if one.built_in), *arguments.kind]
-    schema = configuration_schema({kind: loader.load_kind(kind).settings for kind in dict.fromkeys(kinds)})
+    offers = available()
+    kinds = [*(one.name for one in offers if one.own_target), *arguments.kind]
+    observers = {one.name: loader.load_observer(one.name).settings for one in offers if one.own_observer}
+    schema = configuration_schema({kind: loader.load_kind(kind).settings for kind in dict.fromkeys(kinds)}, observers)
     console.result(json.dumps(schema, indent=2))
     console.document["schema"] = schema
     return 0

@@ -58,6 +58,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("state", "backup, check, restore: what certpush remembers, as one file"),
             ("config", "check the configuration, or print its JSON Schema"),
             ("targets", "the kinds of target that can be configured, with their settings"),
+            ("observer", "the kinds of observer: metrics, notices; try one that is configured"),
             ("plugins", "where each kind comes from, and conflicts"),
             ("completion", "the completion script for bash, zsh or fish"),
         ),

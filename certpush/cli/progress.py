@@ -46,6 +46,8 @@ class Progress:
 
     def observe(self, event: Event) -> None:
         """Take note of an event; safe from any thread."""
+        if event.phase == "ended":  # the receipt is shown in its place
+            return
         with self._lock:
             if event.phase in _ENDED:
                 self._doing.pop(_whole(event.target), None)

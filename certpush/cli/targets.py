@@ -6,6 +6,8 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from certpush.cli.console import Console
     from certpush.kit.description import Field
     from certpush.plugins import Offer, PluginLoader
@@ -29,7 +31,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.kind is not None:
         _show_kind(console, loader.load_kind(arguments.kind))
     else:
-        _list(console, loader, available())
+        _list(console, loader, tuple(one for one in available() if not one.own_observer))
     return 0
 
 
@@ -62,13 +64,13 @@ def _show_kind(console: Console, kind: TargetKind[Any]) -> None:
     for label, text in _facts(kind):
         console.line(f"  {label:<10}  {safe(text)}")
     console.line()
-    console.table(("key", "type", "default", "for"), [_row(one, console) for one in fields], wrap=("type",))
+    show_keys(console, fields)
     console.document["kind"] = {
         "kind": kind.name,
         "summary": kind.summary,
         **{label.replace(" ", "_"): text for label, text in _facts(kind)},
         "key_types": sorted(str(one) for one in kind.accepted_keys),
-        "keys": [{"key": one.key, "type": one.type, "default": one.default, "for": one.text, "required": one.required} for one in fields],
+        "keys": [key_document(one) for one in fields],
     }
 
 
@@ -86,6 +88,16 @@ def _facts(kind: TargetKind[Any]) -> list[tuple[str, str]]:
         ("way back", ways[kind.reversible] + alone),
         ("disruption", kind.disruption or "none beyond the reload that is configured"),
     ]
+
+
+def show_keys(console: Console, fields: Iterable[Field]) -> None:
+    """Every key that a table may have."""
+    console.table(("key", "type", "default", "for"), [_row(one, console) for one in fields], wrap=("type",))
+
+
+def key_document(field: Field) -> dict[str, object]:
+    """A key, for a machine."""
+    return {"key": field.key, "type": field.type, "default": field.default, "for": field.text, "required": field.required}
 
 
 def _row(field: Field, console: Console) -> list[str]:

@@ -8,6 +8,7 @@ from certpush.config.tables import (
     DefaultKeys,
     EndpointTable,
     FleetKeys,
+    ObserverKeys,
     StateKeys,
     TargetKeys,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "DefaultKeys",
     "EndpointTable",
     "FleetKeys",
+    "ObserverKeys",
     "ObserverSpec",
     "StateKeys",
     "TargetKeys",

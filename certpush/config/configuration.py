@@ -47,11 +47,18 @@ class TargetSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObserverSpec:
-    """One observer as configured."""
+    """One observer as configured: the core's part, and its kind's table (``table``), which only the kind can read."""
 
     name: str
     kind: str
     table: Mapping[str, Any] = field(repr=False)
+    enabled: bool = True
+    deadline: timedelta = timedelta(seconds=30)
+
+    @property
+    def path(self) -> str:
+        """Where the observer stands in the configuration."""
+        return f"observer.{self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

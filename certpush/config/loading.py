@@ -13,7 +13,7 @@ import msgspec
 from certpush.config.certificates import certificate_spec
 from certpush.config.configuration import DEFAULT_CA, DEFAULT_RESCUE_AFTER, Configuration, ObserverSpec, TargetSpec, unknown
 from certpush.config.files import default_state_directory, expanded, merge, read_toml
-from certpush.config.tables import CertificateKeys, DefaultKeys, EndpointTable, FleetKeys, StateKeys, TargetKeys
+from certpush.config.tables import CertificateKeys, DefaultKeys, EndpointTable, FleetKeys, ObserverKeys, StateKeys, TargetKeys
 from certpush.errors import CertpushError, ConfigError
 from certpush.kit.settings import convert, fields_of, parse_endpoint
 from certpush.model import CertificateSpec, Endpoint, parse_name
@@ -21,6 +21,7 @@ from certpush.window import Window
 
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _CORE_KEYS = frozenset(item.encode_name for item in fields_of(TargetKeys))
+_OBSERVER_KEYS = frozenset(item.encode_name for item in fields_of(ObserverKeys))
 
 
 def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Configuration:
@@ -191,9 +192,10 @@ def _window(text: str | None, path: str) -> Window | None:
 
 
 def _observer(name: str, table: Mapping[str, Any]) -> ObserverSpec:
-    if not isinstance(table.get("kind"), str):
-        raise ConfigError(f"observer.{name}: the key 'kind' is missing", hint=f'add kind = "..." to [observer.{name}]')
-    return ObserverSpec(name=name, kind=table["kind"], table={key: value for key, value in table.items() if key != "kind"})
+    path = f"observer.{name}"
+    keys = convert({key: value for key, value in table.items() if key in _OBSERVER_KEYS}, ObserverKeys, path=path, read_secret=_no_secret)
+    own = {key: value for key, value in table.items() if key not in _OBSERVER_KEYS}
+    return ObserverSpec(name=name, kind=keys.kind, table=own, enabled=keys.enabled, deadline=keys.deadline)
 
 
 def _no_secret(_: str) -> Any:

@@ -87,6 +87,16 @@ class FleetKeys(Settings):
     ca_rate: Annotated[float, msgspec.Meta(ge=0), Doc("certificates asked of one CA in a second at most (0: no limit)")] = 0.0
 
 
+class ObserverKeys(Settings):
+    """``[observer.NAME]``: what every observer has, whatever its kind."""
+
+    kind: Annotated[str, Doc("which plugin: `certpush observer kinds` lists them")]
+    enabled: Annotated[bool, Doc("false: hears nothing")] = True
+    deadline: Annotated[
+        Duration, Doc("how long the end of a run waits for it; then it is left behind, and the run ends as it would have")
+    ] = Duration(seconds=30)
+
+
 class StateKeys(Settings):
     """``[state]``: where certpush remembers."""
 

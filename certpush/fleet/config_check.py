@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from certpush.config import DEFAULT_CA, Configuration, TargetSpec
+from certpush.config import DEFAULT_CA, Configuration, ObserverSpec, TargetSpec
 from certpush.errors import CertpushError
 from certpush.fleet.fitting import key_fits, names_fit, timer_fits
+from certpush.fleet.observing import read_observer
 from certpush.fleet.opening import keys_of, read_settings
 from certpush.kit.settings import SecretReader, format_duration
 from certpush.model import Finding, Severity
@@ -34,7 +35,7 @@ def check_configuration(
     for spec in configuration.targets.values():
         yield from ((spec.path, found) for found in _guarded(partial(_target, spec, loader, read_secret)))
     for observer in configuration.observers.values():
-        yield from ((f"observer.{observer.name}", found) for found in _guarded(partial(_observer, observer.kind, loader)))
+        yield from ((observer.path, found) for found in _guarded(partial(_observer, observer, loader, read_secret)))
     yield from _left_over(configuration)
 
 
@@ -116,9 +117,12 @@ def _knows_where(kind: TargetKind[Any]) -> bool:
     return not isinstance(opened, type) or (issubclass(opened, Target) and opened.endpoints is not Target.endpoints)
 
 
-def _observer(kind: str, loader: PluginLoader) -> Iterator[Finding]:
-    loader.load_observer(kind)
-    yield Finding(Severity.OK, "table", kind)
+def _observer(spec: ObserverSpec, loader: PluginLoader, read_secret: SecretReader) -> Iterator[Finding]:
+    kind = loader.load_observer(spec.kind)
+    settings = read_observer(spec, kind, read_secret)
+    yield Finding(Severity.OK, "table", f"{spec.kind}{'' if spec.enabled else ' (not enabled)'}")
+    if kind.preflight is not None:
+        yield from kind.preflight(settings)
 
 
 def _left_over(configuration: Configuration) -> Iterator[Found]:

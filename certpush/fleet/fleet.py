@@ -39,6 +39,7 @@ from certpush.model import (
 )
 
 if TYPE_CHECKING:  # each verb imports what it needs: who only looks at an endpoint loads no HTTP client and no plugin
+    from certpush.fleet.opening import Opener
     from certpush.stepca.issuer import StepCaIssuer
 
 
@@ -163,9 +164,9 @@ class Fleet:
 
         self._refuse_previous_for_many(words, previous)
         wishes = Wishes(force=force, adopt=adopt, previous=previous, stop=stop or threading.Event())
-        opener = self._held.changing()
-        job = remembering(partial(members_of, opener=opener, deed=rotate, wishes=wishes), opener)
-        return Receipts(in_waves(self.select(words), job, self.configuration.fleet, self._held.slots, wishes.stop))
+        specs, run = self.select(words), self._held.run("deploy")
+        job = remembering(partial(members_of, opener=run.opener, deed=rotate, wishes=wishes), run.opener)
+        return Receipts(run.over(in_waves(specs, job, self.configuration.fleet, self._held.slots, wishes.stop, ended=run.ended)))
 
     def renew(self, words: Sequence[str] = (), *, stop: threading.Event | None = None) -> Receipts:
         """What a timer calls: settle what was left, push again what is not served, rotate what is due; gives receipts as ``deploy`` does.
@@ -180,12 +181,13 @@ class Fleet:
         """
         from certpush.fleet.renewing import renewed
 
-        wishes, opener = Wishes(unattended=True, stop=stop or threading.Event()), self._held.changing()
+        specs, run = self.select(words), self._held.run("renew")
+        wishes = Wishes(unattended=True, stop=stop or threading.Event())
 
         def job(spec: TargetSpec) -> list[Receipt]:
-            return renewed(spec, opener, replace(wishes, at_once=spec.name in words))
+            return renewed(spec, run.opener, replace(wishes, at_once=spec.name in words))
 
-        return Receipts(in_waves(self.select(words), job, FleetKeys(), self._held.slots, wishes.stop), verb="renew")
+        return Receipts(run.over(in_waves(specs, job, FleetKeys(), self._held.slots, wishes.stop, ended=run.ended)), verb="renew")
 
     def _refuse_previous_for_many(self, words: Sequence[str], previous: CertificateBundle | None) -> None:
         if previous is not None and len(self.select(words)) != 1:
@@ -194,13 +196,9 @@ class Fleet:
     def rollback(self, name: str) -> Receipt:
         """Go back to the certificate before the last one, and verify it; of a cluster one member at a time, ``TARGET/MEMBER``."""
         from certpush.fleet.going_back import go_back
-        from certpush.rotation.run import receipt_for
 
-        spec, opener = self._whole(name), self._held.changing()
-        try:
-            return go_back(spec, name, opener, self.configuration.targets.values())
-        except CertpushError as error:
-            return receipt_for(name, error)
+        spec, targets = self._whole(name), self.configuration.targets.values()
+        return self._observed("rollback", name, lambda opener: go_back(spec, name, opener, targets))
 
     def unresolved(self, name: str) -> tuple[Unresolved, ...]:
         """What was left half-way on this target or member, beside what is there now; changes nothing."""
@@ -211,13 +209,21 @@ class Fleet:
     def resolve(self, name: str, decision: Decision) -> Receipt:
         """End what was left half-way on it as a person decided; of a cluster one member at a time, ``TARGET/MEMBER``."""
         from certpush.fleet.resolving import resolve_one
+
+        spec, targets = self._whole(name), self.configuration.targets.values()
+        return self._observed("resolve", name, lambda opener: resolve_one(spec, name, decision, opener, targets))
+
+    def _observed(self, command: str, name: str, deed: Callable[[Opener], Receipt]) -> Receipt:
+        """Do something to one target, as a run that observers hear."""
         from certpush.rotation.run import receipt_for
 
-        spec, opener = self._whole(name), self._held.changing()
-        try:
-            return resolve_one(spec, name, decision, opener, self.configuration.targets.values())
-        except CertpushError as error:
-            return receipt_for(name, error)
+        with self._held.run(command) as run:
+            try:
+                receipt = deed(run.opener)
+            except CertpushError as error:
+                receipt = receipt_for(name, error)
+            run.ended(receipt)
+        return receipt
 
     # --- looking ---
 
@@ -285,6 +291,20 @@ class Fleet:
 
         looking = References(self._environ, look_only=True)
         return check_configuration(self.configuration, self._held.plugins(), looking.read, self._environ)
+
+    # --- observers ---
+
+    def test_observer(self, name: str) -> str:
+        """Have the observer of this name do once what it is there for, marked as a test; gives what was done.
+
+        Raises:
+            ConfigError: there is no such observer, or its table is wrong.
+            CertpushError: it could not be done.
+
+        """
+        from certpush.fleet.observing import try_observer
+
+        return try_observer(name, self.configuration, self._held)
 
     # --- trust ---
 

@@ -12,10 +12,11 @@ from certpush.config import DEFAULT_CA, Configuration
 from certpush.errors import StateError
 from certpush.fleet.pace import Pace
 from certpush.fleet.workers import Slots
-from certpush.model import Event
+from certpush.model import Event, Secret
 from certpush.references import References
 
 if TYPE_CHECKING:  # who only looks at an endpoint loads no HTTP client and no plugin, who only wants a certificate no journal
+    from certpush.fleet.observing import ObservedRun
     from certpush.fleet.opening import Opener
     from certpush.plugins import PluginLoader
     from certpush.state.journal import Journal
@@ -43,7 +44,6 @@ class Held:
         self._clock = clock
         self._lock = threading.RLock()
         self._loader: PluginLoader | None = None
-        self._tell: Callable[[Event], None] | None = None
         self._issuers: dict[str, StepCaIssuer] = {}
         self._paces: dict[str, Pace] = {}
         self._journal: Journal | None = None
@@ -84,6 +84,28 @@ class Held:
             self._changing = self._opener(self._journal)
         return self._changing
 
+    def read_secret(self, reference: str) -> Secret:
+        """The secret of a reference."""
+        return self._references.read(reference)
+
+    def run(self, command: str) -> ObservedRun:
+        """For one run that changes something, with those who observe it; one that cannot be used is told before anything is begun."""
+        from certpush.fleet.observing import ObservedRun, enabled, hearings_of, refuse_wrong_tables
+
+        observed = bool(enabled(self._configuration))  # else no loader of plugins is needed for it
+        if observed:
+            refuse_wrong_tables(self._configuration, self.plugins())
+        opener = self.changing()
+        return ObservedRun(
+            opener=opener,
+            observe=self._observe,
+            targets=self._configuration.targets,
+            hearings=hearings_of(self._configuration, self.plugins(), self.read_secret, command, self._clock, opener.locks)
+            if observed
+            else (),
+            listeners=lambda: self._loader.listeners() if self._loader is not None else [],
+        )
+
     def issuer(self, ca: str | None = None) -> StepCaIssuer:
         """The CA of that name; the only one, when None."""
         tables = self._configuration.ca_tables
@@ -123,13 +145,6 @@ class Held:
         from certpush.state.escrow import Escrow
         from certpush.state.lock import Locks
 
-        if self._configuration.observers:
-            self._observers()  # one that cannot be loaded is told now, before anything is begun
-
-        def observe(event: Event) -> None:
-            self._observe(event)
-            self._observers()(event)
-
         directory = self._configuration.state_directory.absolute()
         return Opener(
             load_kind=lambda name: self.plugins().load_kind(name),
@@ -140,7 +155,7 @@ class Held:
             issuer=self.issuer,
             clock=self._clock,
             pause=self.slots.pause,
-            observe=observe,
+            observe=self._observe,
             turn=self._turn,
         )
 
@@ -148,11 +163,3 @@ class Held:
         with self._lock:
             pace = self._paces.setdefault(ca, Pace(self._configuration.fleet.ca_rate, self.slots.pause))
         pace.turn(stop)
-
-    def _observers(self) -> Callable[[Event], None]:
-        """What tells an event to every observer; made once."""
-        plugins = self.plugins()
-        with self._lock:
-            if self._tell is None:
-                self._tell = plugins.observers_of(one.kind for one in self._configuration.observers.values())
-            return self._tell

@@ -17,18 +17,32 @@ Deed = Callable[[TargetSpec], list[Receipt]]
 
 
 def in_waves(
-    specs: Sequence[TargetSpec], deed: Deed, keys: FleetKeys, slots: Slots, stop: threading.Event
+    specs: Sequence[TargetSpec],
+    deed: Deed,
+    keys: FleetKeys,
+    slots: Slots,
+    stop: threading.Event,
+    *,
+    ended: Callable[[Receipt], None] = lambda _: None,
 ) -> Generator[Receipt, None, None]:
     """Do it to each target, many at once; ``keys`` says how many go first, and when it is enough.
 
-    A target that is not begun any more gets a receipt that says so.
+    A target that is not begun any more gets a receipt that says so. ``ended`` hears of each
+    receipt, also of those that come after the caller went away.
     """
     failures = _Failures(keys.stop_after)
     for wave in (specs[: keys.canary], specs[keys.canary :]):
-        jobs = (partial(failures.unless_enough, spec, deed) for spec in wave)
+        jobs = (partial(_told, partial(failures.unless_enough, spec, deed), ended) for spec in wave)
         for several in all_of(jobs, slots, stop):
             yield from several
         failures.end_of_wave()
+
+
+def _told(job: Callable[[], list[Receipt]], ended: Callable[[Receipt], None]) -> list[Receipt]:
+    receipts = job()
+    for one in receipts:
+        ended(one)
+    return receipts
 
 
 class _Failures:

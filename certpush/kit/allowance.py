@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import select
 import socket
 import ssl
@@ -25,6 +26,12 @@ CONNECT_SECONDS = 5.0
 """How long one address of a name may take to accept; the next is tried then (IPv6 first, and dead, is common)."""
 
 _VERDICT_SECONDS = 0.5
+_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Alpine, Arch
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL
+    "/var/lib/ca-certificates/ca-bundle.pem",  # openSUSE
+)
+"""Where systems keep their CAs, for an OpenSSL that was built for none of them."""
 
 
 @dataclass
@@ -143,6 +150,16 @@ class PinnedContext(ssl.SSLContext):
         context = cls._client()
         context.hostname_checks_common_name = False
         context.load_verify_locations(cadata=roots_pem.decode("ascii"))
+        return context
+
+    @classmethod
+    def trusting_the_system(cls) -> Self:
+        """Accept servers that a CA of this machine vouches for; where those are is not for the environment to say."""
+        context = cls._client()
+        context.hostname_checks_common_name = False
+        built_in = ssl.get_default_verify_paths()
+        bundle = next((one for one in (built_in.openssl_cafile, *_BUNDLES) if os.path.isfile(one)), None)  # noqa: PTH113 - a text for OpenSSL
+        context.load_verify_locations(cafile=bundle, capath=built_in.openssl_capath)
         return context
 
     @classmethod

@@ -69,6 +69,10 @@ def _is_list(plain: Any) -> bool:
     return get_origin(plain) in (list, tuple)
 
 
+def _is_mapping(plain: Any) -> bool:
+    return get_origin(plain) is dict
+
+
 def _is_table(plain: Any) -> bool:
     return isinstance(plain, type) and issubclass(plain, msgspec.Struct)
 
@@ -82,6 +86,8 @@ def _in_words(annotation: Any) -> str:
         return " or ".join(dict.fromkeys(_in_words(one) for one in choices))
     if _is_list(plain):
         return f"list of {_in_words(get_args(plain)[0])}"
+    if _is_mapping(plain):
+        return f"table, each a {_in_words(get_args(plain)[1])}"
     if allowed := own_words(plain):
         return " | ".join(f'"{one}"' for one in allowed)
     if plain in _PLAIN or plain in _WRITTEN:
@@ -115,8 +121,8 @@ def _schema(annotation: Any) -> dict[str, JsonValue]:
     if choices := choices_of(plain):
         several: list[JsonValue] = [_schema(one) for one in choices]
         return _schema(choices[0]) if len(several) == 1 else {"anyOf": several}
-    if _is_list(plain):
-        return {"type": "array", "items": _schema(get_args(plain)[0])}
+    if _is_list(plain) or _is_mapping(plain):
+        return _schema_of_several(plain)
     if allowed := own_words(plain):
         return {"enum": list(allowed)}
     if plain in _WRITTEN:
@@ -124,6 +130,12 @@ def _schema(annotation: Any) -> dict[str, JsonValue]:
     if _is_table(plain):
         return schema_of(plain)
     return {**({"type": _PLAIN[plain][1]} if plain in _PLAIN else {}), **dict(_bounds(extras))}
+
+
+def _schema_of_several(plain: Any) -> dict[str, JsonValue]:
+    if _is_mapping(plain):
+        return {"type": "object", "additionalProperties": _schema(get_args(plain)[1])}
+    return {"type": "array", "items": _schema(get_args(plain)[0])}
 
 
 def _bounds(extras: tuple[Any, ...]) -> Iterator[tuple[str, JsonValue]]:

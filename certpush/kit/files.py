@@ -76,8 +76,8 @@ class Directory:
             return LINK + os.readlink(name, dir_fd=self._fd)
         return hashlib.sha256(self.read(name)).hexdigest() if stat.S_ISREG(found.st_mode) else OTHER
 
-    def read(self, name: str) -> bytes:
-        """Read a plain file of at most 1 MiB.
+    def read(self, name: str, *, limit: int = FILE_LIMIT) -> bytes:
+        """Read a plain file of at most ``limit`` bytes, 1 MiB unless said otherwise.
 
         Raises:
             SafetyRefusal: it is a link, no plain file, or larger.
@@ -93,9 +93,9 @@ class Directory:
             about = os.fstat(fd)
             if not stat.S_ISREG(about.st_mode):
                 raise self._unsafe(name, "is not a plain file")
-            if about.st_size > FILE_LIMIT:
-                raise self._unsafe(name, "is larger than 1 MiB, so it is no certificate file")
-            return file.read(FILE_LIMIT)
+            if about.st_size > limit:
+                raise self._unsafe(name, f"is larger than {limit // FILE_LIMIT} MiB, so it is no file of ours")
+            return file.read(limit)
 
     def refuse_odd(self, name: str) -> None:
         """Refuse an entry that is in the way of a file of ours: anything but a plain file with this one name.

@@ -21,7 +21,7 @@ _MOST_SHOWN = 3
 
 
 def connect_trusted(host: str, port: int, trust: Trust, *, where: str) -> ssl.SSLSocket:
-    """Open a TLS connection to a server that shows a pinned certificate, or one that holds up to the roots; to no other.
+    """Open a TLS connection to a server that shows a pinned certificate, or one that holds up to the roots or the system's; to no other.
 
     A pin is enough, whatever else the certificate is. With roots the chain, the name and the
     dates must be right. What is read and sent keeps to ``certpush.kit.allowance``.
@@ -91,6 +91,8 @@ def _ways_to_trust(trust: Trust) -> Iterator[PinnedContext]:
         verifying = PinnedContext.trusting(trust.roots.encode("ascii"))
         verifying.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # an intermediate CA may be the one that is trusted
         yield verifying
+    if trust.system:
+        yield PinnedContext.trusting_the_system()
     yield _PinningContext.accepting(trust.pins)
 
 

@@ -21,11 +21,13 @@ class Trust(Settings):
     """Who is the right server: one that shows a pinned certificate, or one whose chain leads to a root and covers its name.
 
     ``pins`` are SHA-256 fingerprints of leaf certificates (64 lower-case hex digits); ``roots``
-    is PEM text of CA certificates. Where both are empty nobody is trusted.
+    is PEM text of CA certificates. ``system`` is for servers of the public internet: the CAs that
+    this machine trusts. Where all are empty nobody is trusted.
     """
 
     pins: tuple[str, ...] = ()
     roots: str = ""
+    system: bool = False
 
     def __post_init__(self) -> None:
         for pin in self.pins:
@@ -48,6 +50,11 @@ class Trust(Settings):
             raise ConfigError(f"{text[:100]!a} names no file", hint=f'if it is a fingerprint, write "{_PREFIX}" before it')
         return cls(roots=_roots_in(text))
 
+    @classmethod
+    def by_the_system(cls) -> Trust:
+        """Whoever the CAs of this machine vouch for: never for an appliance, which they do not know."""
+        return cls(system=True)
+
     def also(self, *pins: str, roots: str = "") -> Trust:
         """Trust these fingerprints (in any usual spelling) and roots as well.
 
@@ -56,12 +63,12 @@ class Trust(Settings):
 
         """
         together = dict.fromkeys((*self.pins, *(read_pin(one) for one in pins)))
-        return Trust(pins=tuple(together), roots=self.roots if roots in self.roots else self.roots + roots)
+        return Trust(pins=tuple(together), roots=self.roots if roots in self.roots else self.roots + roots, system=self.system)
 
     @property
     def empty(self) -> bool:
         """Whether nobody is trusted."""
-        return not self.pins and not self.roots
+        return not self.pins and not self.roots and not self.system
 
 
 def takes_trust(settings: type[Settings]) -> bool:

@@ -28,6 +28,7 @@ from certpush.model.deployments import (
     Receipt,
     Standing,
     TargetStatus,
+    Validity,
     WayBack,
     WayBackKind,
 )
@@ -100,6 +101,7 @@ __all__ = [
     "Standing",
     "TargetStatus",
     "Unresolved",
+    "Validity",
     "Way",
     "WayBack",
     "WayBackKind",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from certpush.errors import CertpushError
+from certpush.errors import BackingOff, CertpushError, Interrupted, LockHeld
 from certpush.model.sights import Finding, Installed, Served, Staged
 
 
@@ -104,14 +104,39 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True)
+class Validity:
+    """The life of the certificate that a target has: from when it is to be replaced, and from when a person should know.
+
+    ``due_from`` is None where the certificate is not ours: when that is due is not for us to say.
+    """
+
+    not_before: datetime
+    not_after: datetime
+    danger_from: datetime
+    due_from: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to a target; observers get it, and it never carries a key."""
+    """Something that happened to a target; observers get it, and it never carries a key.
+
+    The phase ``ended`` comes once for each receipt and carries it, also for a target that was
+    not begun. ``validity`` is that of the certificate that is there as far as certpush knows,
+    and None where it knows of none.
+    """
 
     phase: str
     target: str
     at: datetime
     message: str = ""
     deployment: Deployment | None = None
+    receipt: Receipt | None = None
+    validity: Validity | None = None
+
+    @property
+    def in_danger(self) -> bool:
+        """Whether so little of the certificate's life is left that a person should know."""
+        return self.validity is not None and self.at >= self.validity.danger_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +161,16 @@ class Receipt:
     deployment: str | None = None
     findings: tuple[Finding, ...] = ()
     due: datetime | None = None
+
+    @property
+    def skipped(self) -> bool:
+        """Whether its turn did not come: it waits after a failure, another run works on it, or this one stopped before it."""
+        return isinstance(self.error, BackingOff | Interrupted | LockHeld)
+
+    @property
+    def failed(self) -> bool:
+        """Whether its turn came, and what was to be done was not."""
+        return self.error is not None and not self.skipped
 
 
 class Standing(enum.StrEnum):

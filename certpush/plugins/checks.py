@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 from certpush import hookspecs
 from certpush._version import __version__
 from certpush.errors import PluginBroken
 from certpush.kit.settings import Settings, fields_of
 from certpush.kit.trust import takes_trust
-from certpush.model import Event, KeySpec
+from certpush.model import KeySpec
+from certpush.observer import ObserverKind
 from certpush.plugins.offers import Offer, shown
 from certpush.target import TargetKind
 
 SUPPORTED_API = frozenset({1})
-
-Observer: TypeAlias = Callable[[Event], None]
 
 
 def kind_from(answers: list[Any], offer: Offer) -> TargetKind[Any]:
@@ -26,14 +24,14 @@ def kind_from(answers: list[Any], offer: Offer) -> TargetKind[Any]:
     kind = answers[0]
     if not isinstance(kind, TargetKind):
         broken(offer, f"certpush_target() gave {type(kind).__name__}, not a TargetKind", hint=authors_hint(offer))
-    _check_api(kind, offer)
-    problem = _problem_of(kind, offer)
+    _check_api(kind, offer, "target")
+    problem = _common_problem_of(kind, offer) or _problem_of(kind)
     if problem:
         broken(offer, problem, hint=authors_hint(offer))
     return kind
 
 
-def _check_api(kind: TargetKind[Any], offer: Offer) -> None:
+def _check_api(kind: TargetKind[Any] | ObserverKind[Any], offer: Offer, contract: str) -> None:
     api: object = kind.api  # whatever the author wrote there
     if api in SUPPORTED_API:
         return
@@ -41,34 +39,42 @@ def _check_api(kind: TargetKind[Any], offer: Offer) -> None:
     newer = isinstance(api, int) and api > max(SUPPORTED_API)
     broken(
         offer,
-        f"is written for version {shown(repr(api))} of the target contract; certpush {__version__} supports {supported}",
+        f"is written for version {shown(repr(api))} of the {contract} contract; certpush {__version__} supports {supported}",
         hint="update certpush" if newer else f"update {offer.distribution}",
     )
 
 
-def _problem_of(kind: TargetKind[Any], offer: Offer) -> str:
+def _common_problem_of(kind: TargetKind[Any] | ObserverKind[Any], offer: Offer) -> str:
     if kind.name != offer.name:
         return f"calls its kind {shown(str(kind.name))!r}, but its entry point {offer.name!r}"
     settings: object = kind.settings
     if not isinstance(settings, type) or not issubclass(settings, Settings):
         return "its settings are no subclass of certpush.Settings"
-    if takes_trust(settings) and any(one.encode_name == "trust" and one.required for one in fields_of(settings)):
-        return "its settings have no default for trust, which certpush fills in afterwards"
     if not callable(kind.open):
-        return "TargetKind.open cannot be called"
+        return f"{type(kind).__name__}.open cannot be called"
+    return ""
+
+
+def _problem_of(kind: TargetKind[Any]) -> str:
+    if takes_trust(kind.settings) and any(one.encode_name == "trust" and one.required for one in fields_of(kind.settings)):
+        return "its settings have no default for trust, which certpush fills in afterwards"
     if not kind.accepted_keys or not set(kind.accepted_keys) <= set(KeySpec):
         return "TargetKind.accepted_keys names no key, or one that certpush does not know"
     return ""
 
 
-def observer_from(answers: list[Any], offer: Offer) -> Observer:
-    """Give the observer among a plugin's answers, or raise PluginBroken."""
+def observer_from(answers: list[Any], offer: Offer) -> ObserverKind[Any]:
+    """Give the kind of observer among a plugin's answers, or raise PluginBroken."""
     if not answers:
         broken(offer, "declares no observer", hint=f'a target is named in [target.NAME] kind = "{offer.name}"')
-    observer: Observer = answers[0]
-    if not callable(observer):
-        broken(offer, f"certpush_observer() gave {type(observer).__name__}, which cannot be called", hint=authors_hint(offer))
-    return observer
+    kind = answers[0]
+    if not isinstance(kind, ObserverKind):
+        broken(offer, f"certpush_observer() gave {type(kind).__name__}, not an ObserverKind", hint=authors_hint(offer))
+    _check_api(kind, offer, "observer")
+    problem = _common_problem_of(kind, offer)
+    if problem:
+        broken(offer, problem, hint=authors_hint(offer))
+    return kind
 
 
 # --- saying what is wrong ------------------------------------------------------------------------

@@ -1,26 +1,24 @@
-"""Load plugins by name, ask them, and tell them what happens."""
+"""Load plugins by name, and ask them."""
 
 from __future__ import annotations
 
-import copy
 import difflib
-import logging
 import threading
-import traceback
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
 
 import pluggy
 
 from certpush import hookspecs
 from certpush.errors import PluginBroken, PluginNotFound
 from certpush.model import Event
-from certpush.plugins.checks import Observer, broken, hooks_hint, import_hint, in_short, kind_from, observer_from, try_hint
+from certpush.observer import ObserverKind
+from certpush.plugins.checks import broken, hooks_hint, import_hint, in_short, kind_from, observer_from, try_hint
 from certpush.plugins.offers import GROUP, Claim, Offer, claims_of, conflict_of, read_claims, shown
 from certpush.target import TargetKind
 
-_log = logging.getLogger(__name__)
 T = TypeVar("T")
+Listener: TypeAlias = Callable[[Event], None]
 
 
 class PluginLoader:
@@ -31,7 +29,7 @@ class PluginLoader:
         self._hooks.add_hookspecs(hookspecs)
         self._claims: tuple[Claim, ...] | None = None
         self._kinds: dict[str, TargetKind[Any]] = {}
-        self._observers: dict[str, Observer] = {}
+        self._observers: dict[str, ObserverKind[Any]] = {}
         self._lock = threading.RLock()
 
     def load_kind(self, name: str) -> TargetKind[Any]:
@@ -45,33 +43,22 @@ class PluginLoader:
         """
         with self._lock:
             if name not in self._kinds:
-                offer = self._register(name)
+                offer = self._register(name, lambda one: not one.own_observer)
                 self._kinds[name] = self._admit(offer, "certpush_target", kind_from)
             return self._kinds[name]
 
-    def load_observer(self, kind: str) -> Observer:
-        """Give the observer that the plugin ``kind`` declares; checked and refused like ``load_kind``."""
+    def load_observer(self, name: str) -> ObserverKind[Any]:
+        """Give the kind of observer that is called ``name``; checked and refused like ``load_kind``."""
         with self._lock:
-            if kind not in self._observers:
-                offer = self._register(kind)
-                self._observers[kind] = self._admit(offer, "certpush_observer", observer_from)
-            return self._observers[kind]
+            if name not in self._observers:
+                offer = self._register(name, lambda one: not one.own_target)
+                self._observers[name] = self._admit(offer, "certpush_observer", observer_from)
+            return self._observers[name]
 
-    def observers_of(self, kinds: Iterable[str]) -> Observer:
-        """Give one function that tells an event to all: these observers, and loaded plugins that implement ``certpush_observe``.
+    def listeners(self) -> list[tuple[str, Listener]]:
+        """The loaded plugins that implement ``certpush_observe``, by their names."""
 
-        Whatever an observer raises is logged with its name and goes no further.
-        """
-        declared = {kind: self.load_observer(kind) for kind in kinds}
-
-        def tell_all(event: Event) -> None:
-            for name, hear in [*declared.items(), *self._listeners()]:
-                _tell(name, hear, event)
-
-        return tell_all
-
-    def _listeners(self) -> list[tuple[str, Observer]]:
-        def listener(plugin: object) -> Observer:
+        def listener(plugin: object) -> Listener:
             def hear(event: Event) -> None:
                 self._ask_only(plugin, "certpush_observe", event=event)
 
@@ -81,8 +68,8 @@ class PluginLoader:
             implementations = self._hooks.hook.certpush_observe.get_hookimpls()
             return [(one.plugin_name, listener(one.plugin)) for one in implementations]
 
-    def _register(self, name: str) -> Offer:
-        claim = self._find(name)
+    def _register(self, name: str, may_be_meant: Callable[[Offer], bool]) -> Offer:
+        claim = self._find(name, may_be_meant)
         if self._hooks.has_plugin(name):
             return claim.offer
         plugin = _import(claim)
@@ -97,7 +84,7 @@ class PluginLoader:
             broken(claim.offer, f"cannot be registered: {in_short(error)}", hint="each kind needs a module of its own", cause=error)
         return claim.offer
 
-    def _find(self, name: str) -> Claim:
+    def _find(self, name: str, may_be_meant: Callable[[Offer], bool]) -> Claim:
         if self._claims is None:
             self._claims = read_claims()
         rivals = claims_of(name, self._claims)
@@ -105,7 +92,7 @@ class PluginLoader:
         if conflict:
             raise conflict
         if not rivals:
-            raise _not_found(name, sorted({claim.offer.name for claim in self._claims}))
+            raise _not_found(name, sorted({claim.offer.name for claim in self._claims if may_be_meant(claim.offer)}))
         return rivals[0]
 
     def _admit(self, offer: Offer, hook: str, check: Callable[[list[Any], Offer], T]) -> T:
@@ -155,18 +142,3 @@ def _not_found(name: str, known: list[str]) -> PluginNotFound:
         f"no installed plugin offers the kind {shown(name[:80])!r}",
         hint=f"{suggestion}kinds here: {', '.join(known) or 'none'}",
     )
-
-
-def _tell(name: str, hear: Observer, event: Event) -> None:
-    try:
-        hear(copy.deepcopy(event))  # its own copy: a handle is a dict, and must not be changed under the core's hands
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - an observer never alters the outcome
-        # Its text stays out of the log: it may hold the observer's own token.
-        _log.warning("observer %s failed on %s of %s: %s", name, event.phase, event.target, _where(error))
-
-
-def _where(error: BaseException) -> str:
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} at {last.filename}:{last.lineno}"

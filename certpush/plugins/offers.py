@@ -17,6 +17,8 @@ OWN_DISTRIBUTION = "certpush"
 RESERVED_NAMES = frozenset(
     {
         "file",
+        "metrics",
+        "notify",
         "opnsense",
         "pfsense",
         "proxmox",
@@ -28,6 +30,7 @@ RESERVED_NAMES = frozenset(
     }
 )
 """Only certpush itself may offer these: a configuration that says ``ssh`` never gets anybody else's code."""
+_OWN_OBSERVERS = frozenset({"metrics", "notify"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,16 @@ class Offer:
     def built_in(self) -> bool:
         """Whether it comes with certpush."""
         return _normal(self.distribution) == OWN_DISTRIBUTION
+
+    @property
+    def own_target(self) -> bool:
+        """Whether it is a kind of target that comes with certpush. What others offer is known only once it was asked."""
+        return self.built_in and self.name not in _OWN_OBSERVERS
+
+    @property
+    def own_observer(self) -> bool:
+        """Whether it is a kind of observer that comes with certpush."""
+        return self.built_in and self.name in _OWN_OBSERVERS
 
     @property
     def author(self) -> str:

@@ -6,10 +6,13 @@ from importlib import metadata
 
 import pytest
 
-from certpush.plugins import PluginLoader
+from certpush.kit.description import describe
+from certpush.plugins import PluginLoader, available
 from certpush.testing.contract import TargetContract
 
-BUILT_INS = metadata.distribution("certpush").entry_points.select(group="certpush")
+OWN = metadata.distribution("certpush").entry_points.select(group="certpush")
+BUILT_INS = [one for one in OWN if one.name in {offer.name for offer in available() if offer.own_target}]
+OBSERVERS = [one for one in OWN if one not in BUILT_INS]
 
 
 def test_there_are_built_ins_to_check() -> None:
@@ -28,3 +31,10 @@ def test_every_built_in_keeps_the_contract(entry_point: metadata.EntryPoint) -> 
 @pytest.mark.parametrize("entry_point", BUILT_INS, ids=lambda one: one.name)
 def test_every_built_in_goes_through_the_door_of_third_parties(entry_point: metadata.EntryPoint) -> None:
     assert PluginLoader().load_kind(entry_point.name).name == entry_point.name
+
+
+@pytest.mark.parametrize("entry_point", OBSERVERS, ids=lambda one: one.name)
+def test_every_built_in_observer_goes_through_that_door_too(entry_point: metadata.EntryPoint) -> None:
+    kind = PluginLoader().load_observer(entry_point.name)
+    assert kind.name == entry_point.name
+    assert all(one.text for one in describe(kind.settings)), "each key says what it is for"

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from certpush.errors import PinMismatch
+from certpush.errors import ObserverFailed, PinMismatch
 from certpush.kit.trust import Trust
 from certpush.model import CertificateRequest, Secret
 from certpush.plugins import RESERVED_NAMES, PluginLoader
 from certpush.testing.authority import Authority
+from plugins.runs import Scheduler, failed, receipt, skipped
 from unit.kit.appliance import Appliance
 
 GUIDE = Path(__file__).parents[2] / "docs" / "plugins.md"
@@ -112,14 +113,14 @@ def plugin(tmp_path: Path) -> Path:
     project = tomllib.loads(blocks("toml")[0])["project"]
     (tmp_path / "certpush_acme_nas.py").write_text(code)
     (tmp_path / "test_acme_nas.py").write_text(test)
-    (tmp_path / "chat_observer.py").write_text(observer)
+    (tmp_path / "logbook_observer.py").write_text(observer)
     (tmp_path / "acme_nas_client.py").write_text(CLIENT)
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers\nfilterwarnings = error\n")
     info = tmp_path / f"{project['name']}-{project['version']}.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
-    entry_points = {**project["entry-points"]["certpush"], "chat": "chat_observer"}
+    entry_points = {**project["entry-points"]["certpush"], "logbook": "logbook_observer"}
     (info / "entry_points.txt").write_text("[certpush]\n" + "".join(f"{name} = {module}\n" for name, module in entry_points.items()))
     return tmp_path
 
@@ -145,9 +146,25 @@ def test_the_plugin_of_the_guide_is_found_by_its_entry_point(plugin: Path, monke
     kind = loader.load_kind("acme-nas")
     opened = kind.open(kind.settings(host="nas.lan", token=Secret("x")))
     assert [str(one) for one in opened.endpoints()] == ["nas.lan:443"]
-    assert loader.load_observer("chat").__name__ == "say"
-    for module in ("certpush_acme_nas", "acme_nas_client", "chat_observer"):
+    for module in ("certpush_acme_nas", "acme_nas_client"):
         monkeypatch.delitem(sys.modules, module)
+
+
+def test_the_observer_of_the_guide_hears_a_run(plugin: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(str(plugin))
+    kind = PluginLoader().load_observer("logbook")
+    diary = Scheduler(kind, kind.settings(file=str(tmp_path / "diary")), tmp_path / "state")
+    assert diary.run(receipt("wiki"), failed("mail"), skipped("nas")) == f"2 lines in {tmp_path}/diary"
+    assert diary.open("test").test().startswith("1 lines")
+    assert (tmp_path / "diary").read_text().splitlines() == [
+        "2026-01-01 12:00 wiki rotated, lasts until 2026-01-02 12:00:00+00:00",
+        "2026-01-01 12:00 mail failed, lasts until 2026-01-02 12:00:00+00:00",
+        "this is a test of it",
+    ]
+    diary.settings = kind.settings(file=str(tmp_path / "gone" / "diary"))
+    with pytest.raises(ObserverFailed, match="No such file"):
+        diary.run(receipt("wiki"))
+    monkeypatch.delitem(sys.modules, "logbook_observer")
 
 
 def test_the_request_of_the_guide_reaches_the_right_appliance_alone() -> None:

@@ -286,6 +286,10 @@ verify = "files"
     def demo(self) -> Documents:
         return [self.place.document("demo", seconds=120)]  # three times it looks for 6 s, and others use the machine, too
 
+    def observer_test(self) -> Documents:
+        with self.with_targets(f'{self.targets}\n[observer.page]\nkind = "metrics"\nfile = "{self.directory}/certpush.prom"\n'):
+            return [self.place.document("observer", "test", "page")]
+
     def plugins(self) -> Documents:
         good = self.place.document("plugins")
         with self._plugin("acme-thing", "file = acme_thing"):  # claims a name of ours
@@ -379,6 +383,8 @@ COMMANDS: dict[str, Callable[[Runs], Documents]] = {
     "init": Runs.init,
     "targets": only("targets"),
     "targets KIND": only("targets ssh"),
+    "observer kinds": only("observer kinds", "observer kinds metrics"),
+    "observer test": Runs.observer_test,
     "plugins": Runs.plugins,
     "schedule install": Runs.schedule_install,
     "schedule status": Runs.schedule_status,

@@ -49,6 +49,7 @@ EXPECTED = {
     "LockHeld": 6,
     "JournalUnreadable": 5,
     "Interrupted": 1,
+    "ObserverFailed": 1,
     "BackingOff": 1,
     "Stranded": 3,
 }

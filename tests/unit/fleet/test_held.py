@@ -108,9 +108,24 @@ def test_plugins_are_loaded_by_one_loader(hold):
 
 def test_an_observer_that_cannot_be_loaded_is_told_before_anything_is_begun(hold, tmp_path):
     held = hold(observer={"chat": {"kind": "nobody-offers-this"}})
-    for one in (held.looking, held.changing):
-        with pytest.raises(PluginNotFound):
-            one()
+    with pytest.raises(PluginNotFound):
+        held.run("deploy")
+    assert not (tmp_path / "state").exists()
+    assert held.looking().journal.history() == (), "who only looks is not observed"
+
+
+def test_a_wrong_key_of_an_observer_is_told_before_anything_is_begun(hold, tmp_path):
+    held = hold(observer={"page": {"kind": "metrics", "fil": "/x.prom"}})
+    with pytest.raises(ConfigError, match=r"observer\.page\.fil: unknown key") as refused:
+        held.run("deploy")
+    assert "'file'" in refused.value.hint
+    assert not (tmp_path / "state").exists()
+
+
+def test_one_that_is_not_enabled_is_not_even_loaded(hold):
+    held = hold(observer={"chat": {"kind": "nobody-offers-this", "enabled": False}})
+    with held.run("deploy") as run:
+        assert run.opener.journal.history() == ()
 
 
 def test_each_ca_has_a_pace_of_its_own(hold):
