@@ -36,6 +36,7 @@ def look(endpoint: Endpoint, roots: Sequence[x509.Certificate], now: datetime, *
     leaf, problem = _verified(endpoint, roots, timeout) if roots else (None, "no root to verify it against")
     if leaf is None:
         leaf = _seen(endpoint, timeout)
+    verified = not problem
     problem = problem or _dates_problem(leaf, now)
     return Served(
         endpoint=endpoint,
@@ -47,6 +48,7 @@ def look(endpoint: Endpoint, roots: Sequence[x509.Certificate], now: datetime, *
         issuer=issuer_of(leaf),
         problem=problem,
         judged=bool(roots),
+        verified=verified,
     )
 
 

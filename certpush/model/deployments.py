@@ -48,6 +48,8 @@ class Plan:
     changes: tuple[str, ...] = ()
     way_back: WayBack = field(default_factory=lambda: WayBack(WayBackKind.NONE, ""))
     hint: str = ""
+    found: Served | None = None
+    """A certificate that is newer than what we knew of, and is taken for ours: the state is older than reality."""
 
 
 class Phase(enum.StrEnum):

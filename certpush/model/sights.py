@@ -38,7 +38,8 @@ class Served:
 
     ``chain_ok`` says that the handshake verified up to a pinned root with what the server sent
     and that the endpoint's name is covered; ``problem`` says in words why it did not. ``judged``
-    is false where no root was given to hold it up to.
+    is false where no root was given to hold it up to. ``verified`` is ``chain_ok`` without
+    regard to dates.
     """
 
     endpoint: Endpoint
@@ -50,6 +51,7 @@ class Served:
     issuer: str = ""
     problem: str = ""
     judged: bool = True
+    verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)

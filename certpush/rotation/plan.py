@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from certpush.kit.settings import format_duration
+from certpush.kit.tls import subject_of
 from certpush.model import (
     Action,
     CertificateBundle,
@@ -14,6 +15,7 @@ from certpush.model import (
     CertificateSpec,
     Endpoint,
     Plan,
+    Served,
     WayBack,
     WayBackKind,
     name_covers,
@@ -59,7 +61,8 @@ class Situation:
 
 def make_plan(situation: Situation) -> Plan:
     """Say what is to be done, why, what changes, and how to come back."""
-    return _impossible(situation) or _nothing_due(situation) or _foreign(situation) or _in_its_window(situation, _rotation(situation))
+    foreseen = _impossible(situation) or _nothing_due(situation) or _newer(situation) or _foreign(situation)
+    return foreseen or _in_its_window(situation, _rotation(situation))
 
 
 def due(spec: CertificateSpec, bundle: CertificateBundle) -> datetime:
@@ -102,11 +105,42 @@ def _in_place(situation: Situation, fingerprint: str) -> bool:
     return everywhere and view.installed.fingerprint == fingerprint
 
 
+def newer_than_known(situation: Situation) -> Served | None:
+    """What is in place where our own state is older than reality, as after it was restored from an old copy; None mostly.
+
+    That is a certificate of the same CA for the same subject, newer than all that we hold, where
+    we deployed before. To push the older one over it would be a step back.
+    """
+    current, view = situation.current, situation.view
+    served = next(iter(view.served.values()), None)
+    if current is None or served is None or view.silent or not situation.ours:
+        return None
+    everywhere = {view.installed.fingerprint, *(one.fingerprint for one in view.served.values())} == {served.fingerprint}
+    verified = all(one.verified for one in view.served.values()) and served.subject == subject_of(current.leaf)
+    newer = served.not_before is not None and served.not_before > current.not_before and served.fingerprint not in situation.held
+    return served if everywhere and verified and newer else None
+
+
+def due_of(spec: CertificateSpec, served: Served) -> datetime:
+    """From when what is served is to be replaced."""
+    return due_at(served.not_before or served.not_after, served.not_after, spec.renew_at, spec.name)
+
+
+def _newer(situation: Situation) -> Plan | None:
+    """Leave it where it is until it is due; then it is replaced as any other of ours."""
+    found = newer_than_known(situation)
+    if found is None or _why_obtain(situation, found):
+        return None
+    left, in_ = (_left(when, situation.now) for when in (found.not_after, due_of(situation.spec, found)))
+    return Plan(Action.NOTHING, f"newer than what this state knew of, and taken for ours: {left} left, due in {in_}", found=found)
+
+
 def _foreign(situation: Situation) -> Plan | None:
+    found = newer_than_known(situation)
     if situation.adopt:
         return None
     for fingerprint, own in situation.view.present.items():
-        if not own and fingerprint not in situation.ours:
+        if not own and fingerprint not in situation.ours and (found is None or fingerprint != found.fingerprint):
             return Plan(
                 Action.REFUSE,
                 f"a certificate that certpush did not deploy is there ({describe(situation.view, fingerprint)})",
@@ -121,7 +155,7 @@ def _rotation(situation: Situation) -> Plan:
         never = situation.kind.reversible is Reversible.NEVER
         hand_over = "--adopt --previous CERT KEY hands us the present pair, as the way back"
         return Plan(Action.REFUSE, way_back.text, hint="replace this certificate by hand" if never else hand_over)
-    why = _why_obtain(situation)
+    why = _why_obtain(situation, newer_than_known(situation))
     if why:
         return Plan(Action.OBTAIN, why, situation.changes, way_back)
     current = situation.current
@@ -141,23 +175,28 @@ def _in_its_window(situation: Situation, plan: Plan) -> Plan:
     return Plan(Action.WAIT, why) if wait.until else replace(plan, why=why)
 
 
-def _why_obtain(situation: Situation) -> str:
-    """Why a new certificate is needed; empty when the one we hold will do."""
-    return "forced" if situation.force else why_due(situation.spec, situation.current, situation.now, situation.window)
+def _why_obtain(situation: Situation, found: Served | None = None) -> str:
+    """Why a new certificate is needed; empty when the one we hold, or the newer one that was ``found`` in place, will do."""
+    if situation.force:
+        return "forced"
+    return why_due(situation.spec, situation.current, situation.now, situation.window, found=found)
 
 
-def why_due(spec: CertificateSpec, current: CertificateBundle | None, now: datetime, window: Window | None = None) -> str:
-    """Why a new certificate is needed although nobody forces one; empty when the one we hold will do."""
+def why_due(
+    spec: CertificateSpec, current: CertificateBundle | None, now: datetime, window: Window | None = None, *, found: Served | None = None
+) -> str:
+    """Why a new certificate is needed although nobody forces one; empty when the one we hold, or was ``found`` in place, will do."""
     if current is None:
         return "first certificate"
     changed = _change(current, spec.request)
     if changed:
         return changed
-    if now >= current.not_after:
-        return f"expired on {current.not_after:%Y-%m-%d %H:%M} UTC"
-    if now >= due(spec, current):
-        return f"due: {_left(current.not_after, now)} left"
-    return too_late_next_time(window, spec, current, now)
+    ends, from_when = (found.not_after, due_of(spec, found)) if found else (current.not_after, due(spec, current))
+    if now >= ends:
+        return f"expired on {ends:%Y-%m-%d %H:%M} UTC"
+    if now >= from_when:
+        return f"due: {_left(ends, now)} left"
+    return "" if found else too_late_next_time(window, spec, current, now)
 
 
 def _change(current: CertificateBundle, request: CertificateRequest) -> str:

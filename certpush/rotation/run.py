@@ -31,11 +31,13 @@ from certpush.model import (
     Plan,
     Receipt,
     Severity,
+    WayBack,
+    WayBackKind,
 )
 from certpush.rotation.activate import activate
 from certpush.rotation.confirm import confirm
 from certpush.rotation.inspect import View, inspect
-from certpush.rotation.plan import Situation, due, make_plan
+from certpush.rotation.plan import Situation, due, due_of, make_plan
 from certpush.rotation.provide import provide
 from certpush.rotation.rollback import roll_back
 from certpush.rotation.rotation import Rotation, as_ours
@@ -96,6 +98,7 @@ def look_and_rotate(rotation: Rotation, *, hold_back: HoldBack = lambda _view, _
     _keep_handed_over(rotation, view)
     plan = plan_for(rotation, view)
     if plan.action in (Action.NOTHING, Action.WAIT):
+        _take_for_ours(rotation, view, plan)
         return _unchanged(rotation, view, plan)
     held_back = hold_back(view, plan)
     findings = _preflight(rotation) if held_back is None and plan.action is not Action.REFUSE else ()
@@ -249,6 +252,31 @@ def _refuse_other_pair(rotation: Rotation, view: View) -> None:
         )
 
 
+def _take_for_ours(rotation: Rotation, view: View, plan: Plan) -> None:
+    """Write down, once, that a newer certificate is in place than this state knew of: from now on it is the one that should be there."""
+    if plan.found is None or plan.found.fingerprint in rotation.journal.ours(rotation.name):
+        return
+    rotation.tell("warning", plan.why)
+    now = rotation.clock()
+    rotation.journal.begin(
+        Deployment(
+            id=secrets.token_hex(8),
+            target=rotation.name,
+            certificate=rotation.spec.name,
+            before=view.installed,
+            wanted=plan.found.fingerprint,
+            phase=Phase.CONFIRMED,
+            way_back=WayBack(WayBackKind.NONE, "what was there before is not known: this state is older than what was found"),
+            served_before=view.by_address,
+            started=now,
+            finished=now,
+            why="found in place: newer than what this state knew of",
+            outcome=Outcome.ROTATED,
+            not_after=plan.found.not_after,
+        )
+    )
+
+
 def _record_adoption(rotation: Rotation, view: View) -> None:
     known = rotation.journal.ours(rotation.name)
     for fingerprint, own in view.present.items():
@@ -272,11 +300,17 @@ def _unchanged(rotation: Rotation, view: View, plan: Plan) -> Receipt:
     served = tuple(view.served.values())
     held = rotation.escrow.find(present) if present and not served else None
     until = served[0].not_after if served else held.not_after if held else None
-    ours = rotation.escrow.current(rotation.spec.name) if plan.action is Action.NOTHING else None
     return Receipt(
         rotation.name, Outcome.UNCHANGED, plan, was=present, now=present, not_after=until, served=served, seen=bool(rotation.endpoints),
-        due=due(rotation.spec, ours) if ours else None,
+        due=_due(rotation, plan),
     )  # fmt: skip
+
+
+def _due(rotation: Rotation, plan: Plan) -> datetime | None:
+    if plan.found is not None:
+        return due_of(rotation.spec, plan.found)
+    ours = rotation.escrow.current(rotation.spec.name) if plan.action is Action.NOTHING else None
+    return due(rotation.spec, ours) if ours else None
 
 
 def _not_begun(rotation: Rotation, view: View, plan: Plan, findings: tuple[Finding, ...], error: CertpushError) -> Receipt:
