@@ -80,7 +80,7 @@ class Progress:
         with self._lock:  # what was watched before is over
             self._doing.clear()
             self._ended.clear()
-        screen = Screen(file=cast("IO[str]", _Unfailing(self._console.err)), color_system="auto" if self._console.colour_errors else None)
+        screen = Screen(file=cast("IO[str]", Unfailing(self._console.err)), color_system="auto" if self._console.colour_errors else None)
         self._targets = targets
         with Live(get_renderable=self._lines, console=screen, transient=True, refresh_per_second=8), self._above(screen):
             yield
@@ -118,18 +118,20 @@ def _whole(target: str) -> str:
     return target.partition("/")[0]
 
 
-class _Unfailing:
+class Unfailing:
     """A terminal that may go away: what cannot be drawn is lost, and nothing else with it."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
+        """Write it, or lose it."""
         with contextlib.suppress(OSError, RuntimeError, ValueError):
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
+        """Have it shown, or lose it."""
         with contextlib.suppress(OSError, RuntimeError, ValueError):
             self._stream.flush()
 

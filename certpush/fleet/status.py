@@ -151,6 +151,8 @@ def _expected(subject: _Subject, opener: Opener, last: Deployment | None, view: 
     own = None
     if last is not None and opener.journal.last(subject.name, outcome=Outcome.ROTATED) is not None:
         own = _Ours(last.wanted if last.outcome is Outcome.ROTATED else last.before.fingerprint)
+    if last is not None and not last.phase.settled and view.present.keys() == {last.wanted}:
+        own = _Ours(last.wanted)  # a run is switching to it right now, or died there: it is ours in any case
     if own is None or view.present.keys() != {own.fingerprint}:
         inherited = _inherited(subject, opener, last, view)
         if inherited is not None:
