@@ -123,7 +123,7 @@ token = "file:{self.directory}/token"
         return [good, failed, waiting, self.place.document("renew", "wiki")]
 
     def status(self) -> Documents:
-        good = self.place.document("status")
+        good = self.place.document("status", "--html", f"{self.directory}/status.html")
         self.server.stop()
         with self.with_targets(self.targets + file_target(self.directory, "new")):
             bad = self.place.document("status")

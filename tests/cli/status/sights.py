@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -16,7 +17,7 @@ HOSTILE = '</title><script>alert(1)</script>"><img src="//evil.example/x" onerro
 
 
 def certificate(number: int) -> str:
-    return f"{number * 2654435761 % 2**64:016x}" * 4
+    return hashlib.sha256(b"%d" % number).hexdigest()
 
 
 def deployment(target: str, ago: timedelta, *, life: timedelta = timedelta(hours=24), **more: Any) -> Deployment:

@@ -18,7 +18,7 @@ from certpush.errors import ConfigError, StateError
 from certpush.model import Standing
 from cli.frame.conftest import place
 from cli.frame.screen import OnTerminal
-from cli.status.sights import HOSTILE, NOW, every_standing, hostile, hours, many, status
+from cli.status.sights import HOSTILE, NOW, certificate, every_standing, hostile, hours, many, status
 from cli.targets.remembered import remembered
 
 __all__ = ["place", "remembered"]  # fixtures
@@ -73,7 +73,7 @@ def test_at_first_how_each_stands_and_then_what_changes():
         "2026-11-27T06:31:00Z wiki: ok, 18h left, due in 9h",
         "2026-11-27T06:31:00Z mail: ok, 22h left, due in 13h",
         "2026-11-27T06:32:00Z mail: unreachable: mail:25: no; look there (was ok)",
-        f"2026-11-27T06:32:30Z wiki: {WIKI.served[0].fingerprint[:12]} -> 000000000000, ok, 23h left, due in 15h",
+        f"2026-11-27T06:32:30Z wiki: {WIKI.served[0].fingerprint[:12]} -> {certificate(0)[:12]}, ok, 23h left, due in 15h",
         "2026-11-27T06:32:30Z mail: due, 21h left, due now (was unreachable)",
         "2026-11-27T06:33:00Z mail: ok, 21h left, due in 13h (was due)",
         "2026-11-27T06:33:00Z wiki: no longer looked at",
