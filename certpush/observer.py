@@ -80,5 +80,7 @@ class ObserverKind(Generic[S]):
     phases: frozenset[str] | None = frozenset({ENDED})
     """Which events it hears, by their phase; None: all of them."""
     preflight: Callable[[S], tuple[Finding, ...]] | None = None
+    writes: Callable[[S], tuple[str, ...]] | None = None
+    """The directories of this machine that it writes to, for the sandbox of a service; None: no other than its memory's."""
     api: int = 1
     """The version of this contract that the plugin was written for."""

@@ -57,6 +57,10 @@ def _configure(name: str, parser: argparse.ArgumentParser) -> None:
     if name in (*TAKES_TARGETS, *TAKES_A_TARGET):
         named: Any = next(one for one in parser._actions if not one.option_strings)  # noqa: SLF001 - as below
         named.completer = lambda parsed_args, **_: _words(name, configuration_tables(parsed_args.config, os.environ))
+    if name == "observer":
+        test = next(one for one in parser._actions if isinstance(one, argparse._SubParsersAction)).choices["test"]  # noqa: SLF001 - as below
+        named = next(one for one in test._actions if not one.option_strings)  # noqa: SLF001 - likewise
+        named.completer = lambda parsed_args, **_: [*configuration_tables(parsed_args.config, os.environ).get("observer", {})]
 
 
 def _words(command: str, tables: Mapping[str, Any]) -> list[str]:

@@ -37,6 +37,8 @@ class TargetSpec:
     pinned_by: tuple[str, ...] = ()
     adopt: bool = False
     enabled: bool = True
+    set_aside: bool = False
+    """Not enabled only for this run: another service of the same machine has it."""
     rescue_after: timedelta = DEFAULT_RESCUE_AFTER
 
     @property

@@ -11,6 +11,7 @@ from typing import Any
 
 from certpush.config import DEFAULT_CA, Configuration, TargetSpec
 from certpush.errors import ConfigError, PluginError
+from certpush.fleet.observing import enabled, read_observer
 from certpush.fleet.opening import read_settings
 from certpush.kit.settings import SecretReader
 from certpush.model import Secret
@@ -58,6 +59,8 @@ class Needs:
     """The targets that change this machine, by name."""
     elsewhere: tuple[str, ...]
     """The other targets."""
+    observers: tuple[str, ...] = ()
+    """Directories that observers write to, whichever targets are rotated."""
 
     @property
     def directories(self) -> tuple[str, ...]:
@@ -88,6 +91,7 @@ def needs_of(configuration: Configuration, loader: PluginLoader, environ: Mappin
     here = dict(_footprints(specs, loader, secrets))
     for name in configuration.ca_tables:
         configuration.ca(name, _noting("ca" if name == DEFAULT_CA else f"ca.{name}", secrets))
+    observers = tuple(_observers(configuration, loader, secrets))
     return Needs(
         every=how_often(specs),
         switch=longest_switch(specs),
@@ -95,6 +99,7 @@ def needs_of(configuration: Configuration, loader: PluginLoader, environ: Mappin
         files=tuple(dict.fromkeys([*_named_files(configuration, specs), *_steps_own(configuration, environ)])),
         here=here,
         elsewhere=tuple(one.name for one in specs if one.name not in here),
+        observers=observers,
     )
 
 
@@ -108,8 +113,12 @@ def is_here(spec: TargetSpec, loader: PluginLoader) -> bool:
 
 def only(configuration: Configuration, loader: PluginLoader, *, here: bool) -> Configuration:
     """The configuration with the targets of the other side disabled: those that change this machine, or those that do not."""
-    targets = {name: replace(one, enabled=one.enabled and is_here(one, loader) is here) for name, one in configuration.targets.items()}
-    return replace(configuration, targets=targets)
+
+    def its_part(one: TargetSpec) -> TargetSpec:
+        mine = is_here(one, loader) is here
+        return replace(one, enabled=one.enabled and mine, set_aside=one.enabled and not mine)
+
+    return replace(configuration, targets={name: its_part(one) for name, one in configuration.targets.items()})
 
 
 def how_often(specs: Iterable[TargetSpec]) -> timedelta:
@@ -134,6 +143,13 @@ def _footprints(specs: tuple[TargetSpec, ...], loader: PluginLoader, secrets: di
             yield spec.name, kind.footprint(settings)
 
 
+def _observers(configuration: Configuration, loader: PluginLoader, secrets: dict[SecretNeed, None]) -> Iterator[str]:
+    for spec in enabled(configuration):
+        kind = loader.load_observer(spec.kind)
+        settings = read_observer(spec, kind, _noting(spec.path, secrets))
+        yield from kind.writes(settings) if kind.writes is not None else ()
+
+
 def _noting(where: str, secrets: dict[SecretNeed, None]) -> SecretReader:
     def note(reference: str) -> Secret:
         secrets[SecretNeed(where, reference)] = None
@@ -148,7 +164,8 @@ def _named_files(configuration: Configuration, specs: tuple[TargetSpec, ...]) ->
         yield configuration.path.absolute()
         if (more := configuration.path.absolute().parent / "conf.d").is_dir():
             yield more
-    for value in _texts([*configuration.ca_tables.values(), *([one.trust, one.table] for one in specs)]):
+    observers = (one.table for one in enabled(configuration))
+    for value in _texts([*configuration.ca_tables.values(), *([one.trust, one.table] for one in specs), *observers]):
         path = os.path.expanduser(value.removeprefix("file:"))  # noqa: PTH111 - Path.expanduser raises for a home of nobody
         if path.startswith("/") and value.isprintable() and os.path.isfile(path):  # noqa: PTH113 - never raises, whatever the text is
             yield Path(path)

@@ -73,7 +73,7 @@ def run_for(spec: ObserverSpec, command: str, configuration: Configuration, cloc
     return Run(
         name=spec.name,
         command=command,
-        targets={one.name: one.kind for one in configuration.targets.values() if one.enabled},
+        targets={one.name: one.kind for one in configuration.targets.values() if one.enabled or one.set_aside},
         memory=Memory(configuration.state_directory.absolute() / _MEMORIES / f"{spec.name}.json"),
         clock=clock,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from certpush import ObserverKind, hookimpl
 from certpush_metrics.observer import Metrics
-from certpush_metrics.settings import MetricsSettings, what_is_wrong
+from certpush_metrics.settings import MetricsSettings, directories, what_is_wrong
 
 
 @hookimpl
@@ -16,4 +16,5 @@ def certpush_observer() -> ObserverKind[MetricsSettings]:
         MetricsSettings,
         Metrics,
         preflight=what_is_wrong,
+        writes=directories,
     )

@@ -28,6 +28,11 @@ class MetricsSettings(Settings):
             raise ConfigError(f"mode: {self.mode[:20]!a} is no mode of a file that only its owner writes", hint='write "0644" or "0640"')
 
 
+def directories(settings: MetricsSettings) -> tuple[str, ...]:
+    """Where the file is put; it takes the old one's place there, so the file alone would not do."""
+    return (str(Path(settings.file).parent),)
+
+
 def what_is_wrong(settings: MetricsSettings) -> tuple[Finding, ...]:
     """Look whether the file can be put where it should be; changes nothing."""
     directory = Path(settings.file).parent

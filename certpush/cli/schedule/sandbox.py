@@ -91,7 +91,8 @@ def _state(order: Order) -> Iterator[str]:
 
 def _files(order: Order, *, local: bool, commands: bool) -> Iterator[str]:
     yield f"ProtectSystem={'full' if commands else 'strict'}"
-    written = [*(map(Path, order.needs.directories) if local else ()), *([order.state] if order.state != SYSTEM_STATE else ())]
+    own = [order.state] if order.state != SYSTEM_STATE else []
+    written = dict.fromkeys([*map(Path, (*(order.needs.directories if local else ()), *order.needs.observers)), *own])
     read = [path for path in (*order.needs.files, *_program(order)) if is_hidden(path)]
     shown = [path for path in written if is_hidden(path)]
     yield f"ProtectHome={'tmpfs' if read or shown else 'yes'}"

@@ -27,6 +27,8 @@ kind = "file"
 tags = ["web"]
 [target."a b"]
 kind = "file"
+[observer.chat]
+kind = "notify"
 """
 WEIRD = '[target]\ny = 3\n[target.x]\nkind = 7\ntags = 5\n[target.ok]\nkind = "file"\ntags = ["t", 6]\n[other]\nz = 1\n'
 BROKEN = ["", "[target", "target = 3", "\x00", "target = [1]", WEIRD.encode("utf-16").decode("latin-1"), "a = " + "[" * 5000]
@@ -129,6 +131,7 @@ def test_choices(shell):
     assert shell.tab("certpush status --output ") == ["json", "text"]
     assert shell.tab("certpush --log-format j") == ["json"]
     assert shell.tab("certpush completion ") == ["bash", "fish", "zsh"]
+    assert shell.tab("certpush observer test ") == ["chat"]
     assert shell.tab("certpush revoke 12 --reason key") == ["key-compromise"]
 
 

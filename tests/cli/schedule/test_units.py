@@ -131,6 +131,23 @@ def test_a_state_directory_of_another_place_can_be_written(certpush, machine, co
     assert value(machine.text("certpush.service"), "StateDirectory") == "certpush"
 
 
+def test_what_an_observer_writes_and_knows_reaches_both_services(certpush, machine, configure, tmp_path):
+    (tmp_path / "chat").touch()
+    observers = """
+[observer.page]
+kind = "metrics"
+file = "/var/lib/node-exporter/certpush.prom"
+[observer.chat]
+kind = "notify"
+url_from = "cred:chat"
+"""
+    path = configure(REMOTE, LOCAL, observers)
+    assert certpush("--config", path, "schedule", "install", "--system", "--credential", f"chat={tmp_path}/chat").code == 0
+    for service in ("certpush.service", "certpush-local.service"):
+        assert "-/var/lib/node-exporter" in machine.text(service)
+        assert f"LoadCredential=chat:{tmp_path}/chat" in machine.text(service)
+
+
 def test_words_are_written_as_systemd_reads_them():
     assert [word(one) for one in ("/a", "/a b", '/"', "/100%", "")] == ["/a", '"/a b"', '"/\\""', "/100%%", '""']
     with pytest.raises(ConfigError, match="cannot stand in a unit"):

@@ -9,7 +9,9 @@ import pytest
 
 from certpush.config import from_tables
 from certpush.errors import ConfigError
-from certpush.fleet.needs import SecretNeed, is_here, needs_of
+from certpush.fleet.needs import SecretNeed, is_here, needs_of, only
+from certpush.fleet.observing import run_for
+from certpush.kit.tls import utc_now
 from certpush.plugins import PluginLoader
 
 CA = {"url": "https://ca.lan", "fingerprint": "0" * 64, "provisioner": "admin", "password": "cred:ca"}
@@ -75,3 +77,29 @@ def test_without_a_target_there_is_nothing_to_do():
 def test_a_kind_that_cannot_be_loaded_is_none_of_this_machine():
     targets = from_tables({"ca": CA, "target": {"a": SSH, "b": FILE, "c": FILE | {"kind": "no-such-kind"}}}, {}).targets
     assert [name for name, spec in targets.items() if is_here(spec, PluginLoader())] == ["b"]
+
+
+# --- observers --------------------------------------------------------------------------------
+
+OBSERVERS = {
+    "page": {"kind": "metrics", "file": "/var/lib/node-exporter/certpush.prom"},
+    "chat": {"kind": "notify", "url_from": "cred:chat", "headers": {"X-Token": "file:/etc/token"}},
+    "off": {"kind": "notify", "url_from": "cred:other", "enabled": False},
+}
+
+
+def test_observers_have_secrets_and_places_too():
+    configuration = from_tables({"ca": CA, "target": {"a": SSH}, "observer": OBSERVERS}, {"HOME": "/nonexistent"})
+    found = needs_of(configuration, PluginLoader(), {"HOME": "/nonexistent"})
+    assert found.observers == ("/var/lib/node-exporter",)
+    own = [(one.where, one.reference) for one in found.secrets if one.where.startswith("observer")]
+    assert sorted(own) == [("observer.chat", "cred:chat"), ("observer.chat", "file:/etc/token")]
+
+
+def test_what_another_service_has_is_still_there_for_observers():
+    configuration = from_tables({"ca": CA, "target": {"a": SSH, "b": FILE, "c": MANAGED | {"enabled": False}}}, {"HOME": "/nonexistent"})
+    here = only(configuration, PluginLoader(), here=True)
+    assert [name for name, one in here.targets.items() if one.enabled] == ["b"]
+    assert [name for name, one in here.targets.items() if one.set_aside] == ["a"]
+    (spec,) = from_tables({"observer": {"page": OBSERVERS["page"]}}, {"HOME": "/"}).observers.values()
+    assert dict(run_for(spec, "renew", here, utc_now).targets) == {"a": "ssh", "b": "file"}
