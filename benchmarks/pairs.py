@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-_SECONDS = 120
-
 
 class Broken(Exception):
     """A process that is to be measured did not do what it should; a figure for it would mean nothing."""
@@ -24,7 +22,8 @@ class Command:
 
     ``expects`` must stand in its output, and ``ready`` makes things ready before each run,
     unmeasured. With ``tells`` the process measures a part of itself: its last line is
-    ``{"cpu": ..., "wall": ...}``, in seconds, and that counts.
+    ``{"cpu": ..., "wall": ...}``, in seconds, and that counts. Where a run does the same for
+    ``times`` targets, what one of them cost counts.
     """
 
     name: str
@@ -33,6 +32,8 @@ class Command:
     expects: str = ""
     ready: Callable[[], object] = lambda: None
     tells: bool = False
+    times: int = 1
+    seconds: int = 120
 
 
 @dataclass(frozen=True)
@@ -74,19 +75,19 @@ class Runner:
         """Run it once.
 
         Raises:
-            Broken: it failed, took two minutes, or did not say what it should.
+            Broken: it failed, took too long, or did not say what it should.
 
         """
         command.ready()
         order = {"argv": list(command.argv), "env": {**self.env, **command.env}, "cwd": str(self.directory), "log": str(self.log)}
-        print(json.dumps({**order, "seconds": _SECONDS}), file=self._launcher.stdin)
+        print(json.dumps({**order, "seconds": command.seconds}), file=self._launcher.stdin)
         told = json.loads(self._launcher.stdout.readline())
         said = self.log.read_text(errors="replace")
         if told["exit"] or command.expects not in said:
             raise Broken(f"{command.name}: exit {told['exit']}, and it said: {said.strip()[-1000:] or '(nothing)'}")
         if command.tells:
             told |= json.loads(said.strip().splitlines()[-1])
-        return Cost(told["cpu"], told["wall"], told["peak"])
+        return Cost(told["cpu"] / command.times, told["wall"] / command.times, told["peak"])
 
     def alternate(self, ours: Command, theirs: Command, pairs: int) -> Pairs:
         """Run both in turn; the first pair warms caches and does not count."""

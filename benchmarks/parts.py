@@ -34,6 +34,7 @@ class Bench:
     runner: Runner
     tools: dict[str, Path | None]
     pairs: int | None
+    targets: int = 1000
 
     @property
     def directory(self) -> Path:
@@ -69,12 +70,12 @@ def step_ca(directory: Path) -> Iterator[RealCa]:
 def website(directory: Path) -> Iterator[Nginx]:
     """An nginx that serves ``site.crt`` of this directory, at first a self-signed one."""
     directory.mkdir(exist_ok=True)
-    _self_signed(directory)
+    self_signed(directory)
     with Nginx(directory / "site.crt", directory / "site.key") as nginx:
         yield nginx
 
 
-def _self_signed(directory: Path) -> None:
+def self_signed(directory: Path) -> None:
     """What a fresh machine has, and what certpush may replace without being told."""
     key = PrivateKey.generate(KeySpec.EC_P256)
     name, now = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "installer")]), datetime.now(UTC)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import config_splice
+import fleet
 import machine
 import obtain
 import on_proxmox
@@ -19,9 +20,9 @@ import tools
 from pairs import Broken, Runner
 from parts import Bench
 from picture import picture
-from rows import Row, table
+from rows import Figure, Row, table
 
-BENCHMARKS = {"startup": startup, "obtain": obtain, "ssh": over_ssh, "proxmox": on_proxmox, "splice": config_splice}
+BENCHMARKS = {"startup": startup, "obtain": obtain, "ssh": over_ssh, "proxmox": on_proxmox, "splice": config_splice, "fleet": fleet}
 """A module each; its ``measure`` gives rows."""
 
 
@@ -37,18 +38,20 @@ def main() -> int:
             (place := Path(directory, name)).mkdir()
             _say(f"{name} ...")
             with Runner(place) as runner:
-                broken += _measured(name, Bench(runner, provided, arguments.pairs), rows)
+                broken += _measured(name, Bench(runner, provided, arguments.pairs, arguments.targets), rows)
     facts["took"] = f"{time.monotonic() - begun:.0f} s"
     document = {"machine": facts, "rows": [row.document() for row in rows], "broken": broken}
     if arguments.write:
         arguments.write.write_text(json.dumps(document, indent=2) + "\n")
     if arguments.picture:
-        arguments.picture.write_text(picture(rows, f"CPU time of whole processes, as a multiple ({facts['date'][:10]})"))
+        arguments.picture.write_text(
+            picture([row for row in rows if isinstance(row, Row)], f"CPU time of whole processes, as a multiple ({facts['date'][:10]})")
+        )
     print(json.dumps(document, indent=2) if arguments.output == "json" else _text(facts, rows))
     return 1 if broken else 0
 
 
-def _measured(name: str, bench: Bench, rows: list[Row]) -> list[str]:
+def _measured(name: str, bench: Bench, rows: list[Row | Figure]) -> list[str]:
     """Add this benchmark's rows as they come; give what broke."""
     try:
         for row in BENCHMARKS[name].measure(bench):
@@ -60,7 +63,7 @@ def _measured(name: str, bench: Bench, rows: list[Row]) -> list[str]:
     return []
 
 
-def _text(facts: dict[str, str], rows: list[Row]) -> str:
+def _text(facts: dict[str, str], rows: list[Row | Figure]) -> str:
     lines = [f"{name:<9} {told}" for name, told in facts.items()]
     explained = (
         "CPU and wall are medians of whole processes, run in turn with what they are compared with; a ratio is the median of the pairs'."
@@ -79,6 +82,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the ratios into this file, as SVG")
     parser.add_argument("--only", nargs="+", choices=list(BENCHMARKS), metavar="NAME", help=f"some of: {', '.join(BENCHMARKS)}")
     parser.add_argument("--pairs", type=int, metavar="N", help="runs of each; the default differs by what they cost")
+    parser.add_argument("--targets", type=int, default=1000, metavar="N", help="how many SSH targets the fleet has (default: 1000)")
     return parser.parse_args()
 
 

@@ -14,6 +14,7 @@ from certpush.testing.lab import find_tool
 from certpush.testing.lab.step_ca import GO_PACKAGE
 
 LXML = "lxml==6.1.3"
+ANSIBLE = "ansible-core==2.19.4"
 STEP_PACKAGE = "github.com/smallstep/cli/cmd/step@v0.28.7"
 _BUILD_SECONDS = 900
 
@@ -25,7 +26,7 @@ def provide() -> dict[str, Path | None]:
         os.environ["CERTPUSH_STEP_CA"] = str(step_ca)  # where the lab looks
     programs = {name: find_tool(name) for name in ("sshd", "ssh", "scp", "nginx", "curl", "openssl")}
     # Not a step of the machine: its version decides what the ratio means.
-    return {"step": _built(STEP_PACKAGE), "step-ca": step_ca, "lxml": _python_with(LXML), **programs}
+    return {"step": _built(STEP_PACKAGE), "step-ca": step_ca, "lxml": _python_with(LXML), "ansible": _python_with(ANSIBLE), **programs}
 
 
 def missing(tools: dict[str, Path | None], *names: str) -> str:

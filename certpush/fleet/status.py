@@ -182,8 +182,7 @@ def _current(subject: _Subject, opener: Opener) -> CertificateBundle | None:
 
 
 def _look(subject: _Subject, opener: Opener) -> _Sight:
-    current = _current(subject, opener)
-    roots = current.roots if current else ()
+    roots = opener.escrow.roots(subject.certificate.name) or opener.escrow.roots(subject.spec.certificate.name)
     installed, endpoints, error = Installed(None), subject.spec.endpoints, None
     if subject.member is not None:
         installed, endpoints, error = _asked(subject, subject.member, opener)

@@ -35,6 +35,8 @@ def escaped(text: str | bytes) -> str:
     r"""Make text of foreign origin safe to print: control, bidirectional and undecodable characters as ``\x1b``."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
 
 

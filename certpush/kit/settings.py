@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -50,7 +51,12 @@ S = TypeVar("S", bound=Settings)
 
 def fields_of(settings: type[Settings]) -> tuple[msgspec.structs.FieldInfo, ...]:
     """The fields of a settings class, as msgspec describes them."""
-    return msgspec.structs.fields(cast("type[msgspec.Struct]", settings))
+    return _fields(cast("Any", settings))
+
+
+@functools.cache  # each of a thousand targets asks, and reading the annotations takes longer than reading its table
+def _fields(settings: Any) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(settings)
 
 
 class Doc(str):

@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal
 
 from cryptography import x509
@@ -77,7 +78,7 @@ def utc_now() -> datetime:
 def _verified(endpoint: Endpoint, roots: Sequence[x509.Certificate], timeout: float) -> tuple[x509.Certificate | None, str]:
     """The certificate that holds up to ``roots``; else None, and what is wrong."""
     try:
-        return _handshake(endpoint, trusting(roots), timeout), ""
+        return _handshake(endpoint, _context(tuple(roots)), timeout), ""
     except ssl.SSLCertVerificationError as error:
         return None, refusal_in_words(error)
     except ssl.SSLError as error:  # perhaps too weak for us to talk to; what is there must be seen nevertheless
@@ -109,6 +110,11 @@ def _handshake(endpoint: Endpoint, context: ssl.SSLContext, timeout: float) -> x
         return x509.load_der_x509_certificate(der or b"")
     except UNREADABLE as error:
         raise TargetUnreachable(f"{endpoint}: the server's certificate cannot be read") from error
+
+
+@lru_cache(maxsize=32)  # the same few for thousands of looks; whoever changes one makes it by `trusting`
+def _context(roots: tuple[x509.Certificate, ...]) -> ssl.SSLContext:
+    return trusting(roots)
 
 
 def trusting(roots: Sequence[x509.Certificate]) -> ssl.SSLContext:

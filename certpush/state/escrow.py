@@ -11,11 +11,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from certpush.errors import BundleInvalid, StateError
 from certpush.kit.files import Directory
-from certpush.model import CertificateBundle
+from certpush.model import CertificateBundle, read_certificates
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 _CURRENT = "current"
 _NEXT = ".current-next"
@@ -57,6 +62,15 @@ class Escrow:
         home = self._home(certificate)
         name = _current_name(home)  # read once: a link that is swapped between two files would give half of each
         return _read(home / name) if name else None
+
+    def roots(self, certificate: str) -> tuple[x509.Certificate, ...]:
+        """The roots of the newest generation; none where there is none, or they cannot be read any more. Who only looks needs no key."""
+        home = self._home(certificate)
+        name = _current_name(home)
+        try:
+            return _certificates((home / name / "roots.pem").read_bytes()) if name else ()
+        except (OSError, BundleInvalid):
+            return ()
 
     def make_current(self, certificate: str, fingerprint: str | None) -> None:
         """Make an older generation the one to deploy, where we hold it; else leave things as they are."""
@@ -111,6 +125,11 @@ class Escrow:
         if certificate is not None:
             return [self._home(certificate)]
         return sorted(self._directory.iterdir()) if self._directory.is_dir() else []
+
+
+@lru_cache(maxsize=32)  # all of a CA's certificates have the same
+def _certificates(pem: bytes) -> tuple[x509.Certificate, ...]:
+    return read_certificates(pem)
 
 
 def _folder(certificate: str) -> str:

@@ -16,6 +16,7 @@ from certpush.testing.lab.ssh_keys import fingerprint, public_line, write_key
 from certpush.testing.lab.tools import find_sshd
 from certpush.testing.server import HousedServer
 
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SUDO_SHIM = """#!/bin/sh
 # Stands in for sudo where the user is already the one who may: takes the options, runs the command.
 while [ $# -gt 0 ]; do
@@ -125,7 +126,7 @@ class Sshd(HousedServer):
         command = [str(binary), "-D", "-e", "-f", str(config)]
         if self._account:
             command = in_namespace(self._account, command)
-        environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+        environment = {"PATH": _PATH}
         self._process = ServerProcess(command, log_path=self.log_path, environment=environment, cwd=self.directory)
         self._process.wait_until_ready(lambda: answers(self.host, self.port))
         return self
@@ -175,7 +176,7 @@ class Sshd(HousedServer):
             "LogLevel VERBOSE",
             # Of this keyword a second one is an error.
             *(["Subsystem sftp internal-sftp"] if not any(one.startswith("Subsystem sftp ") for one in self._options) else []),
-            *self._sudo_lines(),
+            *([] if self._account else [self._environment()]),
         ]
 
     def _refuse_nologin(self) -> None:
@@ -183,14 +184,20 @@ class Sshd(HousedServer):
         if Path(shell).name in ("nologin", "false"):
             raise NotPossibleHere(f"nobody can log in as {self.user}: its shell is {shell}")
 
-    def _sudo_lines(self) -> list[str]:
-        if not self._sudo or self._account:
-            return []
+    def _environment(self) -> str:
+        """What a login has beside the usual: a sudo where it was asked for, and no start-up file of whoever runs this.
+
+        bash reads ``.bashrc`` for a command over SSH unless it believes to be inside of another
+        shell, and what stands in there may take longer than all that is done here.
+        """
+        return " ".join(["SetEnv SHLVL=2", *([f"PATH={self._sudo_shim()}:{_PATH}"] if self._sudo else [])])
+
+    def _sudo_shim(self) -> Path:
         shim = self.directory / "bin" / "sudo"
         shim.parent.mkdir(exist_ok=True)
         shim.write_text(_SUDO_SHIM)
         shim.chmod(0o755)
-        return [f"SetEnv PATH={shim.parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+        return shim.parent
 
     def _write_client_key(self) -> None:
         write_key(self.client_key_path, "ed25519")

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from certpush.config import load
 from certpush.plugins import PluginLoader
 from certpush.testing.authority import Authority
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
-NAMES = ("pairs", "rows", "picture", "tools", "parts", "obtain", "on_proxmox", "few_looks", "config_splice", "splice_bytes")
+NAMES = (
+    "pairs",
+    "rows",
+    "picture",
+    "tools",
+    "parts",
+    "obtain",
+    "on_proxmox",
+    "few_looks",
+    "config_splice",
+    "splice_bytes",
+    "many",
+    "fleet",
+)
 
 
 @pytest.fixture
@@ -50,6 +65,37 @@ def test_a_ratio_is_the_median_of_the_pairs_and_not_of_the_sides(bench):
 @pytest.mark.parametrize(("goal", "verdict"), [(None, "no goal"), (2.0, "met"), (1.9, "NOT MET")])
 def test_a_goal_is_the_most_that_ours_may_cost(bench, goal, verdict):
     assert row(bench, [0.02] * 3, [0.01] * 3, goal=goal).verdict == verdict
+
+
+def test_a_goal_may_be_of_wall_time_as_well(bench):
+    assert row(bench, [0.02] * 3, [0.01] * 3, goal=2.0, wall_goal=1.9).verdict == "NOT MET in wall time"
+    assert row(bench, [0.02] * 3, [0.01] * 3, goal=2.0, wall_goal=2.1).verdict == "met"
+
+
+def test_a_figure_stands_by_itself(bench):
+    figure = bench.rows.Figure(group="memory", what="more for 3000", value=4.21, unit="MiB", goal=4)
+    assert figure.document()["verdict"] == "NOT MET"
+    assert "more for 3000: 4.21 MiB (goal: at most 4), NOT MET" in bench.rows.table([figure])
+
+
+def test_what_many_targets_cost_is_told_for_one(bench, runner):
+    cost = runner.run(python(bench, 'print(\'{"cpu": 10, "wall": 20}\')', tells=True, times=5))
+    assert (cost.cpu, cost.wall) == (2, 4)
+
+
+def test_a_fleet_is_described_as_its_user_would(bench, tmp_path):
+    """The configurations can be read, and each target has a name, files and an endpoint of its own."""
+    ca = SimpleNamespace(url="https://127.0.0.1:1", provisioner="admin")
+    over = SimpleNamespace(host="127.0.0.1", port=22, user="root", client_key_path="/key", host_key_fingerprint="SHA256:" + "A" * 43)
+    there = bench.many.Many(tmp_path, 443, over, ca)
+    names = bench.many.names(3)
+    there.make(names)
+    assert {one.name for one in (tmp_path / "t0002").iterdir()} == {"site.crt", "site.key"}
+    fleet = load(there.configuration(tmp_path / "fleet.toml", names), {})
+    assert [one.endpoints[0].name for one in fleet.targets.values()] == [f"{name}.example" for name in names]
+    runs = SimpleNamespace(directory=tmp_path)
+    scanned = load(Path(bench.fleet._files(runs, there, tmp_path / "scan.toml", 3, served=True)), {})
+    assert {one.certificate.name for one in scanned.targets.values()} == {"shared"}
 
 
 def test_what_was_not_run_has_no_figure_and_says_why(bench):
@@ -153,10 +199,16 @@ def test_nodes_end_with_the_benchmark(bench, tmp_path):
     assert started[0].returncode == 0
 
 
+def told(kind, name: str):
+    """A field of a kind; functions that are made for each asking are equal when they do the same."""
+    value = getattr(kind, name)
+    return (value.func, value.args) if isinstance(value, partial) else value
+
+
 def test_few_looks_are_the_command_with_nothing_but_the_time_of_looks_changed(bench):
     usual = PluginLoader().load_kind("proxmox")
     hurried = bench.few_looks._load_hurried(PluginLoader(), "proxmox")
-    changed = {name for name in usual.__dataclass_fields__ if getattr(usual, name) != getattr(hurried, name)}
+    changed = {name for name in usual.__dataclass_fields__ if told(usual, name) != told(hurried, name)}
     assert changed == {"steady"}
     assert not hurried.steady
 
