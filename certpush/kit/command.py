@@ -14,6 +14,9 @@ from datetime import timedelta
 from typing import IO, TypedDict
 
 from certpush.errors import TargetRefused
+from certpush.kit.escaping import escaped, shown_tail
+
+__all__ = ["OUTPUT_LIMIT", "SEARCH_PATH", "Finished", "escaped", "minimal_environment", "run", "shown_tail"]
 
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OUTPUT_LIMIT = 1024 * 1024
@@ -29,22 +32,6 @@ class Finished:
     def tail(self, lines: int = 8) -> str:
         """The last lines that are not blank, each escaped, for a message."""
         return shown_tail(self.output, lines)
-
-
-def escaped(text: str | bytes) -> str:
-    r"""Make text of foreign origin safe to print: control, bidirectional and undecodable characters as ``\x1b``."""
-    if isinstance(text, bytes):
-        text = text.decode("utf-8", "backslashreplace")
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
-
-
-def shown_tail(output: bytes, lines: int = 8) -> str:
-    """The last ``lines`` lines of a command's output that are not blank, escaped, at most 400 characters each."""
-    # Only the end is looked at: the output may be a MiB long, and of one line.
-    rows = [escaped(row.rstrip(b"\r")[-400:]) for row in output[-32768:].split(b"\n") if row.strip()]
-    return "\n".join(rows[-lines:])
 
 
 def minimal_environment(account: str | None = None) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 from collections.abc import Callable, Mapping
@@ -239,6 +238,8 @@ def _explained(error: msgspec.ValidationError, into: type[Settings], path: str, 
         # In a table inside the table, other keys are known.
         known = [field.encode_name for field in fields_of(into)] if where == path else []
         others = [field.encode_name for field in fields_of(beside)] if beside and known else []
+        import difflib  # only for a mistyped key
+
         near = difflib.get_close_matches(unknown[1], [*known, *others], n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}" if known else _REFERENCE
         return ConfigError(f"{where}.{unknown[1]}: unknown key", hint=hint)

@@ -16,7 +16,7 @@ from typing import Literal
 from cryptography import x509
 
 from certpush.errors import TargetUnreachable
-from certpush.kit.command import escaped
+from certpush.kit.escaping import escaped
 from certpush.kit.starttls import begin_tls
 from certpush.kit.trust import with_colons, write_pin
 from certpush.model import UNREADABLE, Endpoint, Identity, Served, fingerprint, to_pem

@@ -9,7 +9,7 @@ from cryptography import x509
 
 from certpush.errors import BundleInvalid, ConfigError
 from certpush.kit.annotations import parts_of
-from certpush.kit.command import escaped
+from certpush.kit.escaping import escaped
 from certpush.kit.settings import Settings, fields_of
 from certpush.model import MAX_PEM_BYTES, read_certificates, to_pem
 

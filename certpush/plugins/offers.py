@@ -100,6 +100,8 @@ def read_claims() -> tuple[Claim, ...]:
 def _each_claim() -> Iterator[Claim]:
     for distribution in metadata.distributions():
         try:
+            if f"[{GROUP}]" not in (distribution.read_text("entry_points.txt") or ""):
+                continue  # nearly all: reading the rest of their metadata would take longer than looking at an endpoint
             name, version = str(distribution.metadata["Name"]), str(distribution.version)
             entry_points = distribution.entry_points.select(group=GROUP)
         except Exception as error:  # noqa: BLE001 - another project's damaged metadata must not stop a rotation
