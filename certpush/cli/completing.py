@@ -15,7 +15,7 @@ from certpush.cli.main import COMMANDS, split
 from certpush.cli.options import everywhere
 
 TAKES_TARGETS = ("deploy", "renew", "status", "check", "history", "doctor")
-TAKES_A_TARGET = ("rollback", "resolve", "trust", "revoke")
+TAKES_A_TARGET = ("rollback", "resolve", "forget", "trust", "revoke")
 """Their words are names of the configuration; kinds and tags too where several may be meant."""
 TAKES_MEMBERS = (*TAKES_A_TARGET, "history")
 

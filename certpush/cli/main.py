@@ -31,6 +31,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("check", "for monitoring: one line, and an exit code that says how bad it is"),
             ("rollback", "back to the previous certificate, verified"),
             ("resolve", "end by hand what no run could: accept what is served, or finish the way back"),
+            ("forget", "stop managing a target; --clean leaves it as it was before certpush"),
             ("history", "what was deployed, when, and how it ended"),
             ("doctor", "check the CA and every target; each finding with its fix"),
             ("trust", "first contact: show who answers, and pin it once a person compared it"),

@@ -39,6 +39,7 @@ from certpush.model import (
 )
 
 if TYPE_CHECKING:  # each verb imports what it needs: who only looks at an endpoint loads no HTTP client and no plugin
+    from certpush.fleet.forgetting import Forgotten
     from certpush.fleet.opening import Opener
     from certpush.stepca.issuer import StepCaIssuer
 
@@ -212,6 +213,22 @@ class Fleet:
 
         spec, targets = self._whole(name), self.configuration.targets.values()
         return self._observed("resolve", name, lambda opener: resolve_one(spec, name, decision, opener, targets))
+
+    def forget(self, name: str, *, clean: bool = False, abandon: bool = False) -> Forgotten:
+        """Stop managing a target or member, also one that is configured no more; ``clean`` leaves it as it was before certpush.
+
+        Raises:
+            ConfigError: nothing is known of it.
+            SafetyRefusal: something was left half-way there, and ``abandon`` was not said.
+            LockHeld: a run works on it.
+
+        """
+        from certpush.fleet.forgetting import Forgetting
+
+        opener = self._held.changing()
+        return Forgetting(
+            name=name, configuration=self.configuration, opener=opener, now=self._clock(), clean=clean, abandon=abandon
+        ).forget()
 
     def _observed(self, command: str, name: str, deed: Callable[[Opener], Receipt]) -> Receipt:
         """Do something to one target, as a run that observers hear."""

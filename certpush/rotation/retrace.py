@@ -50,7 +50,7 @@ def _retrace(rotation: Rotation, last: Deployment) -> Receipt:
     try:
         done, served = roll_back(rotation, last, asked)
     except Stranded as stranded:
-        if _nothing_happened(rotation, last):
+        if nothing_happened(rotation, last):
             note(rotation, last, "still served: going back did not begin")
             return receipt_for(rotation.name, as_ours(stranded.rollback_error), plan=plan)
         return receipt_for(rotation.name, stranded, plan=plan)
@@ -62,7 +62,7 @@ def _retrace(rotation: Rotation, last: Deployment) -> Receipt:
     )  # fmt: skip
 
 
-def _nothing_happened(rotation: Rotation, last: Deployment) -> bool:
+def nothing_happened(rotation: Rotation, last: Deployment) -> bool:
     """Whether the target still is as the last deployment left it, so that it refused to go back and nobody is stranded."""
     bundle = rotation.escrow.find(last.wanted)
     try:

@@ -107,6 +107,14 @@ class Escrow:
         for leftover in home.glob(f"{_UNFINISHED}*"):
             shutil.rmtree(leftover, ignore_errors=True)  # what stays is no harm; the next prune meets it again
 
+    def forget(self, certificate: str) -> None:
+        """Remove every generation of a certificate, and its keys with them."""
+        home = self._home(certificate)
+        (home / _CURRENT).unlink(missing_ok=True)
+        for generation in _generations(home):
+            _remove(generation)
+        shutil.rmtree(home, ignore_errors=True)
+
     def of_members(self, certificate: str) -> tuple[str, ...]:
         """The names of the certificates that members of a target have of their own: ``NAME/MEMBER``, where we hold any."""
         named = (home.name.replace(_IN_FOLDERS, "/") for home in self._homes(None))

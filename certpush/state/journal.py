@@ -20,6 +20,12 @@ from certpush.state.record import checksum_of, read_record, seal
 from certpush.state.setbacks import Setbacks
 
 _LISTED = "(SELECT value FROM json_each(?))"  # any number of values as one
+_BY_TARGET = ("deployments", "adoptions", "pins", "setbacks")
+_EVERYTHING = {
+    "steps": "deployment IN (SELECT id FROM deployments WHERE target IN (SELECT value FROM json_each(?)))",
+    **dict.fromkeys(_BY_TARGET, f"target IN {_LISTED}"),
+}
+"""Each table, and which of its rows are about a list of targets; the steps first, which are found by their record."""
 _COLUMNS = "id, target, certificate, wanted, phase, record, checksum"
 
 
@@ -74,6 +80,11 @@ class Journal:
             if outcome is None or one.outcome is outcome:
                 return one
         return None
+
+    def first(self, target: str) -> Deployment | None:
+        """The oldest deployment to this target that came to a good end: what it found is what was there before certpush."""
+        every = self._iterate("target = ? ORDER BY seq", (target,))
+        return next((one for one in every if one.phase is Phase.CONFIRMED), None)
 
     def newest(self, target: str) -> tuple[Deployment, ...]:
         """The newest deployment to the target itself and to each of its members, the newest of all first."""
@@ -168,6 +179,38 @@ class Journal:
         with self._database.reading() as connection, closing(connect(":memory:")) as fresh:
             connection.backup(fresh)
             return fresh.serialize()
+
+    def known(self, target: str) -> tuple[str, ...]:
+        """Of the target and its members those of which anything is remembered, the target itself first."""
+        where, values = _and_members(target)
+        with self._database.reading() as connection:
+            found = {row[0] for table in _BY_TARGET for row in connection.execute(f"SELECT target FROM {table} WHERE {where}", values)}  # noqa: S608 - constants of this module
+        return tuple(sorted(found))
+
+    def certificates_of(self, targets: Sequence[str]) -> frozenset[str]:
+        """The names of the certificates that were deployed to these and to no other target."""
+        where, values = f"target IN {_LISTED}", (json.dumps(list(targets)),)
+        with self._database.reading() as connection:
+            mine, others = (
+                {row[0] for row in connection.execute(f"SELECT DISTINCT certificate FROM deployments WHERE {which}", values)}  # noqa: S608 - likewise
+                for which in (where, f"NOT {where}")
+            )
+        return frozenset(mine - others)
+
+    def rows(self, targets: Sequence[str]) -> dict[str, list[dict[str, object]]]:
+        """All that is remembered of these targets and members, by table, as it stands there."""
+        found: dict[str, list[dict[str, object]]] = {}
+        with self._database.reading() as connection:
+            for table, where in _EVERYTHING.items():
+                rows = connection.execute(f"SELECT * FROM {table} WHERE {where}", (json.dumps(list(targets)),))  # noqa: S608 - likewise
+                found[table] = [dict(zip((column[0] for column in rows.description), row, strict=True)) for row in rows]
+        return found
+
+    def forget(self, targets: Sequence[str]) -> None:
+        """Take all of that out, or nothing."""
+        with self._database.writing() as connection:
+            for table, where in _EVERYTHING.items():
+                connection.execute(f"DELETE FROM {table} WHERE {where}", (json.dumps(list(targets)),))  # noqa: S608 - likewise
 
     # --- what people decided ---
 

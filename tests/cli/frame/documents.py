@@ -174,6 +174,9 @@ token = "file:{self.directory}/token"
         moved.rename(state)
         return [refused, kept, fresh]
 
+    def forget(self) -> Documents:
+        return [self.place.document("forget", "proxmox", "--yes"), self.place.document("forget", "mail", "--clean", "--yes")]
+
     def doctor(self) -> Documents:
         good = self.place.document("doctor")
         with self.with_targets(f'{self.targets}owner = "nobody-of-that-name"\n'):
@@ -375,6 +378,7 @@ COMMANDS: dict[str, Callable[[Runs], Documents]] = {
     "ca bootstrap": Runs.ca_bootstrap,
     "ca provisioners": Runs.ca_provisioners,
     "ca advise": Runs.ca_advise,
+    "forget": Runs.forget,
     "state backup": Runs.state_backup,
     "state check": Runs.state_check,
     "state restore": Runs.state_restore,

@@ -1,0 +1,74 @@
+"""Leave a target as it was before certpush came: its own certificate again, and nothing of ours left on it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from certpush.errors import CertpushError, Interrupted, NoWayBack, Stranded
+from certpush.model import Action, Deployment, Outcome, Phase, Plan, Receipt, WayBackKind
+from certpush.rotation.activate import note
+from certpush.rotation.inspect import inspect
+from certpush.rotation.retrace import nothing_happened
+from certpush.rotation.rollback import roll_back
+from certpush.rotation.rotation import Rotation, as_ours
+from certpush.rotation.run import close_quietly, receipt_for
+from certpush.rotation.settle import changed_since
+
+_WHY = "asked to leave nothing behind"
+
+
+def clean(rotation: Rotation) -> Receipt:
+    """Go back to what was there first, see it, and remove what certpush left; the lock is held, and nothing is unsettled.
+
+    Where another certificate is there by now, or the last one was rolled back, only leftovers are removed.
+    """
+    try:
+        last = rotation.journal.last(rotation.name)
+        receipt = _left_alone(rotation)
+        if last is not None and last.phase is Phase.CONFIRMED and not changed_since(rotation, last):
+            receipt = _back_to_the_first(rotation, last)
+        if receipt.error is None:
+            with rotation.calling("tidy"):
+                rotation.target.tidy(frozenset())
+        return receipt
+    except Exception as error:  # noqa: BLE001 - as in rotate: a bug ends in a receipt too
+        return receipt_for(rotation.name, as_ours(error))
+    finally:
+        close_quietly(rotation)
+
+
+def _left_alone(rotation: Rotation) -> Receipt:
+    view = inspect(rotation)
+    present, served = next(iter(view.present), None), tuple(view.served.values())
+    plan = Plan(Action.NOTHING, "what is there is not ours; leftovers were removed")
+    return Receipt(
+        rotation.name, Outcome.UNCHANGED, plan, was=present, now=present, served=served, seen=bool(rotation.endpoints),
+        not_after=served[0].not_after if served else None,
+    )  # fmt: skip
+
+
+def _back_to_the_first(rotation: Rotation, last: Deployment) -> Receipt:
+    first = rotation.journal.first(rotation.name) or last
+    if first.way_back.kind is WayBackKind.NONE:
+        return receipt_for(rotation.name, _no_way(rotation, first.way_back.text))
+    goal = replace(last, before=first.before, served_before=first.served_before, way_back=first.way_back)
+    try:
+        done, served = roll_back(rotation, goal, Interrupted(_WHY))
+    except Stranded as stranded:
+        if nothing_happened(rotation, last):
+            note(rotation, last, "still served: going back did not begin")
+            return receipt_for(rotation.name, _no_way(rotation, as_ours(stranded.rollback_error).message))
+        return receipt_for(rotation.name, stranded)
+    return Receipt(
+        rotation.name, Outcome.ROLLED_BACK, Plan(Action.PUSH, _WHY, way_back=first.way_back), was=last.wanted,
+        now=served[0].fingerprint if served else done.before.fingerprint, served=served,
+        not_after=served[0].not_after if served else None, seen=bool(rotation.endpoints), deployment=last.id,
+    )  # fmt: skip
+
+
+def _no_way(rotation: Rotation, why: str) -> CertpushError:
+    whole = rotation.name.partition("/")[0]
+    return NoWayBack(
+        f"{rotation.name}: what was there before certpush cannot be brought back: {why}",
+        hint=f"install yours by hand, and run this again; or `certpush forget {whole}` without --clean, which leaves everything as it is",
+    )
