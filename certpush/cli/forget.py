@@ -54,10 +54,8 @@ def _make_sure(arguments: argparse.Namespace, console: Console) -> None:
     command = f"certpush forget {arguments.target}{' --clean' * arguments.clean}{' --abandon' * arguments.abandon} --yes"
     if console.json or not can_ask():
         raise ConfigError(f"{arguments.target}: nobody is here to be asked whether to forget it", hint=command)
-    what = (
-        "goes back to what was there before certpush, and its keys are" if arguments.clean else "keeps its certificate; the keys here are"
-    )
-    if not agreed(console, f"{safe(arguments.target)} {what} removed, which cannot be undone. Forget it?"):
+    what = "goes back to what was there before certpush" if arguments.clean else "keeps its certificate"
+    if not agreed(console, f"{safe(arguments.target)} {what}; its keys here are removed, which cannot be undone. Forget it?"):
         raise Interrupted("nothing was forgotten", hint=f"later: {command}")
 
 

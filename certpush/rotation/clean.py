@@ -7,12 +7,11 @@ from dataclasses import replace
 from certpush.errors import CertpushError, Interrupted, NoWayBack, Stranded
 from certpush.model import Action, Deployment, Outcome, Phase, Plan, Receipt, WayBackKind
 from certpush.rotation.activate import note
-from certpush.rotation.inspect import inspect
+from certpush.rotation.inspect import ask_installed, inspect
 from certpush.rotation.retrace import nothing_happened
 from certpush.rotation.rollback import roll_back
 from certpush.rotation.rotation import Rotation, as_ours
 from certpush.rotation.run import close_quietly, receipt_for
-from certpush.rotation.settle import changed_since
 
 _WHY = "asked to leave nothing behind"
 
@@ -20,13 +19,11 @@ _WHY = "asked to leave nothing behind"
 def clean(rotation: Rotation) -> Receipt:
     """Go back to what was there first, see it, and remove what certpush left; the lock is held, and nothing is unsettled.
 
-    Where another certificate is there by now, or the last one was rolled back, only leftovers are removed.
+    Where another certificate is there by now, only leftovers are removed.
     """
     try:
-        last = rotation.journal.last(rotation.name)
-        receipt = _left_alone(rotation)
-        if last is not None and last.phase is Phase.CONFIRMED and not changed_since(rotation, last):
-            receipt = _back_to_the_first(rotation, last)
+        ours = _deployed(rotation)
+        receipt = _back_to_the_first(rotation, ours) if ours else _left_alone(rotation)
         if receipt.error is None:
             with rotation.calling("tidy"):
                 rotation.target.tidy(frozenset())
@@ -35,6 +32,13 @@ def clean(rotation: Rotation) -> Receipt:
         return receipt_for(rotation.name, as_ours(error))
     finally:
         close_quietly(rotation)
+
+
+def _deployed(rotation: Rotation) -> Deployment | None:
+    """The deployment of what is installed now; None where that is not ours, or is there no more."""
+    installed = ask_installed(rotation).fingerprint
+    every = (one for one in rotation.journal.history(rotation.name, limit=10_000) if one.target == rotation.name)
+    return next((one for one in every if one.phase is Phase.CONFIRMED and one.wanted == installed), None)
 
 
 def _left_alone(rotation: Rotation) -> Receipt:

@@ -37,6 +37,14 @@ def test_the_devices_own_is_back_and_nothing_of_ours_is_left(twice, files_only):
     assert (again.outcome, again.error, again.now) == (Outcome.UNCHANGED, None, twice.own)
 
 
+def test_what_was_gone_back_to_is_ours_as_well(twice):
+    twice.wrap = at("confirm", Raise(TargetRefused("no")))
+    assert twice.rotate(force=True).outcome is Outcome.ROLLED_BACK
+    twice.wrap = lambda target: target
+    assert clean(twice.rotation()).now == twice.own
+    assert (twice.served, leftovers(twice)) == (twice.own, [])
+
+
 @pytest.mark.parametrize("files_only", [False, True], ids=["seen", "installed"])
 def test_what_somebody_else_installed_stays_and_leftovers_go(twice, files_only):
     foreign = twice.foreign().fingerprint

@@ -175,7 +175,8 @@ token = "file:{self.directory}/token"
         return [refused, kept, fresh]
 
     def forget(self) -> Documents:
-        return [self.place.document("forget", "proxmox", "--yes"), self.place.document("forget", "mail", "--clean", "--yes")]
+        kept = self.place.document("forget", "wiki", "--clean", "--yes", code=5)  # after so many certificates the first is kept no more
+        return [kept, self.place.document("forget", "proxmox", "--yes"), self.place.document("forget", "mail", "--clean", "--yes")]
 
     def doctor(self) -> Documents:
         good = self.place.document("doctor")
