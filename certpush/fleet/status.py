@@ -96,7 +96,7 @@ def _status_of(subject: _Subject, opener: Opener, *, remembering: bool) -> Targe
     if remembering:
         last, expected = _expected(subject, opener, last, view)
     else:
-        expected = _held(subject, opener)
+        expected = _held(subject, view, opener)
     candidates = [_kept_out(sight.error, remembering=remembering)] if sight.error else []
     if served or sight.error is None:
         candidates.append(_standing(view, expected, opener.clock(), life))
@@ -141,9 +141,10 @@ def _kept_out(error: CertpushError, *, remembering: bool) -> Standing:
 
 @dataclass(frozen=True, slots=True)
 class _Ours:
-    """What should be there after the last deployment that counts; None: nothing."""
+    """What should be there after the last deployment that counts; None: nothing. ``rooted``: we know the root it must lead to."""
 
     fingerprint: str | None
+    rooted: bool = True
 
 
 def _expected(subject: _Subject, opener: Opener, last: Deployment | None, view: View) -> tuple[Deployment | None, _Ours | None]:
@@ -171,10 +172,12 @@ def _inherited(subject: _Subject, opener: Opener, last: Deployment | None, view:
     return None
 
 
-def _held(subject: _Subject, opener: Opener) -> _Ours | None:
-    """What should be there by what we hold, where nobody remembers what was deployed."""
+def _held(subject: _Subject, view: View, opener: Opener) -> _Ours | None:
+    """What should be there by what we hold, where nobody remembers what was deployed; without that only its time can be judged."""
     current = _current(subject, opener)
-    return _Ours(current.fingerprint) if current else None
+    if current is not None:
+        return _Ours(current.fingerprint)
+    return next((_Ours(one, rooted=False) for one in view.present), None)
 
 
 def _current(subject: _Subject, opener: Opener) -> CertificateBundle | None:
@@ -229,7 +232,7 @@ def _standing(view: View, expected: _Ours | None, now: datetime, life: _Life) ->
         return Standing.OK
     if now >= life.not_after:
         return Standing.EXPIRED
-    if any(not one.chain_ok for one in view.served.values()):
+    if expected.rooted and any(not one.chain_ok for one in view.served.values()):
         return Standing.DRIFTED  # the leaf is ours, but not all of what was deployed with it
     if now >= life.danger:
         return Standing.DANGER

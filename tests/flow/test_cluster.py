@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -43,7 +44,7 @@ from certpush.testing.authority.pki import Pki
 from certpush.testing.device import TOKEN, MemoryDevice, Reload
 from certpush.testing.faulty import Raise
 from certpush.testing.memory_cluster import memory_cluster_kind
-from flow.conftest import Clock, PkiIssuer, at
+from flow.conftest import Clock, Instead, PkiIssuer, at
 
 NAMES = ("one", "two", "three")
 ALL = tuple(f"row/{name}" for name in NAMES)
@@ -474,6 +475,24 @@ def test_without_the_journal_what_is_held_should_be_served(deployed):
     deployed.devices["two"].reload()
     deployed.wraps["three"] = at("inspect", Raise(HostKeyMismatch("another key")))  # a person may have pinned it, and nobody remembers
     assert standings() == [Standing.OK, Standing.DRIFTED, Standing.UNKNOWN]
+    shutil.rmtree(deployed.directory / "state" / "certificates")  # nor is anything held: how long it lasts can still be told
+    assert standings() == [Standing.OK, Standing.OK, Standing.UNKNOWN]
+    deployed.clock.now += timedelta(days=2)
+    assert standings()[0] is Standing.EXPIRED
+
+
+def test_what_a_run_is_switching_to_right_now_is_ours(row):
+    seen: list[Standing] = []
+
+    def look_meanwhile(target: Target) -> Target:
+        return at("confirm", Instead(lambda: seen.extend(row.standings.values())))(target)
+
+    row.wraps["one"] = look_meanwhile
+    row.deploy()
+    assert seen == [Standing.OK, Standing.NEW, Standing.NEW]
+    seen.clear()
+    row.deploy(force=True)
+    assert seen == [Standing.OK] * 3
 
 
 def test_a_status_before_anything_was_deployed_has_a_line_for_each(row):

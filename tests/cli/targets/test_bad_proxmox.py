@@ -430,3 +430,37 @@ def test_doctor_finds_it_and_status_tells_it(desk, arrange, says, hint):
     else:
         assert says in status.err
     assert posts(desk.node) == []
+
+
+# --- status -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arrange", "standing", "code", "says"),
+    [
+        pytest.param(kept(token="22222222-2222-3333-4444-555555555555"), "login-refused", 1, "the login was refused", id="wrong token"),
+        pytest.param(expire_token, "login-refused", 1, "the login was refused", id="expired token"),
+        pytest.param(written(token_id="nobody@pve!gone"), "login-refused", 1, "the login was refused", id="no such token"),
+        pytest.param(with_fault(no_quorum=True), "ok", 0, "", id="no quorum"),
+    ],
+)
+def test_what_is_served_is_shown_where_the_api_lets_nobody_in(desk, arrange, standing, code, says):
+    assert desk.certpush("deploy", "proxmox").code == 0
+    arrange(desk)
+    (one,) = desk.certpush("status", "--output=json").document["targets"]
+    assert one["standing"] == standing
+    assert says in "".join(one["problems"])
+    assert one["served"][0]["fingerprint"] == desk.node.served()
+    assert one["due"] is not None
+    assert desk.certpush("check").code == code
+
+
+def test_a_node_that_is_not_the_pinned_one_is_untrusted_and_shown_nevertheless(desk):
+    desk.table["trust"] = "sha256:" + "ab" * 32
+    (one,) = desk.certpush("status", "--output=json").document["targets"]
+    assert one["standing"] == "untrusted"
+    assert one["served"][0]["fingerprint"] == desk.node.served()
+    assert "certpush trust proxmox" in one["problems"][0]
+    ended = desk.certpush("check")
+    assert ended.code == 4
+    assert ended.out.startswith("CRITICAL - 1 of 1 target: proxmox untrusted")

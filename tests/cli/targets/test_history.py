@@ -51,6 +51,7 @@ def told(remembered):
         (["--outcome=stranded", "--outcome=unfinished"], "mail row/two"),
         (["--outcome=rotated", "@edge", "--since=30d", "--limit=1"], "row/one"),
         (["--outcome=unfinished", "wiki"], ""),
+        (["--outcome=unfinished", "rowboat"], ""),
     ],
     ids=lambda one: " ".join(one) if isinstance(one, list) else "",
 )
