@@ -37,6 +37,10 @@ class Issuer(Protocol):
         """Get the same certificate for a new key, proving ourselves with the current one; no password needed."""
         ...
 
+    def renew(self, current: CertificateBundle, *, after_expiry: bool = False) -> Issued:
+        """Get the same certificate for the same key by showing it; with ``after_expiry`` an expired one, by a token that its key signs."""
+        ...
+
     def revoke(self, serial: int, *, reason: str, reason_code: int) -> None:
         """Keep this certificate from being renewed (and list it, where the CA keeps a list)."""
         ...

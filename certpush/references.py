@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from certpush.errors import ConfigError
-from certpush.model import Secret
+from certpush.model import DeferredSecret, Secret
 
 _MAX_BYTES = 64 * 1024
 _COMMAND_SECONDS = 30
@@ -57,6 +57,19 @@ class References:
             ConfigError: it is no reference, or what it names cannot be read safely. Never holds the text.
 
         """
+        return Secret(self._read(*self._parsed(reference)))
+
+    def defer(self, reference: str) -> Secret:
+        """The secret that ``reference`` names, read when it is first revealed; only a variable is taken from the environment now.
+
+        Raises:
+            ConfigError: it is no reference. What it names may turn out not to be readable later.
+
+        """
+        scheme, rest = self._parsed(reference)
+        return self.read(reference) if scheme == "env" else DeferredSecret(lambda: self._read(scheme, rest))
+
+    def _parsed(self, reference: str) -> tuple[str, str]:
         scheme, colon, rest = reference.partition(":")
         if not colon or scheme not in self._ways:
             # The text may be the secret itself, so it is not repeated here.
@@ -69,10 +82,13 @@ class References:
             raise ConfigError(f'"{scheme}:" names no secret', hint=f'write "{scheme}:NAME"')
         if "\0" in rest:
             raise ConfigError(f'a "{scheme}:" reference holds a NUL character', hint="remove it")
+        return scheme, rest
+
+    def _read(self, scheme: str, rest: str) -> str:
         secret = self._ways[scheme](rest).rstrip()
         if not secret and not self._look_only:
             raise ConfigError(f'the secret of a "{scheme}:" reference is empty', hint="put the secret there")
-        return Secret(secret)
+        return secret
 
     def _from_file(self, rest: str) -> str:
         try:

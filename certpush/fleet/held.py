@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from certpush.config import DEFAULT_CA, Configuration
-from certpush.errors import StateError
+from certpush.errors import CertpushError, StateError
 from certpush.fleet.pace import Pace
 from certpush.fleet.workers import Slots
 from certpush.model import Event, Secret
@@ -45,6 +45,7 @@ class Held:
         self._lock = threading.RLock()
         self._loader: PluginLoader | None = None
         self._issuers: dict[str, StepCaIssuer] = {}
+        self._anchors: dict[str, frozenset[str]] = {}
         self._paces: dict[str, Pace] = {}
         self._journal: Journal | None = None
         self._changing: Opener | None = None
@@ -114,9 +115,21 @@ class Held:
             if name not in self._issuers:
                 from certpush.stepca.issuer import open_issuer
 
-                settings = self._configuration.ca(name, self._references.read)
+                settings = self._configuration.ca(name, self._references.defer)
                 self._issuers[name] = open_issuer(settings, clock=self._clock, environ=self._environ)
             return self._issuers[name]
+
+    def anchors(self, ca: str) -> frozenset[str]:
+        """Fingerprints of the roots that this CA is known by; none where nothing says it without asking the CA, or says it wrongly."""
+        with self._lock:
+            if ca not in self._anchors:
+                from certpush.stepca.bootstrap import completed, known_fingerprints
+
+                try:
+                    self._anchors[ca] = known_fingerprints(completed(self._configuration.ca(ca, self._references.defer), self._environ))
+                except CertpushError:  # who asks for a certificate is told
+                    self._anchors[ca] = frozenset()
+            return self._anchors[ca]
 
     def plugins(self) -> PluginLoader:
         """What loads plugins; itself loaded when the first is asked for."""
@@ -157,6 +170,7 @@ class Held:
             pause=self.slots.pause,
             observe=self._observe,
             turn=self._turn,
+            anchors=self.anchors,
         )
 
     def _turn(self, ca: str, stop: threading.Event) -> None:

@@ -61,6 +61,8 @@ class Opener:
     observe: Callable[[Event], None]
     turn: Callable[[str, threading.Event], None]
     """Waits until the CA of this name may be asked for another certificate."""
+    anchors: Callable[[str], frozenset[str]] = lambda _: frozenset()
+    """Fingerprints of the roots that the CA of this name is known by, without asking it; empty: not known."""
     look: Look = look
 
     def kind(self, spec: TargetSpec) -> TargetKind[Any]:
@@ -144,6 +146,7 @@ class Opener:
             force=wishes.force,
             adopt=wishes.adopt,
             adopt_first=spec.adopt,
+            anchors=self.anchors(spec.certificate.ca),
             window=spec.window if wishes.unattended else None,
             at_once=wishes.at_once,
             previous=wishes.previous,
@@ -228,6 +231,14 @@ class _LazyIssuer:
     def sign(self, request: CertificateRequest, csr: bytes) -> Issued:
         self._turn()
         return self._find(self._name).sign(request, csr)
+
+    def rekey(self, current: CertificateBundle, csr: bytes) -> Issued:
+        self._turn()
+        return self._find(self._name).rekey(current, csr)
+
+    def renew(self, current: CertificateBundle, *, after_expiry: bool = False) -> Issued:
+        self._turn()
+        return self._find(self._name).renew(current, after_expiry=after_expiry)
 
     def __getattr__(self, verb: str) -> Any:
         return getattr(self._find(self._name), verb)

@@ -56,7 +56,8 @@ def _resting(spec: TargetSpec, opener: Opener, wishes: Wishes) -> Receipt | None
     """Its receipt where the endpoints of the configuration serve what they should: no plugin is loaded, and nobody logs in."""
     if not spec.endpoints or spec.verify == "files" or wishes.stop.is_set():
         return None
-    return glance(spec.name, spec.certificate, spec.endpoints, opener, spec.window).receipt
+    anchors = opener.anchors(spec.certificate.ca)
+    return glance(spec.name, spec.certificate, spec.endpoints, opener, window=spec.window, anchors=anchors).receipt
 
 
 def _waiting(spec: TargetSpec, opener: Opener, wishes: Wishes) -> Receipt | None:

@@ -34,6 +34,7 @@ from certpush.model.deployments import (
 )
 from certpush.model.keys import (
     MAX_KEY_BYTES,
+    DeferredSecret,
     KeySpec,
     PrivateKey,
     Secret,
@@ -74,6 +75,7 @@ __all__ = [
     "CertificateRequest",
     "CertificateSpec",
     "Decision",
+    "DeferredSecret",
     "Deployment",
     "DnsName",
     "Endpoint",

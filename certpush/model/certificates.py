@@ -163,6 +163,11 @@ class CertificateBundle:
         return fingerprint(self.leaf)
 
     @property
+    def root_fingerprints(self) -> frozenset[str]:
+        """SHA-256 of each root, lower-case hex."""
+        return frozenset(fingerprint(root) for root in self.roots)
+
+    @property
     def serial(self) -> int:
         """The leaf's serial number."""
         return self.leaf.serial_number

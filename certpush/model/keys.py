@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NoReturn, Self, TypeAlias
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -123,6 +123,21 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is never pickled; hand over reveal() through a pipe instead")
+
+
+class DeferredSecret(Secret):
+    """One that is read when it is first revealed: most runs need none, and a machine may have no right to read it."""
+
+    __slots__ = ("_read",)
+
+    def __init__(self, read: Callable[[], str]) -> None:
+        self._read = read
+
+    def reveal(self) -> str:
+        """Read it, or give it out again; raises what reading it raises."""
+        if not hasattr(self, "_value"):
+            self._value = self._read()
+        return super().reveal()
 
 
 def describe_public_key(key: object) -> str:

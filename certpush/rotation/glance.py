@@ -38,14 +38,22 @@ class Glance:
     why: str
 
 
-def glance(name: str, spec: CertificateSpec, endpoints: tuple[Endpoint, ...], memory: Memory, window: Window | None = None) -> Glance:
+def glance(
+    name: str,
+    spec: CertificateSpec,
+    endpoints: tuple[Endpoint, ...],
+    memory: Memory,
+    *,
+    window: Window | None,
+    anchors: frozenset[str],
+) -> Glance:
     """Compare what every endpoint serves with what the journal says; changes nothing, asks no plugin.
 
     What the target itself says is installed stays unknown. Where there is no endpoint, only a closer look can tell.
-    ``window`` is when the target may be switched.
+    ``window`` is when the target may be switched, ``anchors`` are the roots that the configured CA is known by.
     """
     current, now = memory.escrow.current(spec.name), memory.clock()
-    why = why_due(spec, current, now, window)
+    why = why_due(spec, current, now, window=window, anchors=anchors)
     wait = _wait(spec, current, window, now) if why else None
     unknown = "" if why and wait is None else _why_not_known(name, current, memory)
     if unknown or current is None or not endpoints or (why and wait is None):

@@ -53,11 +53,25 @@ def obtain(
         SafetyRefusal: an intermediate would end before the certificate.
 
     """
-    reuse = spec.reuse_key and former is not None and former.key.spec == spec.request.key
-    key = former.key if reuse and former is not None else PrivateKey.generate(spec.request.key)
+    key = key_for(spec, former)
     issued = issuer.sign(spec.request, build_csr(spec.request, key))
     # The clock of after the answer: a CA that kept us waiting may date it by then.
     return check_issued(issued, spec.request, key, clock(), allow_short_chain=spec.allow_short_chain)
+
+
+def key_for(spec: CertificateSpec, former: CertificateBundle | None) -> PrivateKey:
+    """A new key, or the former one where ``reuse_key`` says so.
+
+    Raises:
+        SafetyRefusal: a new one came out like the former: there is no randomness on this machine.
+
+    """
+    if former is not None and spec.reuse_key and former.key.spec == spec.request.key:
+        return former.key
+    key = PrivateKey.generate(spec.request.key)
+    if former is not None and key.public_spki == former.key.public_spki:
+        raise SafetyRefusal("a new key came out like the present one: this machine has no randomness", hint="use none of its keys")
+    return key
 
 
 def build_csr(request: CertificateRequest, key: PrivateKey) -> bytes:

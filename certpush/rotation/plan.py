@@ -11,7 +11,6 @@ from certpush.kit.tls import subject_of
 from certpush.model import (
     Action,
     CertificateBundle,
-    CertificateRequest,
     CertificateSpec,
     Endpoint,
     Plan,
@@ -48,6 +47,8 @@ class Situation:
     """Fingerprints among those present whose key we hold, so that we can put them back."""
     changes: tuple[str, ...]
     rescue_after: timedelta
+    anchors: frozenset[str] = frozenset()
+    """Fingerprints of the roots that the configured CA is known by; empty: not known."""
     window: Window | None = None
     """When it may be switched; None: at any time."""
     confirmed: frozenset[str] = frozenset()
@@ -179,18 +180,25 @@ def _why_obtain(situation: Situation, found: Served | None = None) -> str:
     """Why a new certificate is needed; empty when the one we hold, or the newer one that was ``found`` in place, will do."""
     if situation.force:
         return "forced"
-    return why_due(situation.spec, situation.current, situation.now, situation.window, found=found)
+    window, anchors = situation.window, situation.anchors
+    return why_due(situation.spec, situation.current, situation.now, window=window, anchors=anchors, found=found)
 
 
 def why_due(
-    spec: CertificateSpec, current: CertificateBundle | None, now: datetime, window: Window | None = None, *, found: Served | None = None
+    spec: CertificateSpec,
+    current: CertificateBundle | None,
+    now: datetime,
+    *,
+    window: Window | None,
+    anchors: frozenset[str],
+    found: Served | None = None,
 ) -> str:
     """Why a new certificate is needed although nobody forces one; empty when the one we hold, or was ``found`` in place, will do."""
     if current is None:
         return "first certificate"
-    changed = _change(current, spec.request)
-    if changed:
-        return changed
+    other = changed(spec, current, anchors)
+    if other:
+        return other
     ends, from_when = (found.not_after, due_of(spec, found)) if found else (current.not_after, due(spec, current))
     if now >= ends:
         return f"expired on {ends:%Y-%m-%d %H:%M} UTC"
@@ -199,7 +207,11 @@ def why_due(
     return "" if found else too_late_next_time(window, spec, current, now)
 
 
-def _change(current: CertificateBundle, request: CertificateRequest) -> str:
+def changed(spec: CertificateSpec, current: CertificateBundle, anchors: frozenset[str]) -> str:
+    """In what the certificate is not what is configured; empty where it is, so that the CA may give the same once more."""
+    request = spec.request
+    if anchors and anchors.isdisjoint(current.root_fingerprints):
+        return "another CA is configured"
     if set(current.names) != set(request.names):
         return "other names are configured"
     if current.key.spec != request.key:

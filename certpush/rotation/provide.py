@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from certpush.model import Action, CertificateBundle, Plan
 from certpush.rotation.obtain import obtain
+from certpush.rotation.plan import changed
+from certpush.rotation.reissue import Reissued, reissue
 from certpush.rotation.rotation import Rotation
 
 _SHARED_CERTIFICATE_WAIT = 60.0  # seconds for another target of the same run to obtain the certificate that both push
 
 
-def provide(rotation: Rotation, plan: Plan) -> CertificateBundle:
-    """The certificate that the plan needs.
+def provide(rotation: Rotation, plan: Plan) -> Reissued:
+    """The certificate that the plan needs, and what is to be told about how it came.
 
     Raises:
         IssuerError: a new one is needed, and none came.
@@ -18,14 +20,20 @@ def provide(rotation: Rotation, plan: Plan) -> CertificateBundle:
     """
     held = rotation.escrow.current(rotation.spec.name)
     if plan.action is not Action.OBTAIN and held is not None:
-        return held
+        return Reissued(held)
     rotation.stop_here_if_asked()
     with rotation.locks.hold(f"certificate+{rotation.spec.name}", wait=_SHARED_CERTIFICATE_WAIT):
         # Another target that pushes the same certificate may have obtained it while we waited.
         newer = rotation.escrow.current(rotation.spec.name)
         if newer is not None and (held is None or newer.fingerprint != held.fingerprint):
-            return newer
+            return Reissued(newer)
         rotation.tell("obtain")
-        bundle = obtain(rotation.spec, rotation.issuer, rotation.clock, former=held)
-        rotation.escrow.store(rotation.spec.name, bundle)
-        return bundle
+        obtained = _new_one(rotation, held)
+        rotation.escrow.store(rotation.spec.name, obtained.bundle)
+        return obtained
+
+
+def _new_one(rotation: Rotation, held: CertificateBundle | None) -> Reissued:
+    if held is None or rotation.force or changed(rotation.spec, held, rotation.anchors):
+        return Reissued(obtain(rotation.spec, rotation.issuer, rotation.clock, former=held))
+    return reissue(rotation.spec, rotation.issuer, rotation.clock, held)

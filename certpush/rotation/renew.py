@@ -17,7 +17,7 @@ _CLOCK = "%Y-%m-%d %H:%M:%S"
 def renew(rotation: Rotation) -> Receipt:
     """Bring what was left to its end, and do what is due, unless it failed lately. Raises nothing but an interruption."""
     try:
-        seen = glance(rotation.name, rotation.spec, rotation.endpoints, rotation, rotation.window)
+        seen = glance(rotation.name, rotation.spec, rotation.endpoints, rotation, window=rotation.window, anchors=rotation.anchors)
         if seen.receipt is not None:
             return seen.receipt
         with rotation.locks.hold(rotation.name):

@@ -73,6 +73,8 @@ class Rotation:
     adopt: bool = False
     adopt_first: bool = False
     """``adopt = true`` in the configuration: allows the first take-over only."""
+    anchors: frozenset[str] = frozenset()
+    """Fingerprints of the roots that the issuer is known by, as far as nobody has to be asked for them."""
     window: Window | None = None
     """When it may be switched; None: at any time, as when a person is at hand."""
     at_once: bool = False

@@ -106,11 +106,13 @@ def look_and_rotate(rotation: Rotation, *, hold_back: HoldBack = lambda _view, _
     if refusal:
         return _not_begun(rotation, view, plan, findings, refusal)
     try:
-        bundle = provide(rotation, plan)
+        obtained = provide(rotation, plan)
     except CertpushError as error:  # the look is told, too: nothing has changed since
         return _not_begun(rotation, view, plan, findings, error)
     _record_adoption(rotation, view)
-    return _deploy(rotation, view, plan, bundle, findings)
+    if obtained.note:
+        plan = replace(plan, why=f"{plan.why}; {obtained.note}")
+    return _deploy(rotation, view, plan, obtained.bundle, findings)
 
 
 def _deploy(rotation: Rotation, view: View, plan: Plan, bundle: CertificateBundle, findings: tuple[Finding, ...]) -> Receipt:
@@ -191,6 +193,7 @@ def plan_for(rotation: Rotation, view: View) -> Plan:
             changes=(*changes, *(f"pinned by {one}: tell them" for one in rotation.pinned_by)),
             rescue_after=rotation.rescue_after,
             window=rotation.window,
+            anchors=rotation.anchors,
             confirmed=rotation.journal.confirmed(rotation.name),
             lives=_lives(rotation, view),
             force=rotation.force,

@@ -12,7 +12,7 @@ import msgspec
 from cryptography import x509
 
 from certpush.errors import BundleInvalid, ConfigError, RootMismatch
-from certpush.model import Secret, fingerprint, read_certificates
+from certpush.model import DeferredSecret, fingerprint, read_certificates
 from certpush.references import read_private_file
 from certpush.stepca.address import CaAddress, normalised_fingerprint
 from certpush.stepca.settings import CaSettings
@@ -150,7 +150,8 @@ def with_defaults(settings: CaSettings, defaults: StepDefaults | None) -> CaSett
     if settings.provisioner is None:
         more["provisioner"] = defaults.provisioner
     if defaults.password_file and not _has_a_way(settings):
-        more["password"] = Secret(read_private_file(defaults.password_file).rstrip())
+        path = defaults.password_file
+        more["password"] = DeferredSecret(lambda: read_private_file(path).rstrip())
     return cast("CaSettings", msgspec.structs.replace(cast("Any", settings), **more))
 
 
@@ -238,6 +239,19 @@ def read_root_file(path: Path, wanted: str | None) -> tuple[x509.Certificate, ..
             hint="one of the two is of another CA: compare with `step certificate fingerprint root_ca.crt` on the CA",
         )
     return roots
+
+
+def known_fingerprints(settings: CaSettings) -> frozenset[str]:
+    """What the CA is recognised by, as far as nobody has to be asked; empty where nothing says it.
+
+    Raises:
+        ConfigError: the root file cannot be read.
+        RootMismatch: file and fingerprint do not agree.
+
+    """
+    if settings.root is not None:
+        return frozenset(fingerprint(root) for root in read_root_file(user_path(settings.root), settings.fingerprint))
+    return frozenset({normalised_fingerprint(settings.fingerprint)} if settings.fingerprint is not None else ())
 
 
 def _is_root(certificate: x509.Certificate) -> bool:

@@ -117,7 +117,7 @@ class StepCaIssuer:
         """Get the same certificate for a new key by showing the current one in TLS; no password needed."""
         text = _read_csr(csr).public_bytes(Encoding.PEM).decode("ascii")
         with self._talking() as ca:
-            return persistently(lambda: self._showing(current, lambda: ca.rekey(current, text)), self._sleep)
+            return self._showing(current, ca, lambda: ca.rekey(current, text))
 
     def renew(self, current: CertificateBundle, *, after_expiry: bool = False) -> Issued:
         """Get the same certificate for the same key.
@@ -126,11 +126,12 @@ class StepCaIssuer:
         that (``allowRenewalAfterExpiry``).
         """
         with self._talking() as ca:
-            try:
-                return persistently(lambda: self._showing(current, lambda: ca.renew(current)), self._sleep)
-            except OwnCertificateRefused as refused:
-                if not (after_expiry and "EXPIRED" in refused.alert):
-                    raise
+            if not (after_expiry and current.not_after <= self._clock()):
+                try:
+                    return self._showing(current, ca, lambda: ca.renew(current))
+                except OwnCertificateRefused as refused:  # the clocks of two machines may judge its last seconds otherwise
+                    if not (after_expiry and "EXPIRED" in refused.alert):
+                        raise
             return persistently(lambda: ca.renew_with_token(current), self._sleep)
 
     def roots(self) -> tuple[x509.Certificate, ...]:
@@ -188,11 +189,22 @@ class StepCaIssuer:
         with self._talking() as ca:
             yield self._prover or Prover(ca, self.settings, self._clock)
 
-    def _showing(self, current: CertificateBundle, ask: Callable[[], Issued]) -> Issued:
+    def _showing(self, current: CertificateBundle, ca: StepCa, ask: Callable[[], Issued]) -> Issued:
+        """Ask by showing ``current``; in TLS 1.3 the CA's alert about it comes late, and a reset may overtake it."""
+        try:
+            return persistently(lambda: self._unless_expired(current, ask), self._sleep)
+        except AnswerLost:
+            ca.health()  # it is there, and answers who shows nothing
+        raise OwnCertificateRefused(
+            f"{self.address}: the CA ends each connection on which the certificate is shown, and answers others",
+            alert="",
+            hint="get a new one with the provisioner's password; was the one shown issued by this CA, or does a proxy in between end TLS?",
+        )
+
+    def _unless_expired(self, current: CertificateBundle, ask: Callable[[], Issued]) -> Issued:
         try:
             return ask()
         except AnswerLost:
-            # In TLS 1.3 the CA's alert comes after our request, and a reset may overtake it.
             if current.not_after > self._clock():
                 raise
         raise OwnCertificateRefused(

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from certpush.errors import IssuerUnreachable
+from certpush.errors import IssuerRefused, IssuerUnreachable
 from certpush.issuer import Issued
 from certpush.kit.settings import Duration
 from certpush.kit.tls import look
@@ -63,29 +63,54 @@ class Instead(Fault):
 
 @dataclass
 class PkiIssuer:
-    """Signs in memory; ``down`` makes it unreachable, ``tweak`` spoils its answers."""
+    """Signs in memory; ``down`` makes it unreachable, ``tweak`` spoils its answers.
+
+    ``refusal`` is what it says to who shows a certificate; ``asked`` lists the ways that it was asked by.
+    """
 
     pki: Pki
     clock: Callable[[], datetime]
     down: bool = False
     signed: int = 0
     tweak: Callable[[Issued], Issued] = field(default=lambda issued: issued)
+    refusal: str = ""
+    renews_expired: bool = False
+    asked: list[str] = field(default_factory=list)
 
     def sign(self, request: CertificateRequest, csr: bytes) -> Issued:
+        wanted = x509.load_pem_x509_csr(csr)
+        lifetime = timedelta(minutes=1) + (request.lifetime or timedelta(hours=24))
+        return self._issued("sign", wanted, wanted.public_key(), lifetime)
+
+    def rekey(self, current: CertificateBundle, csr: bytes) -> Issued:
+        return self._again("rekey", current, x509.load_pem_x509_csr(csr).public_key())
+
+    def renew(self, current: CertificateBundle, *, after_expiry: bool = False) -> Issued:
+        return self._again("renew after expiry" if after_expiry else "renew", current, current.leaf.public_key())
+
+    def _again(self, way: str, current: CertificateBundle, public_key: Any) -> Issued:
+        expired = current.not_after <= self.clock() and not (way == "renew after expiry" and self.renews_expired)
+        refusal = self.refusal or ("the certificate expired" if expired else "")
+        if refusal and not self.down:
+            self.asked.append(way)
+            raise IssuerRefused(refusal)
+        return self._issued(way, current.leaf, public_key, current.not_after - current.not_before)
+
+    def _issued(self, way: str, like: x509.Certificate | x509.CertificateSigningRequest, public_key: Any, lifetime: timedelta) -> Issued:
+        self.asked.append(way)
         if self.down:
             raise IssuerUnreachable("the CA does not answer", hint="start it")
         self.signed += 1
-        wanted = x509.load_pem_x509_csr(csr)
-        now = self.clock()
+        begins = self.clock() - timedelta(minutes=1)
         leaf = (
             x509.CertificateBuilder()
-            .subject_name(wanted.subject)
+            .subject_name(like.subject)
             .issuer_name(self.pki.intermediate.subject)
-            .public_key(wanted.public_key())
+            .public_key(public_key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(minutes=1))
-            .not_valid_after(now + (request.lifetime or timedelta(hours=24)))
-            .add_extension(wanted.extensions.get_extension_for_class(x509.SubjectAlternativeName).value, critical=False)
+            .not_valid_before(begins)
+            .not_valid_after(begins + lifetime)
+            .add_extension(like.extensions.get_extension_for_class(x509.SubjectAlternativeName).value, critical=False)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .add_extension(issuer_key_identifier(self.pki.intermediate), critical=False)
             .sign(self.pki.intermediate_key, hashes.SHA256())

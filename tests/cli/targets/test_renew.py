@@ -77,3 +77,39 @@ def test_words_are_those_of_deploy(certpush, two):
     ended = certpush("renew")
     assert ended.code == 2
     assert "there is no target yet" in ended.err
+
+
+# --- without a password ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def due(yard, certpush):
+    """One target whose certificate is due at once, and no password on this machine any more."""
+    yard.tables["defaults"] = 'lifetime = "24h"\nrenew_at = "1/1000000"'
+    yard.serve("wiki")
+    assert certpush("deploy").code == 0
+    (yard.directory / "password").unlink()
+    return yard
+
+
+def test_a_machine_that_only_renews_needs_no_password(certpush, due):
+    before, old = due.signed, due.served("wiki")
+    ended = certpush("renew", "--output=json")
+    assert ended.code == 0
+    assert due.served("wiki") == ended.document["targets"][0]["now"] != old
+    assert due.signed == before
+    assert due.ca.exchanges[-1].request.target.endswith("/rekey")
+
+
+def test_where_the_ca_refuses_to_renew_the_missing_password_is_told_beside_the_reason(certpush, due):
+    old = due.served("wiki")
+    due.ca.update(admin_claims={"disableRenewal": True})
+    ended = certpush("renew")
+    assert ended.code == 1
+    assert "showing the present certificate to the CA did not do" in ended.err
+    assert "a fresh one cannot be asked for: the secret file" in ended.err
+    assert due.served("wiki") == old
+    (due.directory / "password").touch(mode=0o600)
+    (due.directory / "password").write_text(due.ca.password)
+    assert certpush("renew", "wiki").code == 0
+    assert "signed anew, because showing the present certificate to the CA did not do" in certpush("history", "wiki", "--output=json").out
