@@ -13,7 +13,7 @@ from certpush.errors import CertpushError, ConfigError
 from certpush.kit.files import write_file
 
 FILE_NAME = "health.json"
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("certpush.daemon")
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from certpush._version import __version__
 from certpush.cli.daemon.health import HealthFile
 from certpush.cli.daemon.notify import Notifier
-from certpush.cli.daemon.story import Run, run_of, tell
+from certpush.cli.daemon.story import Run, counted, run_of, tell
 from certpush.cli.receipts import moment
 from certpush.config import Configuration
 from certpush.errors import CertpushError
@@ -27,7 +27,7 @@ from certpush.model import Event
 if TYPE_CHECKING:
     from certpush.fleet.receipts import Receipts
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("certpush.daemon")
 _STEP = timedelta(seconds=30)
 _MISSED_STEPS = 4  # so many signs of life may be late before the daemon counts as dead
 _LEAST = timedelta(minutes=1)  # between two runs: what is due and fails stays due
@@ -94,7 +94,7 @@ class Loop:
                 self._sleep(dues)
         self.notifier.tell(STOPPING=1, STATUS="stopping")
         self._write_health("stopped", timedelta())
-        _log.info("stopped, after %d runs", self.runs)
+        _log.info("stopped, after %s", counted(self.runs, "run"))
 
     # --- a run ---
 
@@ -148,16 +148,16 @@ class Loop:
         self.notifier.tell(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000, STATUS="reading the configuration again")
         try:
             self.configuration, self._refused = self.load(), ""
-            _log.info("the configuration was read again: %d targets, a look every %s at most", *self.in_short())
+            _log.info("the configuration was read again: %s, a look every %s at most", *self.in_short())
         except CertpushError as error:
             self._refused = error.message
             _log.error("the new configuration is not taken, the old one stays: %s; %s", error.message, error.hint)
         self.notifier.tell(READY=1)
 
-    def in_short(self) -> tuple[int, str]:
+    def in_short(self) -> tuple[str, str]:
         """How many targets there are, and how often they are looked at, for a line of the log."""
         enabled = [one for one in self.configuration.targets.values() if one.enabled]
-        return len(enabled), format_duration(self.at_most or how_often(enabled))
+        return counted(len(enabled), "target"), format_duration(self.at_most or how_often(enabled))
 
     # --- health ---
 

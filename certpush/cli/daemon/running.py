@@ -24,7 +24,7 @@ from certpush.model import Event
 from certpush.plugins import PluginLoader
 from certpush.state.directory import open_state_directory
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("certpush.daemon")
 
 
 def run_until_stopped(arguments: argparse.Namespace, console: Console) -> int:
@@ -34,7 +34,8 @@ def run_until_stopped(arguments: argparse.Namespace, console: Console) -> int:
         CertpushError: it cannot begin: no configuration, or a state directory that is not ours.
 
     """
-    logging.getLogger(__package__).setLevel(logging.WARNING if arguments.quiet else logging.INFO)
+    if not arguments.quiet and not arguments.verbose:
+        _log.setLevel(logging.INFO)  # its lines are what it is watched by; all others stay as they are
     environ, at_most = KeptEnvironment(os.environ), _at_most(arguments.every)
     with Signals() as signals:
         configuration = _first(arguments.config, environ)
@@ -48,7 +49,7 @@ def run_until_stopped(arguments: argparse.Namespace, console: Console) -> int:
             health=HealthFile(health_path(arguments)),
             at_most=at_most,
         )
-        _log.info("%s: %d targets, a look every %s at most", configuration.path, *loop.in_short())
+        _log.info("%s: %s, a look every %s at most", configuration.path, *loop.in_short())
         loop.run()
     console.document |= {"runs": loop.runs, "last": loop.last.document if loop.last else None}
     return 0

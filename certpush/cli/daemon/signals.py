@@ -10,7 +10,7 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("certpush.daemon")
 
 
 class Signals:

@@ -13,7 +13,7 @@ from certpush.cli.receipts import left, moment, short
 from certpush.errors import BackingOff, CertpushError, LockHeld
 from certpush.model import Outcome, Receipt
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("certpush.daemon")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Run:
         """In a line."""
         if self.problem:
             return f"run failed: {self.problem}"
-        counts = [f"{self.targets} targets", f"{len(self.rotated)} rotated"]
+        counts = [counted(self.targets, "target"), f"{len(self.rotated)} rotated"]
         names = f" ({', '.join(self.failed[:5])}{' ...' if len(self.failed) > 5 else ''})" if self.failed else ""
         return f"run ended with {self.exit}: {', '.join(counts)}, {len(self.failed)} failed{names}"
 
@@ -55,6 +55,11 @@ class Run:
             "failed": list(self.failed),
             "problem": self.problem,
         }
+
+
+def counted(number: int, what: str) -> str:
+    """``1 target``, ``2 targets``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def run_of(receipts: list[Receipt], began: datetime, ended: datetime, problem: CertpushError | None = None) -> Run:

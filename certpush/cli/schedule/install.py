@@ -67,7 +67,8 @@ def _install(units: tuple[Unit, ...], order: Order, systemd: Systemd, console: C
     changed = [one for one in units if systemd.write(one)]
     _start(units, systemd, console)
     done = "written" if changed or superfluous else "as it was"
-    console.note(f"{done}: certpush looks every {format_duration(order.needs.every)}; `certpush schedule status` shows when")
+    if systemd.runs:
+        console.note(f"{done}: certpush looks every {format_duration(order.needs.every)}; `certpush schedule status` shows when")
     _say_who_lingers(order, console)
 
 

@@ -14,7 +14,7 @@ from certpush.cli.console import Console, safe
 from certpush.cli.schedule.order import Scope, order_from, scope_of
 from certpush.cli.schedule.systemd import Systemd
 from certpush.cli.schedule.units import NAMES, Unit, is_as_written, is_ours, units_of, words_of
-from certpush.errors import CertpushError, ConfigError
+from certpush.errors import CertpushError
 
 if TYPE_CHECKING:
     from certpush.model import Deployment
@@ -45,10 +45,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     ours = {name: text for name, text in installed.items() if is_ours(text)}
     for name in installed.keys() - ours.keys():
         console.warn(f"{systemd.folder / name} was not written by certpush")
-    drift = _drift(ours, console)
+    then = _as_installed(ours) if ours else arguments
+    drift = _drift(ours, then, console)
     standings = [_standing(name, drift, systemd, console) for name in NAMES if f"{name}.service" in ours]
     _show(standings, systemd, console, again=_again(ours, scope))
-    _show_last(arguments, console)
+    _show_last(arguments.config or then.config, console)
     return 0
 
 
@@ -60,27 +61,27 @@ def _again(ours: dict[str, str], scope: Scope) -> str:
 # --- drift ------------------------------------------------------------------------------------
 
 
-def _drift(ours: dict[str, str], console: Console) -> dict[str, tuple[str, ...]]:
-    """What of each unit is not as it would be written now, by the unit's name."""
-    if not ours:
-        return {}
-    try:
-        wanted = {one.name: one for one in _wanted(ours)}
-    except CertpushError as error:
-        console.warn(f"the configuration cannot be compared with the units: {error.message}")
-        return {}
-    return {name: tuple(_differences(ours.get(name), wanted.get(name))) for name in dict.fromkeys([*wanted, *ours])}
-
-
-def _wanted(ours: dict[str, str]) -> tuple[Unit, ...]:
-    """The units as the same words would write them now."""
+def _as_installed(ours: dict[str, str]) -> argparse.Namespace:
+    """The words that led to the units, read again."""
     from certpush.cli.main import COMMANDS
     from certpush.cli.options import parser_for
     from certpush.cli.schedule import configure
 
     parser = parser_for("schedule", COMMANDS["schedule"])
     configure(parser)
-    return units_of(order_from(parser.parse_args(["install", *words_of(next(iter(ours.values())))]), os.environ))
+    return parser.parse_args(["install", *words_of(next(iter(ours.values())))])
+
+
+def _drift(ours: dict[str, str], then: argparse.Namespace, console: Console) -> dict[str, tuple[str, ...]]:
+    """What of each unit is not as it would be written now, by the unit's name."""
+    if not ours:
+        return {}
+    try:
+        wanted = {one.name: one for one in units_of(order_from(then, os.environ))}
+    except CertpushError as error:
+        console.warn(f"the configuration cannot be compared with the units: {error.message}")
+        return {}
+    return {name: tuple(_differences(ours.get(name), wanted.get(name))) for name in dict.fromkeys([*wanted, *ours])}
 
 
 def _differences(text: str | None, wanted: Unit | None) -> Iterator[str]:
@@ -180,16 +181,16 @@ def _when(moment: datetime | None) -> str:
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}" if moment else "-"
 
 
-def _show_last(arguments: argparse.Namespace, console: Console) -> None:
+def _show_last(config: str | None, console: Console) -> None:
     """The last deployment of all, from certpush's own journal: systemd forgets at a restart, it does not."""
     from certpush.cli.receipts import deployment_document
     from certpush.fleet.fleet import Fleet
 
     console.document["last_deployment"] = None
     try:
-        with Fleet.load(arguments.config) as fleet:
+        with Fleet.load(config) as fleet:
             records = fleet.history(limit=1)
-    except ConfigError as error:
+    except CertpushError as error:
         console.warn(error.message)
         return
     for one in records:

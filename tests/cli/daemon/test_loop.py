@@ -69,7 +69,7 @@ def test_a_run_that_fails_as_a_whole_is_told_and_followed_by_the_next(bench: Ben
 
 
 def test_one_line_for_each_change_and_each_failure_and_none_for_what_rests(bench: Bench, caplog):
-    caplog.set_level(logging.INFO, "certpush.cli.daemon")
+    caplog.set_level(logging.INFO, "certpush.daemon")
     bench.run(
         [
             receipt(Outcome.ROTATED, target="wiki", was="ab" * 32, now="cd" * 32, not_after=BEGIN + timedelta(days=1)),
@@ -85,7 +85,7 @@ def test_one_line_for_each_change_and_each_failure_and_none_for_what_rests(bench
         ("WARNING", "nas: failed: no answer; switch it on"),
         ("INFO", "mail: failed: another run is working on mail"),
         ("WARNING", "run ended with 1: 5 targets, 1 rotated, 3 failed (nas, mail, dns)"),
-        ("INFO", "stopped, after 1 runs"),
+        ("INFO", "stopped, after 1 run"),
     ]
 
 
@@ -132,7 +132,7 @@ def test_systemd_hears_that_it_is_ready_alive_and_stopping(bench: Bench):
     heard = bench.told
     assert (heard[0], heard[-2]) == ("READY=1", "STOPPING=1")
     assert heard.count("WATCHDOG=1") >= 120  # an hour in steps of 30 s
-    assert "STATUS=run ended with 0: 1 targets, 0 rotated, 0 failed; next look 2026-11-27T07:00:00Z" in heard
+    assert "STATUS=run ended with 0: 1 target, 0 rotated, 0 failed; next look 2026-11-27T07:00:00Z" in heard
 
 
 def test_the_watchdog_is_fed_in_time_and_by_what_goes_on_alone(bench: Bench):

@@ -103,3 +103,9 @@ def test_a_broken_configuration_hides_nothing_else(certpush, machine, installed)
     assert ended.code == 0
     assert "waits" in ended.out
     assert "the configuration cannot be compared with the units" in ended.err
+
+
+def test_the_configuration_is_the_one_that_it_was_installed_for(certpush, machine, installed):
+    ended = certpush("schedule", "status", "--system")
+    assert (ended.code, "no configuration" in ended.err) == (0, False)
+    assert "yes" in ended.out
