@@ -10,9 +10,11 @@ from datetime import timedelta
 
 import pytest
 
+from certpush.cli.daemon import running
 from certpush.cli.daemon.environment import KeptEnvironment
 from certpush.cli.daemon.notify import Notifier
 from certpush.cli.daemon.signals import Signals
+from certpush.errors import ConfigError
 from certpush.references import References
 
 
@@ -96,3 +98,22 @@ def test_without_a_file_nothing_runs(certpush, tmp_path):
     (tmp_path / "certpush.toml").write_text(f'[state]\ndirectory = "{tmp_path}/state"\n')
     ended = certpush("--config", tmp_path / "certpush.toml", "daemon", "--healthcheck")
     assert (ended.code, f"{tmp_path}/state/health.json cannot be read" in ended.err) == (1, True)
+
+
+# --- beginning --------------------------------------------------------------------------------
+
+
+def test_one_bad_table_is_told_and_keeps_no_other_target_from_its_turn(tmp_path, caplog):
+    path = tmp_path / "certpush.toml"
+    good = 'kind = "file"\nnames = ["a.lan"]\nverify = "files"\n'
+    path.write_text(f'[ca]\nurl = "https://ca.lan"\n[target.good]\n{good}directory = "/srv/a"\n[target.bad]\n{good}directroy = "/srv/b"\n')
+    environ = KeptEnvironment({"HOME": str(tmp_path)})
+    assert list(running._first(str(path), environ).targets) == ["good", "bad"]
+    assert "target.bad.directroy: unknown key; did you mean 'directory'?" in caplog.text
+    with pytest.raises(ConfigError, match="unknown key"):
+        running._usable(str(path), environ)
+
+
+def test_without_a_configuration_it_does_not_begin(certpush):
+    ended = certpush("daemon", "--quiet")
+    assert (ended.code, "there is no configuration yet" in ended.err) == (2, True)

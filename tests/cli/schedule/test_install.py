@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from certpush.kit import command
 from cli.schedule.conftest import LOCAL, REMOTE, value
 
 NAME = pwd.getpwuid(os.geteuid()).pw_name
@@ -217,3 +218,49 @@ def test_a_line_of_ones_own_has_no_name_in_it(certpush, machine, configure, life
     path = configure(REMOTE, password="cmd:pass", identity="cmd:pass", more=f'lifetime = "{lifetime}"')
     line = cron(certpush, path, "--user").out
     assert re.match(rf"{when} /", line), line
+
+
+# --- what stands in the way -------------------------------------------------------------------
+
+
+def test_a_folder_that_cannot_be_written_is_named(certpush, machine, configure):
+    machine.folder.write_text("a file where the folder should be")
+    ended = install(certpush, configure(REMOTE))
+    assert ended.code == 2
+    assert f"{machine.folder}" in ended.err
+    machine.folder.unlink()
+    machine.folder.mkdir()
+    (machine.folder / ".certpush.timer.new").mkdir()  # where the file is written before it takes its place
+    ended = install(certpush, configure(REMOTE))
+    assert (ended.code, "certpush.timer cannot be written" in ended.err) == (2, True)
+
+
+def test_a_unit_that_cannot_be_read_is_named(certpush, machine, configure):
+    (machine.folder / "certpush.timer").mkdir(parents=True)
+    ended = install(certpush, configure(REMOTE))
+    assert (ended.code, "certpush.timer cannot be read: Is a directory" in ended.err) == (2, True)
+
+
+def test_a_unit_that_cannot_be_removed_is_named(certpush, machine, configure, monkeypatch):
+    install(certpush, configure(REMOTE))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("certpush.kit.files.os.unlink", refuse)
+    ended = certpush("schedule", "remove", "--system")
+    assert (ended.code, "certpush.timer cannot be written: Permission denied" in ended.err) == (2, True)
+
+
+def test_a_systemctl_that_cannot_be_run_is_named(certpush, machine, configure, monkeypatch):
+    monkeypatch.setattr("certpush.cli.schedule.systemd.run", command.run)
+    (machine.folder.parent / "bin/systemctl").write_text("#!/nonexistent\n")
+    ended = install(certpush, configure(REMOTE))
+    assert (ended.code, "systemctl cannot be run" in ended.err) == (1, True)
+
+
+def test_a_superfluous_service_goes_also_where_systemd_does_not_run(certpush, machine, configure, monkeypatch, tmp_path):
+    monkeypatch.setattr("certpush.cli.schedule.systemd.BOOTED", tmp_path / "nothing")
+    install(certpush, configure(REMOTE, LOCAL), "--by", "systemd")
+    install(certpush, configure(REMOTE), "--by", "systemd")
+    assert (machine.units, machine.asked) == (["certpush.service", "certpush.timer"], [])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
+from certpush.model import Deployment, Installed, Phase, WayBack, WayBackKind
+from certpush.state.journal import Journal
 from cli.schedule.conftest import LOCAL, REMOTE
 
 TIMER = "ActiveState=active\nNextElapseUSecRealtime=Fri 2026-11-27 07:11:04 UTC\nLastTriggerUSec=Fri 2026-11-27 06:03:00 UTC\n"
@@ -109,3 +113,14 @@ def test_the_configuration_is_the_one_that_it_was_installed_for(certpush, machin
     ended = certpush("schedule", "status", "--system")
     assert (ended.code, "no configuration" in ended.err) == (0, False)
     assert "yes" in ended.out
+
+
+def test_the_last_deployment_is_told_by_certpushs_own_journal(certpush, machine, installed, tmp_path):
+    begun = datetime(2026, 11, 27, 6, 3, tzinfo=UTC)
+    journal = Journal(tmp_path / "state" / "journal.sqlite3")
+    way_back = WayBack(WayBackKind.EXACT, "the pair is kept")
+    journal.begin(Deployment("1", "wiki", "wiki", Installed(None), "ab" * 32, Phase.INTENT, way_back, started=begun))
+    journal.close()
+    ended = status(certpush, installed, "--output", "json")
+    assert ended.document["last_deployment"]["target"] == "wiki"
+    assert "last deployment: wiki unfinished (intent)" in status(certpush, installed).out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import shlex
 import shutil
@@ -184,3 +185,23 @@ def test_a_text_that_was_changed_is_known(certpush, machine, configure):
     assert (units.is_ours(text), units.is_as_written(text)) == (True, True)
     assert units.words_of(text)[-2:] == ["--credential", "a=/b c"]
     assert not units.is_as_written(text.replace("hourly", "daily"))
+
+
+def test_somebody_who_is_not_root_has_no_capability_and_his_commands_no_sandbox(certpush, machine, configure, monkeypatch):
+    other = next(one for one in pwd.getpwall() if one.pw_uid != os.geteuid())
+    monkeypatch.setattr("certpush.cli.schedule.install._refuse_program_of_others", lambda _: None)
+    words = ("schedule", "install", "--system", "--as", other.pw_name)
+    certpush("--config", configure(LOCAL), *words)
+    text = machine.text("certpush-local.service")
+    assert (value(text, "User"), value(text, "CapabilityBoundingSet"), value(text, "ProtectSystem")) == (other.pw_name, "", "strict")
+    certpush("--config", configure(LOCAL, more=RELOAD), *words)
+    text = machine.text("certpush-local.service")
+    assert ("CapabilityBoundingSet" in text, "NoNewPrivileges" in text, "UMask=0077" in text) == (False, False, True)
+    assert verified(machine.folder) == []
+
+
+def test_a_path_with_a_colon_cannot_be_bound(certpush, machine, configure, home):
+    key = home / "a:key"
+    key.touch(mode=0o600)
+    ended = certpush("--config", configure(REMOTE, identity=f"file:{key}"), "schedule", "install", "--system")
+    assert (ended.code, f"{key} has a colon" in ended.err, machine.units) == (2, True, [])
