@@ -242,6 +242,10 @@ class Fleet:
             run.ended(receipt)
         return receipt
 
+    def waits(self) -> Mapping[str, datetime]:
+        """Until when ``renew`` leaves targets (``TARGET/MEMBER``) alone that failed, by name; a moment that is past holds nobody back."""
+        return self._held.looking().journal.setbacks.waits()
+
     # --- looking ---
 
     def status(self, words: Sequence[str] = (), *, remembering: bool = True) -> Iterator[TargetStatus]:

@@ -31,6 +31,12 @@ class Setbacks:
             row = connection.execute("SELECT tries, until, at, error FROM setbacks WHERE target = ?", (target,)).fetchone()
         return None if row is None else Setback(target, row[0], datetime.fromisoformat(row[1]), datetime.fromisoformat(row[2]), row[3])
 
+    def waits(self) -> dict[str, datetime]:
+        """Until when each target that failed waits, by its name."""
+        with self._database.reading() as connection:
+            rows = connection.execute("SELECT target, until FROM setbacks").fetchall()
+        return {target: datetime.fromisoformat(until) for target, until in rows}
+
     def record(self, setback: Setback) -> None:
         """Write it down in place of the one before."""
         row = (setback.target, setback.tries, setback.until.isoformat(), setback.at.isoformat(), setback.error)

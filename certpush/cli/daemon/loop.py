@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ from certpush.errors import CertpushError
 from certpush.fleet.needs import how_often, longest_switch
 from certpush.kit.settings import format_duration
 from certpush.kit.tls import utc_now
-from certpush.model import Event
+from certpush.model import Event, Receipt
 
 if TYPE_CHECKING:
     from certpush.fleet.receipts import Receipts
@@ -38,6 +38,10 @@ class Renewing(Protocol):
 
     def renew(self, *, stop: threading.Event | None = None) -> Receipts:
         """Renew what is due."""
+        ...
+
+    def waits(self) -> Mapping[str, datetime]:
+        """Until when those that failed wait."""
         ...
 
 
@@ -80,6 +84,7 @@ class Loop:
     _refused: str = ""
     _next: datetime | None = None
     _written: float = 0.0
+    _patience: timedelta = timedelta()
     _started: datetime = field(init=False)
 
     def run(self) -> None:
@@ -99,19 +104,18 @@ class Loop:
     # --- a run ---
 
     def _renew(self) -> list[datetime]:
-        """Renew once; gives when the targets are due next."""
-        patience = longest_switch(self.configuration.targets.values())
-        self.notifier.be_patient(patience)
+        """Renew once; gives when the targets are due next, and when those that failed may be tried again."""
+        self._patience = longest_switch(self.configuration.targets.values())
+        self.notifier.be_patient(self._patience)
         self.notifier.tell(STATUS="looking at what is served")
-        self._write_health("working", patience)
-        began, receipts, problem = self.clock(), [], None
+        self._write_health("working", self._patience)
+        began, problem = self.clock(), None
+        receipts: list[Receipt] = []
+        next_ones: list[datetime] = []
         try:
             with self.open_fleet(self.configuration, self._heard) as fleet:
-                for receipt in fleet.renew(stop=self.signals.stop):
-                    receipts.append(receipt)
-                    self.notifier.alive()
-                    self._still_working(patience)
-                    tell(receipt, self.clock())
+                receipts += self._told(fleet.renew(stop=self.signals.stop))
+                next_ones = _next_ones(receipts, fleet.waits())
         except CertpushError as error:
             problem = error
         except Exception as error:  # noqa: BLE001 - what one run met, the next may not meet
@@ -119,7 +123,15 @@ class Loop:
         self.runs += 1
         self.last = run_of(receipts, began, self.clock(), problem)
         _log.log(self.last.level, "%s", self.last.text)
-        return [one.due for one in receipts if one.due is not None]
+        return next_ones
+
+    def _told(self, receipts: Iterable[Receipt]) -> Iterator[Receipt]:
+        """The receipts, each told as it comes: a sign of life."""
+        for receipt in receipts:
+            self.notifier.alive()
+            self._still_working()
+            tell(receipt, self.clock())
+            yield receipt
 
     def _heard(self, _event: Event) -> None:
         """A target got further: the run is alive, whichever thread it is in."""
@@ -161,10 +173,10 @@ class Loop:
 
     # --- health ---
 
-    def _still_working(self, patience: timedelta) -> None:
+    def _still_working(self) -> None:
         """A thousand receipts in a few seconds need not be a thousand files."""
         if self.monotonic() - self._written >= 1:
-            self._write_health("working", patience)
+            self._write_health("working", self._patience)
 
     def _write_health(self, doing: str, alive_for: timedelta) -> None:
         self._written = self.monotonic()
@@ -183,7 +195,14 @@ class Loop:
         }
 
 
+def _next_ones(receipts: Sequence[Receipt], waits: Mapping[str, datetime]) -> list[datetime]:
+    names = {one.target for one in receipts}
+    return [*(one.due for one in receipts if one.due is not None), *(until for name, until in waits.items() if name in names)]
+
+
 def next_look(now: datetime, longest: timedelta, dues: Iterable[datetime]) -> datetime:
-    """When something is due next: at the latest after ``longest``, for what is served may change, and not at once again."""
-    latest = now + longest
-    return max(now + min(_LEAST, longest), min([latest, *dues]))
+    """When something is due next: at the latest after ``longest``, for what is served may change, and not at once again.
+
+    What was due before was just looked at; when it is tried again is another moment, or the latest.
+    """
+    return max(now + min(_LEAST, longest), min([now + longest, *(due for due in dues if due > now)]))

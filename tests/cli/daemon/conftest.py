@@ -74,6 +74,7 @@ class Fleets:
     gives: list[object] = field(default_factory=list)
     """For each run its receipts, or what it raises; the last run sets ``stop``."""
     began: list[datetime] = field(default_factory=list)
+    waits_of: dict[str, datetime] = field(default_factory=dict)
     seen: list[Configuration] = field(default_factory=list)
 
     def open(self, configuration: Configuration, observe) -> Fleets:
@@ -86,6 +87,9 @@ class Fleets:
 
     def __exit__(self, *_: object) -> None:
         """Nothing is held open."""
+
+    def waits(self) -> dict[str, datetime]:
+        return self.waits_of
 
     def renew(self, *, stop: threading.Event) -> Iterator[Receipt]:
         self.began.append(self.world.wall)

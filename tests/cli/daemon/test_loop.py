@@ -34,7 +34,13 @@ def test_it_wakes_when_something_is_due(bench: Bench):
     assert bench.fleets.began[1] == soon
 
 
-@pytest.mark.parametrize(("minutes", "expected"), [(-90, 1), (0, 1), (20, 20), (90, 60)])
+def test_it_wakes_when_what_failed_may_be_tried_again(bench: Bench):
+    bench.fleets.waits_of = {"nas": BEGIN + timedelta(minutes=5), "gone": BEGIN + timedelta(minutes=2)}
+    bench.run([receipt(), receipt(Outcome.FAILED, target="nas", error=TargetUnreachable("no answer"))], [receipt()])
+    assert bench.fleets.began[1] == BEGIN + timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(-90, 60), (0, 60), (0.5, 1), (20, 20), (90, 60)])
 def test_what_is_due_and_fails_is_not_tried_again_at_once(minutes, expected):
     assert next_look(BEGIN, HOUR, [BEGIN + timedelta(minutes=minutes)]) == BEGIN + timedelta(minutes=expected)
     assert next_look(BEGIN, timedelta(seconds=5), []) == BEGIN + timedelta(seconds=5)
