@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from certpush.observer import Observer as Observer
     from certpush.observer import ObserverKind as ObserverKind
     from certpush.observer import Run as Run
+    from certpush.target import Footprint as Footprint
     from certpush.target import KeyOrigin as KeyOrigin
     from certpush.target import Member as Member
     from certpush.target import Reversible as Reversible
@@ -117,7 +118,7 @@ _HOMES = {
         "WayBackKind",
     ),
     "certpush.observer": ("Observer", "ObserverKind", "Run"),
-    "certpush.target": ("KeyOrigin", "Member", "Reversible", "Target", "TargetKind"),
+    "certpush.target": ("Footprint", "KeyOrigin", "Member", "Reversible", "Target", "TargetKind"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -21,7 +21,6 @@ from certpush.stepca.bootstrap import is_complete, step_base
 from certpush.target import Footprint
 
 _CA_DEFAULT_LIFETIME = timedelta(hours=24)  # what step-ca signs for where nobody asks for more
-_SHORT_WINDOW = timedelta(hours=1)  # who opens one for less can say so to the daemon
 _WAYS_BACK = 2  # the switch may take as long as the device waits for it, and so may the way back
 _AROUND_A_SWITCH = timedelta(minutes=4)  # looks, settling, and what is obtained before
 
@@ -124,7 +123,7 @@ def only(configuration: Configuration, loader: PluginLoader, *, here: bool) -> C
 def how_often(specs: Iterable[TargetSpec]) -> timedelta:
     """How often to look, for none of these to come into danger unseen; a lifetime that is left to the CA is step-ca's own default."""
     specs = tuple(specs)
-    windows = [_SHORT_WINDOW for one in specs if one.window is not None]
+    windows = [one.window.closes - one.window.opens for one in specs if one.window is not None]
     certificates = (one.certificate for one in specs)
     rooms = (room(one.request.lifetime or _CA_DEFAULT_LIFETIME, one.renew_at, one.danger_left) for one in certificates)
     return look_every([*rooms, *windows])

@@ -19,7 +19,7 @@ SUBCOMMANDS = {
 _HOW_OFTEN = """\
 How often is derived from the configuration: a certificate is due at renew_at (2/3) of its lifetime, and in danger when danger_at
 (1/6) of it is left; between the two it is looked at four times, and once a day at least. So certificates of 24 hours are looked at
-every hour, those of 395 days once a day, and where a target has a window every quarter of an hour. A lifetime that is left to the
+every hour, those of 395 days once a day, and a target with a window four times while that is open. A lifetime that is left to the
 CA counts as 24 hours."""
 
 

@@ -93,7 +93,8 @@ def _files(order: Order, *, local: bool, commands: bool) -> Iterator[str]:
     yield f"ProtectSystem={'full' if commands else 'strict'}"
     own = [order.state] if order.state != SYSTEM_STATE else []
     written = dict.fromkeys([*map(Path, (*(order.needs.directories if local else ()), *order.needs.observers)), *own])
-    read = [path for path in (*order.needs.files, *_program(order)) if is_hidden(path)]
+    seen = (path for path in (*order.needs.files, *_program(order)) if is_hidden(path))
+    read = [path for path in seen if not any(path.is_relative_to(place) for place in written)]
     shown = [path for path in written if is_hidden(path)]
     yield f"ProtectHome={'tmpfs' if read or shown else 'yes'}"
     yield from (f"BindReadOnlyPaths={_bound(path)}" for path in dict.fromkeys(read))

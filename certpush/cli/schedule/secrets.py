@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from certpush.cli.schedule.order import Order
@@ -51,6 +52,10 @@ def doubts(order: Order) -> Iterator[str]:
             yield f"{need.where}: {need.reference!a} runs without a person, and inside of the unit's sandbox: try it once by hand"
         if need.scheme == "keyring":
             yield f"{need.where}: a keyring is locked while nobody is logged in, and the run fails then"
+    for directory in order.needs.observers if order.scope == "system" else ():
+        with suppress(OSError):  # one that is missing is what `certpush config check` tells
+            if os.stat(directory).st_uid != order.account.pw_uid:  # noqa: PTH116 - a text of the configuration, as it is
+                yield f"{directory} belongs to another user than {order.account.pw_name}: let that user write there, for an observer does"
 
 
 def _found(name: str, order: Order) -> Path:

@@ -220,6 +220,14 @@ def test_a_line_of_ones_own_has_no_name_in_it(certpush, machine, configure, life
     assert re.match(rf"{when} /", line), line
 
 
+def test_a_directory_of_somebody_else_that_an_observer_writes_to_is_told(certpush, machine, configure, tmp_path):
+    metrics = f'[observer.prometheus]\nkind = "metrics"\nfile = "{tmp_path}/certpush.prom"\n'
+    path = configure(REMOTE, metrics)
+    assert "belongs to another user" not in install(certpush, path, "--print").err
+    other = next(one.pw_name for one in pwd.getpwall() if one.pw_uid != os.geteuid())
+    assert f"{tmp_path} belongs to another user than {other}" in install(certpush, path, "--print", "--as", other).err
+
+
 # --- what stands in the way -------------------------------------------------------------------
 
 

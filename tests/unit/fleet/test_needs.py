@@ -49,7 +49,7 @@ def test_the_shortest_way_from_due_to_danger_says_how_often_and_the_longest_resc
     assert needs(a=SSH).every == timedelta(hours=1)  # nothing said: 24 hours, as step-ca has it
     assert needs(a=SSH | {"lifetime": "395d"}).every == timedelta(days=1)
     assert needs(a=SSH | {"lifetime": "395d"}, b=FILE | {"lifetime": "12h"}).every == timedelta(minutes=30)
-    assert needs(a=SSH | {"lifetime": "395d", "window": "Sat 02:00-05:00"}).every == timedelta(minutes=15)
+    assert needs(a=SSH | {"lifetime": "395d", "window": "Sat 02:00-05:00"}).every == timedelta(minutes=30)
     assert needs(a=SSH | {"rescue_after": "10m"}, b=FILE).switch == timedelta(minutes=24)
 
 
