@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
+from typing import Any
 
-from rows import Row, times
+from rows import times
 
 _LEFT, _WIDTH, _STEP, _TOP = 400, 480, 34, 64
 _DECADES = (0.01, 0.1, 1, 10, 100)
 _MET, _MISSED, _WITHOUT = "#2f7d4f", "#b3432f", "#5b6b7b"
 
 
-def picture(rows: Iterable[Row], title: str) -> str:
-    """All rows that were run, as one SVG document."""
-    ran = [row for row in rows if row.pairs is not None]
+def picture(rows: Iterable[Mapping[str, Any]], title: str) -> str:
+    """All comparisons that were run, as one SVG document; ``rows`` are those of the results' JSON."""
+    ran = [row for row in rows if "cpu" in row]
     height = _TOP + _STEP * len(ran) + 40
     total = _LEFT + _WIDTH + 90
     parts = [
@@ -43,16 +44,16 @@ def _axis(height: int) -> Iterator[str]:
         yield f'<text x="{x:.0f}" y="{_TOP - 20}" text-anchor="middle" fill="#444">{decade:g}x</text>'
 
 
-def _bar(row: Row, y: int) -> Iterator[str]:
-    ratio, ratios = row.ratio or 1, row.pairs.ratios("cpu") if row.pairs else [1]
-    colour = {"met": _MET, "NOT MET": _MISSED}.get(row.verdict, _WITHOUT)
+def _bar(row: Mapping[str, Any], y: int) -> Iterator[str]:
+    ratio, lowest, highest = (row["cpu"][one] for one in ("ratio", "lowest", "highest"))
+    colour = {"met": _MET, "NOT MET": _MISSED}.get(row["verdict"][:7], _WITHOUT)
     left, right = sorted((_across(1), _across(ratio)))
-    yield f'<text x="{_LEFT - 12}" y="{y + 8}" text-anchor="end">{escape(row.what)}</text>'
-    yield f'<text x="{_LEFT - 12}" y="{y + 21}" text-anchor="end" font-size="10" fill="#666">against {escape(row.against)}</text>'
+    yield f'<text x="{_LEFT - 12}" y="{y + 8}" text-anchor="end">{escape(row["what"])}</text>'
+    yield f'<text x="{_LEFT - 12}" y="{y + 21}" text-anchor="end" font-size="10" fill="#666">against {escape(row["against"])}</text>'
     yield f'<rect x="{left:.1f}" y="{y}" width="{max(right - left, 1):.1f}" height="16" fill="{colour}"/>'
-    yield _line(_across(min(ratios)), y + 8, _across(max(ratios)), y + 8, 'stroke-width="2"')
-    if row.goal:
-        yield _line(_across(row.goal), y - 4, _across(row.goal), y + 20, 'stroke-dasharray="3 2"')
+    yield _line(_across(lowest), y + 8, _across(highest), y + 8, 'stroke-width="2"')
+    if row["goal"]:
+        yield _line(_across(row["goal"]), y - 4, _across(row["goal"]), y + 20, 'stroke-dasharray="3 2"')
     yield f'<text x="{_LEFT + _WIDTH + 14}" y="{y + 13}" font-weight="bold" fill="{colour}">{times(ratio)}x</text>'
 
 

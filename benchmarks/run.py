@@ -17,6 +17,7 @@ import on_proxmox
 import over_ssh
 import startup
 import tools
+from document import write
 from pairs import Broken, Runner
 from parts import Bench
 from picture import picture
@@ -44,9 +45,9 @@ def main() -> int:
     if arguments.write:
         arguments.write.write_text(json.dumps(document, indent=2) + "\n")
     if arguments.picture:
-        arguments.picture.write_text(
-            picture([row for row in rows if isinstance(row, Row)], f"CPU time of whole processes, as a multiple ({facts['date'][:10]})")
-        )
+        arguments.picture.write_text(picture(document["rows"], f"CPU time of whole processes, as a multiple ({facts['date'][:10]})"))
+    if arguments.document:
+        write([document])
     print(json.dumps(document, indent=2) if arguments.output == "json" else _text(facts, rows))
     return 1 if broken else 0
 
@@ -80,6 +81,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--output", choices=("text", "json"), default="text", help="how the results are printed")
     parser.add_argument("--write", type=Path, metavar="FILE", help="keep them as JSON in this file, too")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the ratios into this file, as SVG")
+    parser.add_argument("--document", action="store_true", help="write table and picture into docs/performance.md and .svg")
     parser.add_argument("--only", nargs="+", choices=list(BENCHMARKS), metavar="NAME", help=f"some of: {', '.join(BENCHMARKS)}")
     parser.add_argument("--pairs", type=int, metavar="N", help="runs of each; the default differs by what they cost")
     parser.add_argument("--targets", type=int, default=1000, metavar="N", help="how many SSH targets the fleet has (default: 1000)")

@@ -29,6 +29,7 @@ NAMES = (
     "splice_bytes",
     "many",
     "fleet",
+    "document",
 )
 
 
@@ -70,6 +71,22 @@ def test_a_goal_is_the_most_that_ours_may_cost(bench, goal, verdict):
 def test_a_goal_may_be_of_wall_time_as_well(bench):
     assert row(bench, [0.02] * 3, [0.01] * 3, goal=2.0, wall_goal=1.9).verdict == "NOT MET in wall time"
     assert row(bench, [0.02] * 3, [0.01] * 3, goal=2.0, wall_goal=2.1).verdict == "met"
+
+
+def test_results_take_the_place_of_earlier_ones_in_the_page(bench):
+    figure = bench.rows.Figure(group="memory", what="more", value=4.21, unit="MiB", goal=4)
+    rows = [row(bench, [0.03], [0.01], goal=2), bench.rows.Row(group="g", what="absent", against="x", not_run="why"), figure]
+    about = dict.fromkeys(bench.document._MACHINE, "it") | {"date": "2026-11-27 10:00 UTC", "load": "0.5 before"}
+    results = {"machine": about, "rows": [one.document() for one in rows]}
+    page = f"# Title\n{bench.document.BEGIN}old\n{bench.document.END}the rest\n"
+    once = bench.document.written(page, [results])
+    assert once == bench.document.written(once, [results])
+    assert once.startswith("# Title\n")
+    assert once.endswith("the rest\n")
+    assert "| ours | theirs | 30 | 10 | 3.00 | 3.00-3.00 | 2 | **missed** | 3.00 |" in once
+    assert "| more | 4.21 MiB | 4 | **missed** |" in once
+    assert "not run: why" in once
+    assert "old" not in once
 
 
 def test_a_figure_stands_by_itself(bench):
@@ -119,7 +136,7 @@ def test_the_picture_is_xml_and_shows_each_row_that_was_run(bench):
         bench.rows.Row(group="g", what="absent", against="x", not_run="why"),
         row(bench, [3.0], [1.0]),
     ]
-    drawn = ET.fromstring(bench.picture.picture(rows, "a < b"))
+    drawn = ET.fromstring(bench.picture.picture([one.document() for one in rows], "a < b"))
     said = ["".join(one.itertext()) for one in drawn.iter("{http://www.w3.org/2000/svg}text")]
     assert {"a < b", "0.010x", "3.00x"} <= set(said)
     assert said.count("against theirs") == 2
