@@ -212,7 +212,8 @@ def _lives(rotation: Rotation, view: View) -> tuple[tuple[datetime, datetime], .
 
 def _holds(rotation: Rotation, fingerprint: str) -> bool:
     handed_over = rotation.previous is not None and rotation.previous.fingerprint == fingerprint
-    return handed_over or rotation.escrow.find(fingerprint) is not None
+    held = rotation.escrow.find(fingerprint, rotation.spec.name) or rotation.escrow.find(fingerprint)  # mostly its own
+    return handed_over or held is not None
 
 
 def _unfinished(rotation: Rotation) -> tuple[Finding, ...]:

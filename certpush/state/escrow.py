@@ -8,6 +8,7 @@ by one rename.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -81,11 +82,10 @@ class Escrow:
     def find(self, fingerprint: str, certificate: str | None = None) -> CertificateBundle | None:
         """The generation whose leaf has this fingerprint, of this certificate or of any."""
         for home in self._homes(certificate):
-            for generation in _generations(home):
-                if generation.name.endswith(fingerprint[:16]):
-                    bundle = _read(generation)
-                    if bundle is not None and bundle.fingerprint == fingerprint:
-                        return bundle
+            for generation in _generations_of(home, fingerprint):
+                bundle = _read(generation)
+                if bundle is not None and bundle.fingerprint == fingerprint:
+                    return bundle
         return None
 
     def generations(self, certificate: str) -> tuple[CertificateBundle, ...]:
@@ -153,6 +153,16 @@ def _generations(home: Path) -> list[Path]:
     if not home.is_dir():
         return []
     return sorted(path for path in home.iterdir() if path.name[0] != "." and not path.is_symlink())
+
+
+def _generations_of(home: Path, fingerprint: str) -> list[Path]:
+    """Those whose name says this leaf; by names alone, because a fleet has thousands of homes, and each target asks."""
+    try:
+        names = os.listdir(home)  # noqa: PTH208 - a Path for each would take ten times as long
+    except OSError:
+        return []
+    said = sorted(name for name in names if name.endswith(fingerprint[:16]) and name[0] != ".")
+    return [path for name in said if not (path := home / name).is_symlink()]
 
 
 def _current_name(home: Path) -> str | None:
