@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # who only looks at an endpoint loads no HTTP client and no p
     from certpush.fleet.opening import Opener
     from certpush.plugins import PluginLoader
     from certpush.state.journal import Journal
+    from certpush.state.roots import LearnedRoots
     from certpush.stepca.issuer import StepCaIssuer
 
 _JOURNAL = "journal.sqlite3"
@@ -116,20 +117,28 @@ class Held:
                 from certpush.stepca.issuer import open_issuer
 
                 settings = self._configuration.ca(name, self._references.defer)
-                self._issuers[name] = open_issuer(settings, clock=self._clock, environ=self._environ)
+                self._issuers[name] = open_issuer(settings, clock=self._clock, environ=self._environ, memory=self._roots(name))
             return self._issuers[name]
 
     def anchors(self, ca: str) -> frozenset[str]:
         """Fingerprints of the roots that this CA is known by; none where nothing says it without asking the CA, or says it wrongly."""
         with self._lock:
             if ca not in self._anchors:
+                from certpush.model import fingerprint
                 from certpush.stepca.bootstrap import completed, known_fingerprints
+                from certpush.stepca.learning import recalled
 
                 try:
-                    self._anchors[ca] = known_fingerprints(completed(self._configuration.ca(ca, self._references.defer), self._environ))
+                    known = known_fingerprints(completed(self._configuration.ca(ca, self._references.defer), self._environ))
+                    self._anchors[ca] = known | {fingerprint(root) for root in recalled(known, self._roots(ca))}
                 except CertpushError:  # who asks for a certificate is told
                     self._anchors[ca] = frozenset()
             return self._anchors[ca]
+
+    def _roots(self, ca: str) -> LearnedRoots:
+        from certpush.state.roots import LearnedRoots
+
+        return LearnedRoots(self._configuration.state_directory.absolute() / "roots", ca)
 
     def plugins(self) -> PluginLoader:
         """What loads plugins; itself loaded when the first is asked for."""

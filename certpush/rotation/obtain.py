@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from certpush.errors import BundleInvalid, SafetyRefusal
+from certpush.errors import BundleInvalid, RootMismatch, SafetyRefusal
 from certpush.issuer import Issued, Issuer
-from certpush.kit.tls import issuer_of
+from certpush.kit.tls import issuer_of, subject_of
 from certpush.model import (
     CertificateBundle,
     CertificateRequest,
@@ -39,6 +39,8 @@ _LONGER = timedelta(minutes=10)  # the CA dates back by a minute or more, as con
 _SHORTER = timedelta(minutes=2)  # clocks differ, and the way takes time
 _MINUTES = "%Y-%m-%d %H:%M"
 _SOME_CA = "the CA's answer is refused"
+_ELSEWHERE = "its chain does not lead to the pinned root"
+_NEW_ROOT = "the CA has a new root: check its fingerprint and set it as [ca] fingerprint"
 
 
 def obtain(
@@ -206,11 +208,11 @@ def _check_path(bundle: CertificateBundle, now: datetime) -> None:
         if not _valid(intermediate, now):
             raise _refused("a certificate of its chain is not valid now")
     anchors = _anchors(bundle)
+    if not anchors and bundle.chain and bundle.roots and _above(bundle) not in map(subject_of, bundle.roots):
+        # Whole, and below a root of another name: somebody else's, or one that nobody told us of.
+        raise RootMismatch(f"{_SOME_CA}: {_ELSEWHERE} (it ends below {_above(bundle)[:120]})", hint=_NEW_ROOT)
     if not anchors:
-        raise _refused(
-            f"its chain does not lead to the pinned root (it ends below {_above(bundle)[:120]})",
-            hint="an intermediate is missing, or the CA has a new root: check its fingerprint and set it as [ca] fingerprint",
-        )
+        raise _refused(f"{_ELSEWHERE} (it ends below {_above(bundle)[:120]})", hint=f"an intermediate is missing, or {_NEW_ROOT}")
     if not any(_valid(root, now) for root in anchors):
         raise _refused("the pinned root is not valid now", hint="the CA needs a new root; its fingerprint is then set as [ca] fingerprint")
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Self
 
 from cryptography import x509
@@ -15,11 +16,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from certpush.errors import BundleInvalid, ConfigError
 from certpush.issuer import Issued
 from certpush.kit.allowance import allowing
-from certpush.model import CertificateBundle, CertificateRequest, Finding
+from certpush.model import CertificateBundle, CertificateRequest, Finding, fingerprint
 from certpush.stepca.address import CaAddress, normalised_fingerprint
-from certpush.stepca.bootstrap import address_of, completed, read_root_file, user_path
+from certpush.stepca.bootstrap import address_of, completed, known_fingerprints, read_root_file, user_path
 from certpush.stepca.client import StepCa, utc_now
 from certpush.stepca.contact import explaining_distrust, fetch_root
+from certpush.stepca.learning import RootMemory, learn, named_by, recalled
 from certpush.stepca.patience import persistently
 from certpush.stepca.proving import Prover
 from certpush.stepca.settings import CaSettings
@@ -37,6 +39,7 @@ def open_issuer(
     clock: Clock = utc_now,
     sleep: Sleep = time.sleep,
     environ: Mapping[str, str] | None = None,
+    memory: RootMemory | None = None,
 ) -> StepCaIssuer:
     """Make an issuer; nothing is sent before it is used.
 
@@ -47,14 +50,18 @@ def open_issuer(
         ConfigError: what step left there cannot be read.
 
     """
-    return StepCaIssuer(settings if environ is None else completed(settings, environ), clock=clock, sleep=sleep)
+    return StepCaIssuer(settings if environ is None else completed(settings, environ), clock=clock, sleep=sleep, memory=memory)
 
 
 class StepCaIssuer:
     """An ``Issuer`` for one step-ca. May be used from many threads; close it at the end."""
 
-    def __init__(self, settings: CaSettings, *, clock: Clock = utc_now, sleep: Sleep = time.sleep) -> None:
+    def __init__(
+        self, settings: CaSettings, *, clock: Clock = utc_now, sleep: Sleep = time.sleep, memory: RootMemory | None = None
+    ) -> None:
         self.settings = settings
+        self._memory = memory
+        self._named: tuple[x509.Certificate, ...] | None = None if memory is not None else ()
         self._clock = clock
         self._sleep = sleep
         self._prover: Prover | None = None
@@ -100,7 +107,7 @@ class StepCaIssuer:
         """
         parsed, tries = _read_csr(csr), itertools.count()
         with self._proving() as prover:
-            return persistently(lambda: prover.sign(request, parsed, tries_before=next(tries)), self._sleep)
+            return self._with_named(persistently(lambda: prover.sign(request, parsed, tries_before=next(tries)), self._sleep))
 
     def revoke(self, serial: int, *, reason: str, reason_code: int) -> None:
         """Keep this certificate from being renewed (and list it, where the CA keeps a list)."""
@@ -117,7 +124,7 @@ class StepCaIssuer:
         """Get the same certificate for a new key by showing the current one in TLS; no password needed."""
         text = _read_csr(csr).public_bytes(Encoding.PEM).decode("ascii")
         with self._talking() as ca:
-            return self._showing(current, ca, lambda: ca.rekey(current, text))
+            return self._with_named(self._showing(current, ca, lambda: ca.rekey(current, text)))
 
     def renew(self, current: CertificateBundle, *, after_expiry: bool = False) -> Issued:
         """Get the same certificate for the same key.
@@ -128,11 +135,11 @@ class StepCaIssuer:
         with self._talking() as ca:
             if not (after_expiry and current.not_after <= self._clock()):
                 try:
-                    return self._showing(current, ca, lambda: ca.renew(current))
+                    return self._with_named(self._showing(current, ca, lambda: ca.renew(current)))
                 except OwnCertificateRefused as refused:  # the clocks of two machines may judge its last seconds otherwise
                     if not (after_expiry and "EXPIRED" in refused.alert):
                         raise
-            return persistently(lambda: ca.renew_with_token(current), self._sleep)
+            return self._with_named(persistently(lambda: ca.renew_with_token(current), self._sleep))
 
     def roots(self) -> tuple[x509.Certificate, ...]:
         """The configured root; fetched by its fingerprint where only that is configured, and not asked for twice.
@@ -168,9 +175,12 @@ class StepCaIssuer:
 
     def _roots(self) -> tuple[x509.Certificate, ...]:
         settings = self.settings
+        known = recalled(known_fingerprints(settings), self._memory)
         if settings.root is not None:
-            return read_root_file(user_path(settings.root), settings.fingerprint)
+            return tuple(dict.fromkeys((*read_root_file(user_path(settings.root), settings.fingerprint), *known)))
         if settings.fingerprint is not None:
+            if known:
+                return known
             return (fetch_root(self.address, normalised_fingerprint(settings.fingerprint), self._clock),)
         raise ConfigError(
             f"{self.address}: nothing says which root this CA has",
@@ -182,7 +192,26 @@ class StepCaIssuer:
         with allowing(seconds=OPERATION_SECONDS):
             ca = persistently(self.connect, self._sleep)
             with explaining_distrust(ca.address, ca.roots, self._clock):
-                yield ca
+                yield self._having_learned(ca)
+
+    def _with_named(self, issued: Issued) -> Issued:
+        """While the CA changes its root, whoever gets roots gets the other one too, before a certificate needs it."""
+        return replace(issued, roots=tuple(dict.fromkeys((*issued.roots, *(self._named or ())))))
+
+    def _having_learned(self, ca: StepCa) -> StepCa:
+        """The CA with all roots that it has now; looked at once, when it is first talked to."""
+        if self._named is not None or self._memory is None:
+            return ca
+        named, known = named_by(ca, self._clock()), known_fingerprints(self.settings)
+        configured = [root for root in ca.roots if fingerprint(root) in known]
+        roots = learn(ca, configured, named, self._memory) if named else ca.roots
+        with self._lock:
+            self._named = named
+            if set(roots) != set(ca.roots):
+                ca.close()
+                ca = self._ca = StepCa(str(self.address), roots, clock=self._clock)
+                self._prover = Prover(ca, self.settings, self._clock)
+        return ca
 
     @contextmanager
     def _proving(self) -> Iterator[Prover]:

@@ -158,8 +158,9 @@ def test_an_http_url_left_by_step_is_refused():
 
 def test_a_password_file_that_others_may_read_is_refused(password_file):
     password_file.chmod(0o644)
-    with pytest.raises(ConfigError, match="read by others"):
-        with_defaults(CaSettings(), StepDefaults(URL, password_file=password_file))
+    deferred = with_defaults(CaSettings(), StepDefaults(URL, password_file=password_file)).password
+    with pytest.raises(ConfigError, match="read by others"):  # when it is needed
+        deferred.reveal()
 
 
 def test_an_issuer_reads_steps_files_only_for_what_is_left_out(tmp_path):

@@ -1,0 +1,43 @@
+"""The roots that a CA named over a connection that was trusted already: kept beside the configured one while it changes its root."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from cryptography import x509
+
+from certpush.errors import BundleInvalid, StateError
+from certpush.kit.files import Directory
+from certpush.model import read_certificates, to_pem
+
+
+class LearnedRoots:
+    """One file for each CA in the state directory, ``roots/NAME.pem``."""
+
+    def __init__(self, directory: Path, ca: str) -> None:
+        self._directory = directory
+        self._file = f"{ca}.pem"
+
+    def recall(self) -> tuple[x509.Certificate, ...]:
+        """What was learned last; nothing where nothing was, or the file is damaged: it is learned anew then."""
+        with suppress(OSError, BundleInvalid):
+            return read_certificates((self._directory / self._file).read_bytes())
+        return ()
+
+    def remember(self, roots: tuple[x509.Certificate, ...]) -> None:
+        """Write them down, durably, in place of those before.
+
+        Raises:
+            StateError: they cannot be written.
+
+        """
+        try:
+            with Directory.open(str(self._directory.parent)) as state:
+                state.make(self._directory.name, mode=0o700)
+            with Directory.open(str(self._directory)) as folder:
+                folder.replace(self._file, to_pem(*roots))
+        except OSError as error:
+            raise StateError(
+                f"the CA's roots cannot be kept in {self._directory}: {error.strerror}", hint="free space on its disk"
+            ) from error
