@@ -75,10 +75,12 @@ class Held:
     def changing(self) -> Opener:
         """For what is to be remembered: makes the state directory and the journal where they are missing."""
         if self._changing is None:
+            from certpush.kit.descriptors import refuse_too_few
             from certpush.state.directory import open_state_directory, refuse_half_restored
             from certpush.state.journal import Journal
             from certpush.state.lock import STATE, Locks
 
+            refuse_too_few()
             directory = open_state_directory(self._configuration.state_directory)
             self._sharing = self._sharing or Locks(directory / "locks").share(STATE)
             refuse_half_restored(directory)

@@ -63,7 +63,7 @@ def _resting(spec: TargetSpec, opener: Opener, wishes: Wishes) -> Receipt | None
 def _waiting(spec: TargetSpec, opener: Opener, wishes: Wishes) -> Receipt | None:
     """The receipt of a cluster whose members could not be listed lately; what was left half-way does not wait."""
     setback = opener.journal.setbacks.of(spec.name)
-    if setback is None or wishes.at_once or setback.until <= opener.clock() or opener.kind(spec).members is None:
+    if setback is None or wishes.at_once or not setback.holds(opener.clock()) or opener.kind(spec).members is None:
         return None
     if opener.journal.unfinished(spec.name, members=True) or opener.journal.unfinished(spec.name):
         return None

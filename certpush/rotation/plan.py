@@ -27,6 +27,8 @@ from certpush.window import Window
 
 # The CA dates a certificate back by a minute or more, and rounds; less than this is no other lifetime.
 _LIFETIME_SLACK = timedelta(minutes=10)
+_SKEW = timedelta(seconds=30)  # by so much the CA's clock may be ahead of ours when it signs
+BEHIND = "this machine's clock was set back"
 NOT_IN_PLACE = "the certificate we hold is good, but not in place"
 
 
@@ -62,7 +64,7 @@ class Situation:
 
 def make_plan(situation: Situation) -> Plan:
     """Say what is to be done, why, what changes, and how to come back."""
-    foreseen = _impossible(situation) or _nothing_due(situation) or _newer(situation) or _foreign(situation)
+    foreseen = _impossible(situation) or _behind(situation) or _nothing_due(situation) or _newer(situation) or _foreign(situation)
     return foreseen or _in_its_window(situation, _rotation(situation))
 
 
@@ -86,6 +88,19 @@ def _impossible(situation: Situation) -> Plan | None:
                 hint=f'add "{endpoint.name}" to names, or write the endpoint as "{endpoint}#NAME" with a name that is covered',
             )
     return None
+
+
+def _behind(situation: Situation) -> Plan | None:
+    """What we hold was valid when it came: where it is not yet, our clock was set back, and no target is to suffer for that."""
+    current, now = situation.current, situation.now
+    if current is None or current.not_before <= now + _SKEW:
+        return None
+    begins = f"{current.not_before:%Y-%m-%d %H:%M:%S}"
+    return Plan(
+        Action.REFUSE,
+        f"{BEHIND}: here it is {now:%Y-%m-%d %H:%M:%S} UTC, and the certificate that we hold begins {begins} UTC",
+        hint="set this machine's clock, and keep it right (timedatectl set-ntp true); nothing was touched",
+    )
 
 
 def _nothing_due(situation: Situation) -> Plan | None:

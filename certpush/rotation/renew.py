@@ -23,7 +23,7 @@ def renew(rotation: Rotation) -> Receipt:
         with rotation.locks.hold(rotation.name):
             settle(rotation)
             setback = rotation.journal.setbacks.of(rotation.name)
-            if setback is not None and setback.until > rotation.clock() and not rotation.at_once:
+            if setback is not None and setback.holds(rotation.clock()) and not rotation.at_once:
                 return _not_yet(rotation, setback, seen.why)
             return look_and_rotate(rotation, hold_back=_nobody_answers)
     except Exception as error:  # noqa: BLE001 - as in rotate: a bug ends in a receipt too

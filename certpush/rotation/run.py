@@ -37,7 +37,7 @@ from certpush.model import (
 from certpush.rotation.activate import activate
 from certpush.rotation.confirm import confirm
 from certpush.rotation.inspect import View, inspect
-from certpush.rotation.plan import Situation, due, due_of, make_plan
+from certpush.rotation.plan import BEHIND, Situation, due, due_of, make_plan
 from certpush.rotation.provide import provide
 from certpush.rotation.rollback import roll_back
 from certpush.rotation.rotation import Rotation, as_ours
@@ -232,13 +232,18 @@ def _preflight(rotation: Rotation) -> tuple[Finding, ...]:
 def _refusal(rotation: Rotation, plan: Plan, findings: tuple[Finding, ...]) -> SafetyRefusal | TargetRefused | None:
     """Why a rotation must not begin; None when it may."""
     if plan.action is Action.REFUSE:
-        kind = ForeignCertificate if "did not deploy" in plan.why else NoWayBack if "way back" in plan.why else SafetyRefusal
-        return kind(f"{rotation.name}: {plan.why}", hint=plan.hint)
+        return _refused_by_plan(plan)(f"{rotation.name}: {plan.why}", hint=plan.hint)
     for finding in findings:
         if finding.severity is Severity.ERROR:
             refusal = _REFUSALS.get(finding.code, PreflightFailed)
             return refusal(f"{rotation.name}: {finding.message}", hint=finding.hint)
     return None
+
+
+def _refused_by_plan(plan: Plan) -> type[SafetyRefusal]:
+    if plan.why.startswith(BEHIND):
+        return ClockSkew
+    return ForeignCertificate if "did not deploy" in plan.why else NoWayBack if "way back" in plan.why else SafetyRefusal
 
 
 def _keep_handed_over(rotation: Rotation, view: View) -> None:

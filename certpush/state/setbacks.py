@@ -18,6 +18,10 @@ class Setback:
     at: datetime
     error: str
 
+    def holds(self, now: datetime) -> bool:
+        """Whether the target still waits; not by what a clock wrote down that has been set back since."""
+        return self.at <= now < self.until
+
 
 class Setbacks:
     """The journal's table of them: one row for each target that failed and has not succeeded since."""

@@ -12,10 +12,11 @@ from certpush.kit.settings import format_duration
 from certpush.model import CertificateRequest, Finding, Severity, fingerprint
 from certpush.stepca.advice import STOCK_LEAST, STOCK_MOST, allow_longer, allow_shorter, own_limits
 from certpush.stepca.client import StepCa
-from certpush.stepca.contact import MOST_SKEW, explaining_distrust, refuse_skew
+from certpush.stepca.contact import explaining_distrust
 from certpush.stepca.credentials import Situation, credential_for
 from certpush.stepca.jwe import WrongPassword
 from certpush.stepca.settings import CaSettings
+from certpush.stepca.skew import MOST_SKEW, refuse_skew
 from certpush.stepca.tokens import Clock, TokenMint
 from certpush.stepca.transport_errors import OutsideValidity, WrongName
 from certpush.stepca.wire import Provisioner, printable

@@ -20,6 +20,7 @@ from certpush.stepca.address import CaAddress
 from certpush.stepca.answers import accepted
 from certpush.stepca.durations import format_go_duration
 from certpush.stepca.refusal import Asked
+from certpush.stepca.skew import refuse_skew
 from certpush.stepca.tokens import Audience, Clock, mint_renewal, own_names
 from certpush.stepca.transport import Answer, Transport
 from certpush.stepca.transport_errors import naming
@@ -142,8 +143,7 @@ class StepCa:
 
     def renew_with_token(self, current: CertificateBundle) -> Issued:
         """Renew by a signed token instead of TLS: the way for an expired certificate, where the provisioner allows it."""
-        if self.server_certificate is None:
-            self.health()  # the token addresses the CA by a name of its certificate
+        self._compare_clocks(self._transport)  # and the token addresses the CA by a name of its certificate
         asked = Asked(f"POST {self.address}/renew")
         answer = self._transport.exchange("POST", "/renew", {}, bearer=mint_renewal(self.audience, current, self._clock))
         return self._issued(self._checked(answer, asked), asked)
@@ -175,7 +175,14 @@ class StepCa:
         context.shows_certificate = True
         asked = Asked(f"POST {self.address}{path}")
         with closing(Transport(self.address, context)) as transport:
+            self._compare_clocks(transport)
             return self._issued(self._checked(transport.exchange("POST", path, body), asked), asked)
+
+    def _compare_clocks(self, transport: Transport) -> None:
+        """Before a renewal that needs nothing else of us: by a clock that is ahead, every certificate would be due."""
+        self._checked(transport.exchange("GET", "/health"), Asked(f"GET {self.address}/health"))
+        if self._skew is not None:
+            refuse_skew(str(self.address), self._skew, self._clock())
 
     def _get(self, path: str, into: type[T]) -> T:
         asked = Asked(f"GET {self.address}{path.partition('?')[0]}")

@@ -9,25 +9,22 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from cryptography import x509
 
-from certpush.errors import CertpushError, ClockSkew, IssuerRefused, RootMismatch
+from certpush.errors import CertpushError, IssuerRefused, RootMismatch
 from certpush.kit.allowance import PinnedContext
 from certpush.model import fingerprint, to_pem
 from certpush.stepca import wire
 from certpush.stepca.address import CaAddress
 from certpush.stepca.answers import accepted
 from certpush.stepca.client import StepCa
-from certpush.stepca.durations import format_moment
 from certpush.stepca.refusal import Asked
+from certpush.stepca.skew import refuse_skew
 from certpush.stepca.tokens import Clock, own_names
 from certpush.stepca.transport import Transport
 from certpush.stepca.transport_errors import OutsideValidity, WrongName, naming
-
-MOST_SKEW = timedelta(seconds=30)
-"""step-ca gives tokens 60 s of leeway; half of that is left for the way."""
 
 
 def fetch_root(address: CaAddress, wanted: str, clock: Clock) -> x509.Certificate:
@@ -119,21 +116,6 @@ def explaining_distrust(address: CaAddress, roots: Sequence[x509.Certificate], c
         if shown:
             refuse_skew(str(address), shown - clock(), clock())
         raise
-
-
-def refuse_skew(whose: str, skew: timedelta, now: datetime) -> None:
-    """Refuse to go on when this machine's clock and the CA's differ by more than 30 s.
-
-    Raises:
-        ClockSkew: with both clocks' readings.
-
-    """
-    if abs(skew) > MOST_SKEW:
-        raise ClockSkew(
-            f"{whose}: the clocks differ by {round(abs(skew).total_seconds())} s"
-            f" (here {format_moment(now)}, there {format_moment(now + skew)})",
-            hint="set the clock that is wrong, and keep it right (timedatectl set-ntp true); tokens live five minutes",
-        )
 
 
 def _names_shown(address: CaAddress, roots: Sequence[x509.Certificate]) -> tuple[str, ...]:

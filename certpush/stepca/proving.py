@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -16,11 +16,11 @@ from certpush.errors import CertpushError, IssuerUnreachable
 from certpush.issuer import Issued
 from certpush.model import CertificateRequest, fingerprint
 from certpush.stepca.client import StepCa
-from certpush.stepca.contact import refuse_skew
 from certpush.stepca.credentials import Credential, ReadyToken, Situation, credential_for
 from certpush.stepca.patience import CaBusy
 from certpush.stepca.refusal import CaRefusal
 from certpush.stepca.settings import CaSettings
+from certpush.stepca.skew import refuse_skew
 from certpush.stepca.tokens import Clock, TokenMint
 from certpush.stepca.transport_errors import AnswerLost
 from certpush.stepca.wire import Provisioner
@@ -39,6 +39,8 @@ class Contact:
     skew: timedelta | None
     certificate: bytes | None
     at: float
+    seen: datetime
+    """The same moment by our clock, which may be set in between: then the difference of the clocks is another one."""
 
 
 class Prover:
@@ -74,11 +76,19 @@ class Prover:
     def _prepared(self) -> tuple[Contact, Credential]:
         """See the CA over a verified connection before anything secret is made; not again within 10 s."""
         contact = self._contact
-        if contact is None or time.monotonic() - contact.at > _FRESH_SECONDS:
-            contact = self._contact = Contact(self._ca.provisioners(), self._ca.skew, self._ca.server_certificate, time.monotonic())
+        if contact is None or not self._is_fresh(contact):
+            contact = self._contact = self._look()
         if contact.skew is not None:
             refuse_skew(str(self._ca.address), contact.skew, self._clock())
         return contact, credential_for(Situation(self._settings, contact.listed, self._clock, str(self._ca.address)))
+
+    def _look(self) -> Contact:
+        listed = self._ca.provisioners()
+        return Contact(listed, self._ca.skew, self._ca.server_certificate, time.monotonic(), self._clock())
+
+    def _is_fresh(self, contact: Contact) -> bool:
+        passed = (self._clock() - contact.seen).total_seconds()
+        return time.monotonic() - contact.at <= _FRESH_SECONDS and abs(passed) <= _FRESH_SECONDS
 
     @contextmanager
     def _judging(self, contact: Contact, credential: Credential, tries_before: int, route: str) -> Iterator[None]:

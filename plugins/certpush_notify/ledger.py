@@ -107,7 +107,7 @@ class Ledger(msgspec.Struct):
         if not isinstance(receipt.error, IssuerError):
             return False
         said = f"{type(receipt.error).__name__}: {receipt.error.message[:_LONGEST]}"
-        if now - told_before.get(said, 0.0) < _SAME_OUTAGE.total_seconds():
+        if _is_within(told_before.get(said), now, _SAME_OUTAGE):
             return True
         self.outages[said] = now
         return False
@@ -125,10 +125,15 @@ def _danger_is_news(standing: Standing, event: Event, every: timedelta) -> bool:
             standing.danger_told = None
         return False
     now = event.at.timestamp()
-    if standing.danger_told is not None and now - standing.danger_told < every.total_seconds():
+    if _is_within(standing.danger_told, now, every):
         return False
     standing.danger_told = now
     return True
+
+
+def _is_within(told: float | None, now: float, length: timedelta) -> bool:
+    """Whether it was told so short a time ago; a clock that was ahead then counts for nothing."""
+    return told is not None and 0 <= now - told < length.total_seconds()
 
 
 def _news(occasion: Occasion, event: Event, receipt: Receipt) -> News:

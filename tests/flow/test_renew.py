@@ -12,6 +12,7 @@ from certpush import Outcome
 from certpush.cli.exits import LOCKED, NOT_ROTATED, OK, SAFETY, USAGE, code_of_receipt
 from certpush.errors import (
     BackingOff,
+    ClockSkew,
     ConfigError,
     ForeignCertificate,
     Interrupted,
@@ -308,3 +309,36 @@ def test_a_refusal_of_the_target_says_what_it_said(fresh):
     fresh.wrap = at("stage", Raise(TargetRefused("the disk is full")))
     assert fresh.renew().error.message == "the disk is full"
     assert "the last time: the disk is full" in fresh.renew().error.message
+
+
+# --- clocks -------------------------------------------------------------------------------------
+
+
+def test_a_wait_that_a_wrong_clock_wrote_down_ends_with_that_clock(failing):
+    failing.passes(days=365)
+    assert isinstance(failing.renew().error, IssuerUnreachable)
+    failing.passes(days=-365)
+    failing.bench.issuer.down = False
+    assert failing.setback.until > failing.bench.clock() + timedelta(days=360)
+    assert failing.renew().outcome is Outcome.ROTATED
+
+
+@pytest.mark.parametrize("verb", ["renew", "deploy"])
+def test_a_clock_that_was_set_back_switches_nothing(fresh, verb):
+    """Everything looks as if it were not valid yet; pushing it again, and back, would not help."""
+    ours, switched = fresh.bench.served, fresh.bench.phases.count("activate")
+    fresh.passes(days=-365)
+    receipt = getattr(fresh, verb)()
+    assert isinstance(receipt.error, ClockSkew)
+    assert code_of_receipt(receipt) == SAFETY
+    assert receipt.error.message.startswith("box: this machine's clock was set back: here it is ")
+    assert "timedatectl" in receipt.error.hint
+    assert (fresh.bench.served, fresh.bench.phases.count("activate")) == (ours, switched)
+    fresh.passes(days=365)
+    assert fresh.renew().outcome is Outcome.UNCHANGED
+
+
+def test_a_clock_that_is_half_a_minute_behind_the_ca_s_is_none_that_was_set_back(fresh):
+    begins = fresh.bench.escrow.current("box").not_before
+    fresh.bench.clock.now = begins - timedelta(seconds=29)
+    assert not isinstance(fresh.renew().error, ClockSkew)

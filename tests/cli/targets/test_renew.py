@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+
 import pytest
+
+from certpush.state.lock import Locks
+from conftest import unmeasured
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -113,3 +120,34 @@ def test_where_the_ca_refuses_to_renew_the_missing_password_is_told_beside_the_r
     (due.directory / "password").write_text(due.ca.password)
     assert certpush("renew", "wiki").code == 0
     assert "signed anew, because showing the present certificate to the CA did not do" in certpush("history", "wiki", "--output=json").out
+
+
+# --- what this machine lacks -------------------------------------------------------------------
+
+
+def test_another_run_at_work_is_told_within_a_second(certpush, two, tmp_path):
+    two.tables["defaults"] = 'lifetime = "12h"'
+    two.write()
+    served, locks = two.served("wiki"), Locks(tmp_path / "state" / "locks")
+    with locks.hold("wiki"), locks.hold("mail"):
+        for verb in ("renew", "deploy"):
+            begun = time.process_time()
+            ended = certpush(verb, "--output=json")
+            assert time.process_time() - begun < 1, "of our own time: what others do on this machine is no wait"
+            assert (ended.code, {one["error"]["type"] for one in ended.document["targets"]}) == (6, {"LockHeld"})
+    assert two.served("wiki") == served
+    assert certpush("renew").code == 0
+
+
+def test_with_hardly_a_file_to_open_what_is_served_stays(two):
+    """Sixteen would do for the beginning of a switch, and not for its end."""
+    two.tables["defaults"] = 'lifetime = "12h"'
+    two.write()
+    served = two.served("wiki"), two.served("mail")
+    limited = 'ulimit -n 16 && exec "$@"'
+    command = ["sh", "-c", limited, "sh", sys.executable, "-m", "certpush", "--config", str(two.path), "renew"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, env=unmeasured())
+    assert (ended.returncode, ended.stdout) == (5, "")
+    assert ended.stderr.startswith("error: this process may open 16 files only")
+    assert "LimitNOFILE=1024" in ended.stderr
+    assert (two.served("wiki"), two.served("mail")) == served

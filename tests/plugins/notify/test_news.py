@@ -152,6 +152,15 @@ def test_danger_is_told_once_a_day_while_it_lasts(nights, inbox):
     assert inbox.titles[3:] == ["1 recovered"]
 
 
+def test_what_a_clock_told_that_was_ahead_keeps_nobody_from_hearing(nights, inbox):
+    nights.now += timedelta(days=365)
+    nights.run(ca_is_down("wiki"))
+    assert inbox.titles == ["1 in danger"]
+    nights.now -= timedelta(days=365) - timedelta(hours=21)
+    nights.run(skipped("wiki"), ca_is_down("mail"))
+    assert inbox.titles == ["1 in danger", "2 in danger"]
+
+
 def test_danger_without_a_failure_says_what_to_do(nights, inbox):
     nights.now += timedelta(hours=20)
     nights.run(receipt("wiki", Outcome.UNCHANGED))

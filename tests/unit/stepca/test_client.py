@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from certpush.errors import BundleInvalid, CertpushError, IssuerRefused
+from certpush.errors import BundleInvalid, CertpushError, ClockSkew, IssuerRefused
 from certpush.model import to_pem
 from certpush.stepca import client as client_module
 from certpush.stepca.client import StepCa, utc_now
@@ -219,7 +219,7 @@ def test_renewal_by_token_asks_the_ca_for_its_name_first(ca, client):
     assert renewal.headers["authorization"].startswith("Bearer eyJ")
     assert renewal.client_certificate is None
     client.renew_with_token(current)
-    assert [one.path for one in ca.seen] == ["/health", "/renew", "/renew"]
+    assert [one.path for one in ca.seen] == ["/health", "/renew"] * 2
 
 
 def test_renew_and_rekey_show_the_current_certificate(ca, client):
@@ -227,8 +227,19 @@ def test_renew_and_rekey_show_the_current_certificate(ca, client):
     ca.routes["POST /renew"] = ca.routes["POST /rekey"] = Reply(201, signed(renewed))
     assert client.renew(current).leaf == renewed.leaf
     assert client.rekey(current, CSR).leaf == renewed.leaf
-    assert [one.client_certificate for one in ca.seen] == [current.leaf.public_bytes(Encoding.DER)] * 2
-    assert [one.json for one in ca.seen] == [{}, {"csr": CSR}]
+    assert [one.client_certificate for one in ca.seen] == [current.leaf.public_bytes(Encoding.DER)] * 4
+    assert [one.path for one in ca.seen] == ["/health", "/renew", "/health", "/rekey"]
+    assert [one.json for one in ca.seen if one.path != "/health"] == [{}, {"csr": CSR}]
+
+
+def test_by_a_wrong_clock_nothing_is_renewed(ca):
+    current = ca.authority.issue("web.example.com")
+    ahead = StepCa(ca.url, [ca.authority.root], clock=lambda: utc_now() + timedelta(hours=12))
+    with closing(ahead) as client:
+        for renew in (client.renew, client.renew_with_token, lambda one: client.rekey(one, CSR)):
+            with pytest.raises(ClockSkew):
+                renew(current)
+    assert {one.path for one in ca.seen} == {"/health"}
 
 
 def test_revoke_is_passive_and_decimal(ca, client):

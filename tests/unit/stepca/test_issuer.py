@@ -231,6 +231,17 @@ def test_after_ten_seconds_the_ca_is_looked_at_anew(ca, issuer, monkeypatch):
     assert len(ca.asked("GET /provisioners")) == 2
 
 
+def test_after_our_clock_was_set_the_ca_is_looked_at_anew(ca):
+    """What was seen of it says nothing any more about the difference of the clocks."""
+    ahead = timedelta(0)
+    with opened(ca, clock=lambda: datetime.now(UTC) + ahead) as issuer:
+        issuer.sign(REQUEST, CSR)
+        ahead = timedelta(hours=3)
+        with pytest.raises(ClockSkew):
+            issuer.sign(REQUEST, CSR)
+    assert len(ca.asked("POST /sign")) == 1
+
+
 def test_a_signing_request_that_cannot_be_read_is_not_sent(ca, issuer):
     for text in (b"", b"no request", b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"):
         with pytest.raises(BundleInvalid, match="signing request"):
@@ -442,13 +453,13 @@ def test_a_lost_answer_for_an_expired_certificate_is_taken_as_its_refusal(ca):
     """In TLS 1.3 a reset may overtake the CA's alert."""
     current = ca.authority.issue("web.example.com", lifetime=timedelta(hours=1))
     later = lambda: datetime.now(UTC) + timedelta(hours=2)  # noqa: E731
-    ca.routes["POST /rekey"] = ca.routes["POST /renew"] = cut()
+    ca.routes["GET /health"] = cut()
     with opened(ca, clock=later) as issuer:
         with pytest.raises(OwnCertificateRefused, match="the certificate shown expired on"):
             issuer.rekey(current, CSR)
         with pytest.raises(OwnCertificateRefused):
             issuer.renew(current)
-    assert len(ca.asked("POST /rekey")) == 1
+    assert len(ca.asked("GET /health")) == 2
 
 
 def test_after_expiry_renewal_goes_by_token_where_asked(ca):
