@@ -16,6 +16,7 @@ from typing import NoReturn
 
 import pytest
 
+from certpush.rotation.rotation import Patience
 from certpush.testing.authority import Authority, EmbeddedCa, JwkProvisioner
 from certpush.testing.lab import NotPossibleHere, find_tool, missing_tools
 from certpush.testing.lab.nginx import Nginx
@@ -48,8 +49,10 @@ def not_run(reason: str) -> NoReturn:
 def pytest_configure() -> None:
     """Nothing of how the run was started may matter: a shell's background job ignores Ctrl-C, and hands that down.
 
-    Some tests give a home of their own; the step-ca that was found stays in use there.
+    Some tests give a home of their own; the step-ca that was found stays in use there. The servers here are near, and
+    each look may follow the one before it sooner.
     """
+    Patience.__init__.__defaults__ = (3, 0.1)  # type: ignore[misc] # of a dataclass: there is no other way in
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # nohup, or a session without a terminal
@@ -77,6 +80,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def unmeasured(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """An environment for processes that are killed, or whose coverage nobody needs: measuring costs them half their time."""
     return {name: value for name, value in environ.items() if not name.startswith("COVERAGE_")}
+
+
+@pytest.fixture
+def unmeasured_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What starts in a box is measured where boxes themselves are tried; in each of hundreds it would take more time than the test."""
+    for name in os.environ.keys() - unmeasured().keys():
+        monkeypatch.delenv(name)
 
 
 def once_for_all(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:

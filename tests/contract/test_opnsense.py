@@ -24,6 +24,7 @@ from conftest import not_run
 
 
 @pytest.mark.live("sshd", "nginx", "php")
+@pytest.mark.usefixtures("unmeasured_boxes")
 class TestOpnsense(TargetContract):
     @pytest.fixture
     def target_case(self) -> Iterator[TargetCase[OpnsenseSettings]]:

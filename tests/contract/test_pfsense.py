@@ -41,6 +41,7 @@ def the_case(box: PfSense, **more: object) -> TargetCase[PfSenseSettings]:
         broken_switch=lambda: dying_gui(box),
         foreign=lambda bundle: another_administrator_imports(box, bundle),
         rescue_after=timedelta(seconds=RESCUE_AFTER.total_seconds() + 1),
+        wait=box.pass_time,
     )
 
 
@@ -72,6 +73,7 @@ def box_of(version: str, **more: object) -> AbstractContextManager[PfSense]:
 
 
 @pytest.mark.live("sshd", "nginx", "php")
+@pytest.mark.usefixtures("unmeasured_boxes")
 class TestPfSense(TargetContract):
     """The usual way: PHP of the box, as admin."""
 
@@ -82,6 +84,7 @@ class TestPfSense(TargetContract):
 
 
 @pytest.mark.live("sshd", "nginx", "php")
+@pytest.mark.usefixtures("unmeasured_boxes")
 class TestPfSenseByEditing(TargetContract):
     """config.xml edited in place, by a user of sudo whose shell is tcsh."""
 
@@ -92,6 +95,7 @@ class TestPfSenseByEditing(TargetContract):
 
 
 @pytest.mark.live("sshd", "nginx", "php")
+@pytest.mark.usefixtures("unmeasured_boxes")
 class TestSecondaryOfAPair(TargetContract):
     """The box whose certificates come from another one."""
 

@@ -11,6 +11,7 @@ from certpush.kit.settings import Duration
 from certpush.model import Endpoint, Secret
 from certpush.testing.authority import Authority
 from certpush.testing.contract import EndsAndSecrets, GoingBack, TargetCase, TargetContract, Trial
+from certpush.testing.lab import hurry
 from certpush.testing.lab.nginx import Nginx
 from certpush.testing.lab.process import free_port
 from certpush.testing.lab.sshd import Sshd
@@ -36,6 +37,7 @@ def the_case(sshd: Sshd, folder: Path, reload: Reload, **more: object) -> Target
         broken_switch=reload.broken,
         foreign=lambda bundle: plant(folder, bundle),
         rescue_after=timedelta(seconds=RESCUE_AFTER.total_seconds()),
+        wait=lambda length: hurry.pass_time(length, lambda: hurry.timers(folder)),
     )
 
 

@@ -9,15 +9,16 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from certpush.testing.lab import NotPossibleHere
 from certpush.testing.lab.pfsense import PfSense
-from conftest import not_run
+from conftest import not_run, once_for_all
 
 pytestmark = [pytest.mark.timeout(150)]
 
@@ -65,33 +66,42 @@ class Ended:
     err: str
 
 
+def run_demo(directory: Path, *words: str, way: tuple[str, ...] = ("-m", "certpush"), at: str = "", send: int = 0, **more: str) -> Ended:
+    """Run the demo as its user does, perhaps stop it once it has said ``at``; nothing may stay behind, whatever happened."""
+    temporary, number = directory / "tmp", directory / "number"
+    temporary.mkdir(exist_ok=True)
+    command = [sys.executable, "-c", SUBREAPER, str(number), *way, "demo", *words]
+    environment = {**os.environ, "TMPDIR": str(temporary), "HOME": str(directory), "PYTHONUNBUFFERED": "1", **more}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, stdin=subprocess.DEVNULL
+    ) as process:
+        told = []
+        if send:
+            for line in process.stdout:
+                told.append(line)
+                if at in line:
+                    os.kill(int(number.read_text()), send)
+                    break
+        out, err = process.communicate()
+    assert "LEFT BEHIND" not in err
+    assert not list(temporary.iterdir())
+    assert "Traceback" not in err
+    return Ended(process.returncode, "".join(told) + out, err)
+
+
 @pytest.fixture
 def demo(tmp_path: Path) -> Callable[..., Ended]:
-    """Run the demo as its user does, perhaps stop it once it has said ``at``; nothing may stay behind, whatever happened."""
-    temporary = tmp_path / "tmp"
-    temporary.mkdir()
-    environment = {**os.environ, "TMPDIR": str(temporary), "HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    return partial(run_demo, tmp_path)
 
-    def run(*words: str, way: tuple[str, ...] = ("-m", "certpush"), at: str = "", send: int = 0, **variables: str) -> Ended:
-        number = tmp_path / "number"
-        command = [sys.executable, "-c", SUBREAPER, str(number), *way, "demo", *words]
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**environment, **variables}, stdin=subprocess.DEVNULL
-        ) as process:
-            told = []
-            if send:
-                for line in process.stdout:
-                    told.append(line)
-                    if at in line:
-                        os.kill(int(number.read_text()), send)
-                        break
-            out, err = process.communicate()
-        assert "LEFT BEHIND" not in err
-        assert not list(temporary.iterdir())
-        assert "Traceback" not in err
-        return Ended(process.returncode, "".join(told) + out, err)
 
-    return run
+@pytest.fixture(scope="session")
+def for_a_machine(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """The whole story as one document; told once for all that look at it."""
+
+    def tell(directory: Path) -> None:
+        (directory / "ended.json").write_text(json.dumps(asdict(run_demo(directory, "--output", "json"))))
+
+    return Ended(**json.loads((once_for_all(tmp_path_factory, "demo", tell) / "ended.json").read_text()))
 
 
 PARTS = ["step-ca", "nginx", "OpenSSH sshd", "stand-in for a Proxmox VE node (its API alone, with quicker reloads than real ones)"]
@@ -157,10 +167,9 @@ def test_the_demo_tells_the_story_with_real_servers_and_leaves_nothing_behind(de
 
 
 @pytest.mark.live("step-ca", "nginx", "sshd")
-def test_a_machine_gets_one_document_of_the_whole_story(demo):
-    ended = demo("--output", "json")
-    document = json.loads(ended.out)
-    assert ended.code == document["exit"] == 0
+def test_a_machine_gets_one_document_of_the_whole_story(for_a_machine):
+    document = json.loads(for_a_machine.out)
+    assert for_a_machine.code == document["exit"] == 0
     assert document["parts"][:4] == PARTS
     (firewall,) = document["parts"][4:]
     assert firewall == PFSENSE or firewall.startswith("no pfSense box")
@@ -174,10 +183,9 @@ def test_a_machine_gets_one_document_of_the_whole_story(demo):
 
 @pytest.mark.live("step-ca", "nginx", "sshd", "php")
 @pytest.mark.usefixtures("firewall_possible")
-def test_a_firewall_whose_certpush_is_killed_goes_back_alone_and_gets_the_new_one_in_the_next_run(demo):
-    ended = demo("--output", "json")
-    document = json.loads(ended.out)
-    assert ended.code == 0, ended.err
+def test_a_firewall_whose_certpush_is_killed_goes_back_alone_and_gets_the_new_one_in_the_next_run(for_a_machine):
+    document = json.loads(for_a_machine.out)
+    assert for_a_machine.code == 0, for_a_machine.err
     assert document["parts"][-1] == PFSENSE
     killed = step_of(document, "certpush deploy firewall")["killed"]
     assert killed["target"] == "firewall"

@@ -27,7 +27,9 @@ def tables(box, tmp_path: Path, embedded_ca, monkeypatch) -> dict[str, Any]:
     """What a user would write in certpush.toml; the settle time is shortened, nothing else."""
     real = PluginLoader.load_kind
     monkeypatch.setattr(
-        PluginLoader, "load_kind", lambda self, name: replace(real(self, name), settle=timedelta(seconds=1), deadline=timedelta(seconds=15))
+        PluginLoader,
+        "load_kind",
+        lambda self, name: replace(real(self, name), settle=timedelta(seconds=0.2), deadline=timedelta(seconds=15)),
     )
     for name, text in (("password", embedded_ca.password), ("key", box.client_key_path.read_text())):
         with os.fdopen(os.open(tmp_path / name, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
@@ -96,6 +98,7 @@ def test_a_run_that_dies_after_the_switch_is_settled_by_the_next_one(box, tables
             os._exit(1)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
     assert box.config().certref != box.initial.refids.get("webgui", "")
+    box.pass_time(timedelta(seconds=10))
     wait_until(lambda: box.served() == old and leftovers(box) == [], "the box goes back by itself", 60)
     tables["target"]["firewall"]["rescue_after"] = "60s"
     receipt = deploy(tables)

@@ -11,7 +11,7 @@ from certpush.errors import CertpushError, NoWayBack, TargetRefused
 from certpush.kit.settings import Duration
 from certpush.testing.lab.process import wait_until
 from certpush_pfsense.target import PfSenseTarget
-from plugins.pfsense.conftest import BOTH, OLD, REQUEST, as_before, deploy, leftovers, problems, rolled_back, settings_of, switch
+from plugins.pfsense.conftest import BOTH, OLD, REQUEST, SOON, as_before, deploy, leftovers, problems, rolled_back, settings_of, switch
 
 pytestmark = [pytest.mark.live("sshd", "nginx", "php"), pytest.mark.timeout(120)]
 
@@ -240,7 +240,8 @@ def test_only_what_was_named_changes_over_and_back(start_box, mint, open_target,
 def test_the_box_alone_takes_them_back_as_well(start_box, mint, how):
     box = start_box(config="haproxy-and-openvpn")
     before = box.understood()["installedpackages"]
-    done = switch(settings_of(box, commit=how, also=("haproxy",), rescue_after=Duration(seconds=6)), mint())
+    done = switch(settings_of(box, commit=how, also=("haproxy",), rescue_after=SOON), mint())
+    box.pass_time(SOON)
     wait_until(lambda: box.served() == done.before.fingerprint, "the rescue", 30)
     wait_until(lambda: leftovers(box) == [], "the timer's end")
     assert box.understood()["installedpackages"] == before

@@ -121,6 +121,7 @@ def test_files_of_pfsense_keep_their_modes(box, mint, how):
     box.as_administrator("$config = $config;")
     usual = {name: facts.mode for name, facts in box.files().items()}
     switch(settings_of(box, commit=how, rescue_after=SOON), mint())
+    box.pass_time(SOON)
     wait_until(lambda: leftovers(box) == [], "the rescue", 30)
     done = deploy(settings_of(box, commit=how), mint())
     rolled_back(settings_of(box), done)

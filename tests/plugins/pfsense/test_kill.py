@@ -135,7 +135,7 @@ def test_the_boxs_side_killed_before_any_command_of_another_verb(box, mint, deat
     deploy(settings, old)
     point = 0
     while True:
-        point += 1
+        point += STRIDE
         new = mint()
         with contextlib.closing(PfSenseTarget(settings)) as target:
             before, staged = target.inspect(), target.stage(new)

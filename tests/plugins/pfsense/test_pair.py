@@ -34,7 +34,7 @@ OWN = (
 
 
 @pytest.fixture
-def pair() -> Iterator[PfSensePair]:
+def pair(unmeasured_boxes: None) -> Iterator[PfSensePair]:
     need("sshd", "nginx", "php")
     try:
         with PfSensePair() as pair:
@@ -47,7 +47,9 @@ def pair() -> Iterator[PfSensePair]:
 def site(pair: PfSensePair, tmp_path: Path, embedded_ca, monkeypatch) -> Site:
     real = PluginLoader.load_kind
     monkeypatch.setattr(
-        PluginLoader, "load_kind", lambda self, name: replace(real(self, name), settle=timedelta(seconds=1), deadline=timedelta(seconds=15))
+        PluginLoader,
+        "load_kind",
+        lambda self, name: replace(real(self, name), settle=timedelta(seconds=0.2), deadline=timedelta(seconds=15)),
     )
     return Site(pair, tmp_path, embedded_ca)
 
@@ -294,6 +296,7 @@ def test_nobody_comes_back_and_the_secondary_goes_back_alone(pair, site, monkeyp
     site.firewall["rescue_after"] = "6s"
     old = pair.secondary.served()
     site.dies(monkeypatch, Gui, "bring")
+    pair.secondary.pass_time(timedelta(seconds=6))
     wait_until(lambda: pair.secondary.served() == old and leftovers(pair.secondary) == [], "the rescue", 60)
     assert len(made(pair.primary)) == 1  # it lies there, used by nobody, until the next run
     site.firewall["rescue_after"] = "60s"

@@ -50,6 +50,7 @@ def test_killed_right_after_the_switch_the_box_goes_back_alone(box, mint, how, t
     died = subprocess.run([sys.executable, "-c", DYING, *login, pair, how], check=False, env={**os.environ, "COVERAGE_PROCESS_START": ""})
     assert died.returncode == -signal.SIGKILL
     wait_until(lambda: box.served() == new.fingerprint, "the switch")
+    box.pass_time(SOON)
     wait_until(lambda: box.served() == old, "the rescue", 60)
     wait_until(lambda: box.processes() == (), "the timer's end")
     assert box.config().certref == before["system"]["webgui"]["ssl-certref"]
@@ -64,6 +65,7 @@ def test_killed_right_after_the_switch_the_box_goes_back_alone(box, mint, how, t
 def test_the_rescue_keeps_what_others_changed_since(box, mint, how):
     done = switch(settings_of(box, commit=how, rescue_after=SOON), mint())
     box.as_administrator('$config["system"]["hostname"] = "renamed";')
+    box.pass_time(SOON)
     wait_until(lambda: box.served() == done.before.fingerprint, "the rescue", 30)
     wait_until(lambda: leftovers(box) == [], "the timer's end")
     assert box.understood()["system"]["hostname"] == "renamed"
@@ -78,6 +80,7 @@ def test_the_rescue_leaves_a_certificate_alone_that_somebody_chose_since(box, mi
         '$config["cert"][] = ["descr" => "theirs", "refid" => "64b00000000ab"] + $config["cert"][0];'
         '$config["system"]["webgui"]["ssl-certref"] = "64b00000000ab";'
     )
+    box.pass_time(SOON)
     wait_until(lambda: leftovers(box) == [], "the timer's end", 30)
     assert box.config().certref == "64b00000000ab"
     assert "left as it is" in box.system_log
@@ -87,6 +90,7 @@ def test_where_php_died_since_the_rescue_edits_the_file(box, mint):
     done = switch(settings_of(box, rescue_after=SOON), mint())
     before = [one for one in box.config_bytes.splitlines() if b"ssl-certref" not in one]
     box.php = False
+    box.pass_time(SOON)
     wait_until(lambda: box.served() == done.before.fingerprint, "the rescue", 30)
     wait_until(lambda: leftovers(box) == [], "the timer's end")
     assert [one for one in box.config_bytes.splitlines() if b"ssl-certref" not in one] == before
@@ -102,6 +106,7 @@ def test_a_rescue_whose_gui_takes_a_self_signed_one_goes_back_to_the_old_one(box
     )
     box.restart_gui()
     assert box.served() not in (new.fingerprint, done.before.fingerprint)
+    box.pass_time(SOON)
     wait_until(lambda: box.served() == done.before.fingerprint, "the rescue", 30)
 
 
@@ -188,7 +193,8 @@ def test_without_a_timer_that_runs_nothing_is_switched(box, mint):
 
 def test_rollback_and_rescue_at_the_same_moment_end_in_order(box, mint):
     box.faults.restart_seconds = 1.0
-    done = switch(settings_of(box, rescue_after=Duration(seconds=5)), mint())
+    done = switch(settings_of(box, rescue_after=SOON), mint())
+    box.pass_time(SOON)
     wait_until(lambda: box.path("/root/.certpush.rescue/fired").exists(), "the rescue", 30)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         assert pool.submit(rolled_back, settings_of(box), done).result(60).fingerprint == done.before.fingerprint

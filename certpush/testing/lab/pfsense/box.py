@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
 from certpush.model import CertificateBundle
 from certpush.testing.authority import Authority
+from certpush.testing.lab import hurry
 from certpush.testing.lab.pfsense import tree
 from certpush.testing.lab.pfsense.administrator import Appointment, Moment, Page
 from certpush.testing.lab.pfsense.configs import Filled, filled, filled_text
@@ -116,6 +118,10 @@ class PfSense(ObservedBox):
     def restart_gui(self) -> None:
         """Restart the GUI as the console menu does, and wait for the end of it."""
         self.run("/bin/sh", "-c", "/etc/rc.restart_webgui </dev/null >/dev/null 2>&1")
+
+    def pass_time(self, length: timedelta) -> None:
+        """Let so much time pass for the timer that brings the old certificate back, and for nobody else."""
+        hurry.pass_time(length, lambda: hurry.timers("", self._hardware.processes))
 
     def unblock(self) -> None:
         """Let sshguard forget the address that it blocked."""

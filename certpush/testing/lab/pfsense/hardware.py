@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from certpush.testing.lab import hurry
 from certpush.testing.lab.process import LabError, NotPossibleHere, find_program, wait_until
 
 _INIT = Path(__file__).with_name("init.py")
@@ -34,6 +35,11 @@ class Hardware:
     def on(self) -> bool:
         """Whether it runs."""
         return self._on is not None and self._on.poll() is None
+
+    @property
+    def processes(self) -> list[int]:
+        """What runs in it, as this machine counts; nothing where it is switched off."""
+        return hurry.descendants(self._on.pid) if self._on is not None and self.on else []
 
     def path(self, inside: str) -> Path:
         """Where a path of the tree can be reached from outside; a link in it must not be absolute."""

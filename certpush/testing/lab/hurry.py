@@ -1,0 +1,59 @@
+"""Time that passes for a device's own timer alone: each second that it sleeps ends at once."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from pathlib import Path
+
+_PROC = Path("/proc")
+
+
+def pass_time(length: timedelta, waiting: Callable[[], Iterable[int]]) -> None:
+    """Let so much time pass for these processes, as long as there are any; no more than that passes for everybody else.
+
+    They must wait as `rescue` of steps.sh does, by `sleep 1` again and again.
+    """
+    left, woken = math.ceil(length.total_seconds()), 0
+    until = time.monotonic() + length.total_seconds()
+    while left > 0 and time.monotonic() < until and (those := [*waiting()]):
+        for child in (child for pid in those for child in children(pid) if child != woken and _command(child)[-2:] == ["sleep", "1"]):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGTERM)
+            woken, left = child, left - 1
+        time.sleep(0.003)
+
+
+def timers(below: str | Path, among: Iterable[int] | None = None) -> list[int]:
+    """The shells that run a timer of certpush which still waits, and whose script lies below this folder; of all processes or of these."""
+    pids = (int(one.name) for one in _PROC.iterdir() if one.name.isdecimal()) if among is None else among
+    scripts = ((pid, *_command(pid)[1:2]) for pid in pids)
+    return [pid for pid, *script in scripts if script and script[0].startswith(f"{below}/") and _armed(pid, script[0])]
+
+
+def _armed(pid: int, script: str) -> bool:
+    folder, _, name = script.rpartition("/")
+    return name == "run" and (_PROC / f"{pid}/root{folder}/armed").exists()
+
+
+def children(pid: int) -> list[int]:
+    """The processes that this one started; none where it has ended."""
+    with contextlib.suppress(OSError):
+        return [int(one) for one in (_PROC / f"{pid}/task/{pid}/children").read_text().split()]
+    return []
+
+
+def descendants(pid: int) -> list[int]:
+    """The same with theirs."""
+    return [one for child in children(pid) for one in (child, *descendants(child))]
+
+
+def _command(pid: int) -> list[str]:
+    with contextlib.suppress(OSError):
+        return (_PROC / f"{pid}/cmdline").read_bytes().decode(errors="replace").rstrip("\0").split("\0")
+    return []
