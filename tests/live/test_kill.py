@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from certpush.kit.placement import Placement
 from certpush.model import Action, Outcome
+from certpush.testing.lab.process import wait_until
 from certpush_file.settings import FileSettings
 from conftest import STRIDE, unmeasured
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
 
-# Whatever a run leaves behind, here or there, it leaves by one of these.
+# Runs of certpush that end before one of their deeds; what they need is loaded once, and each is a fork of its own. Whatever
+# a run leaves behind, here or there, it leaves by one of these.
 KILLED_BEFORE = """
-import os, signal, sys
+import json, os, signal, sys
+import paramiko, requests, certpush_file.target, certpush_ssh.target
 from certpush import Fleet
 from certpush.kit import command
 from certpush.kit.files import Directory
 from certpush.kit.ssh.connection import SshConnection
+from certpush.rotation.rotation import Patience
 from certpush.state.escrow import Escrow
 from certpush.state.journal import Journal
 
-at, count = sys.argv[2], 0
+Patience.__init__.__defaults__ = (3, 0.1)
+count = 0
 
-def counted(owner, name):
+def counted(owner, name, at, tell):
     real = getattr(owner, name)
     def call(*args, **more):
         global count
@@ -39,33 +47,67 @@ def counted(owner, name):
         phase = f" {args[1].phase}" if owner is Journal and name != "adopt" else ""
         deed = f"{owner.__name__}.{name}{phase}"
         if at in (str(count), deed):
-            print(deed, flush=True)
+            os.write(tell, deed.encode())
             os.kill(os.getpid(), signal.SIGKILL)
         return real(*args, **more)
     setattr(owner, name, call)
 
-for owner, names in (
-    (Journal, ("begin", "enter", "adopt")),
-    (Escrow, ("store", "make_current", "prune")),
-    (SshConnection, ("upload", "run")),
-    (Directory, ("rename",)),
-    (command, ("run",)),
-):
-    for name in names:
-        counted(owner, name)
+def run(configuration, at, force, tell):
+    for owner, names in (
+        (Journal, ("begin", "enter", "adopt")),
+        (Escrow, ("store", "make_current", "prune")),
+        (SshConnection, ("upload", "run")),
+        (Directory, ("rename",)),
+        (command, ("run",)),
+    ):
+        for name in names:
+            counted(owner, name, at, tell)
+    with Fleet.load(configuration) as fleet:
+        for receipt in fleet.deploy(["wiki"], force=force):
+            assert receipt.error is None, receipt.error
 
-with Fleet.load(sys.argv[1]) as fleet:
-    for receipt in fleet.deploy(["wiki"], force=sys.argv[3] == "force"):
-        assert receipt.error is None, receipt.error
+for line in sys.stdin:
+    hear, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            run(*json.loads(line), tell)
+            os._exit(0)
+        finally:
+            sys.excepthook(*sys.exc_info())
+            os._exit(7)
+    os.close(tell)
+    with os.fdopen(hear) as told:
+        deed = told.read()
+    print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), deed]), flush=True)
 """
 
 
-def killed_before(site, deed: int | str, *, force: bool = False) -> str | None:
-    """Run, and die before this deed, by its name or number; its name, or None when the run came to its end."""
-    command = [sys.executable, "-c", KILLED_BEFORE, str(site.configuration), str(deed), "force" if force else "plain"]
-    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=90, env=unmeasured())
-    assert ended.returncode in (0, -signal.SIGKILL), ended.stderr
-    return ended.stdout.strip() if ended.returncode else None
+class Mortal:
+    """The program that forks them."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", KILLED_BEFORE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=unmeasured()
+        )
+
+    def killed_before(self, site, deed: int | str, *, force: bool = False) -> str | None:
+        """Run, and die before this deed, by its name or number; its name, or None when the run came to its end."""
+        print(json.dumps([str(site.configuration), str(deed), force]), file=self._process.stdin, flush=True)
+        status, deed = json.loads(self._process.stdout.readline())
+        assert status in (0, -signal.SIGKILL), status
+        return deed if status else None
+
+    def close(self) -> None:
+        self._process.stdin.close()
+        self._process.wait(10)
+        self._process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def mortal() -> Iterator[Mortal]:
+    with contextlib.closing(Mortal()) as program:
+        yield program
 
 
 def leftovers(site) -> list[str]:
@@ -87,10 +129,10 @@ def a_plain_run_converges(site, point: str) -> None:
     assert leftovers(site) == [], point
 
 
-def test_killed_before_every_write_and_every_step_a_plain_run_converges(site):
+def test_killed_before_every_write_and_every_step_a_plain_run_converges(site, mortal):
     assert site.deploy().outcome is Outcome.ROTATED
     points = []
-    while point := killed_before(site, len(points) + 1, force=True):
+    while point := mortal.killed_before(site, len(points) + 1, force=True):
         points.append(point)
         a_plain_run_converges(site, f"{len(points)} {point}")
     a_plain_run_converges(site, "the end")
@@ -101,13 +143,15 @@ def test_killed_before_every_write_and_every_step_a_plain_run_converges(site):
 
 # With the new certificate in place, before that is written down; and confirmed there, before it is in the journal.
 @pytest.mark.parametrize("first", ["Journal.enter activated", "Journal.enter confirmed"])
-def test_killed_again_while_it_settles_the_next_run_converges(site, first):
+def test_killed_again_while_it_settles_the_next_run_converges(site, mortal, first):
     assert site.deploy().outcome is Outcome.ROTATED
     points: list[str] = []
     for number in itertools.count(1, STRIDE if site.sshd else 1):
-        assert killed_before(site, first, force=True) == first
+        old = site.served
+        assert mortal.killed_before(site, first, force=True) == first
+        wait_until(lambda old=old: all(site.served != old for _ in range(10)), "the last old worker's end")
         assert site.seen_by_clients == ""
-        second = killed_before(site, number)
+        second = mortal.killed_before(site, number)
         a_plain_run_converges(site, f"{first}, then {second}")
         if second is None:
             break
@@ -174,12 +218,12 @@ def timers(site) -> list[int]:
 
 @pytest.mark.parametrize("site", ["ssh"], indirect=True)
 @pytest.mark.parametrize("reloaded", [True, False], ids=["after the reload", "before the reload"])
-def test_a_machine_that_was_restarted_after_we_died_has_no_timer_and_a_plain_run_decides(site, monkeypatch, reloaded):
+def test_a_machine_that_was_restarted_after_we_died_has_no_timer_and_a_plain_run_decides(site, mortal, monkeypatch, reloaded):
     """The new files stay, and the service that starts anew serves them: the next run looks, and confirms or goes back."""
     assert site.deploy().outcome is Outcome.ROTATED
     usual = site._toml()
     if reloaded:
-        assert killed_before(site, "Journal.enter activated", force=True)
+        assert mortal.killed_before(site, "Journal.enter activated", force=True)
     else:
         line = deadly(site, "check", "true", on_call=2)
         monkeypatch.setattr(site, "_toml", lambda: usual.replace("\nreload =", f"\n{line}\nreload ="))

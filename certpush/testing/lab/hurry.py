@@ -32,8 +32,7 @@ def pass_time(length: timedelta, waiting: Callable[[], Iterable[int]]) -> None:
 def timers(below: str | Path, among: Iterable[int] | None = None) -> list[int]:
     """The shells that run a timer of certpush which still waits, and whose script lies below this folder; of all processes or of these."""
     pids = (int(one.name) for one in _PROC.iterdir() if one.name.isdecimal()) if among is None else among
-    scripts = ((pid, *_command(pid)[1:2]) for pid in pids)
-    return [pid for pid, *script in scripts if script and script[0].startswith(f"{below}/") and _armed(pid, script[0])]
+    return [pid for pid in pids for script in _command(pid)[1:2] if script.startswith(f"{below}/") and _armed(pid, script)]
 
 
 def _armed(pid: int, script: str) -> bool:
