@@ -26,12 +26,14 @@ class LearnedRoots:
         return ()
 
     def remember(self, roots: tuple[x509.Certificate, ...]) -> None:
-        """Write them down, durably, in place of those before.
+        """Write them down, durably, in place of those before; who has no state, as one that only wants a certificate, gets none by that.
 
         Raises:
             StateError: they cannot be written.
 
         """
+        if not self._directory.parent.is_dir():
+            return
         try:
             with Directory.open(str(self._directory.parent)) as state:
                 state.make(self._directory.name, mode=0o700)

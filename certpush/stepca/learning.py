@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from cryptography import x509
 
 from certpush.errors import CertpushError, TrustError
 from certpush.model import fingerprint, issued_by
-from certpush.stepca.client import StepCa
+
+if TYPE_CHECKING:  # what was learned is recalled also where nobody talks to the CA
+    from certpush.stepca.client import StepCa
 
 _log = logging.getLogger(__name__)
 _MOST = 20

@@ -43,7 +43,7 @@ def test_where_all_is_well_nothing_is_found(site):
         (('url = "{ca.url}"', 'url = "https://127.0.0.1:1"'), ("ca", "error", "ca-reachable"), "connection refused", "running"),
         (("{ca.fingerprint}", "ab" * 32), ("ca", "error", "ca-root"), "no root with the fingerprint", "step certificate fingerprint"),
         (('"admin"', '"Admin"'), ("ca", "error", "ca-provisioner"), "there is no provisioner 'Admin'", "did you mean 'admin'?"),
-        (("/password", "/nowhere"), ("ca", "error", "ca-settings"), "cannot be read", "check the path"),
+        (("/password", "/nowhere"), ("ca", "error", "ca-provisioner"), "cannot be read", "check the path"),
         (('lifetime = "24h"', 'lifetime = "395d"'), ("ca", "warning", "ca-lifetime"), "395d is asked for", "maxTLSCertDuration"),
         (('lifetime = "24h"', 'lifetime = "20s"'), ("ca", "warning", "ca-lifetime"), "20s is asked for", "minTLSCertDuration"),
         (('lifetime = "24h"', 'lifetime = "9999d"'), ("ca", "warning", "ca-certificate"), "before the certificate asked for", "new"),

@@ -198,7 +198,7 @@ def test_confirm_and_rescue_race_and_exactly_one_wins(local_box, mint, layout):
         tls, settings = round_
         put_there(tls, layout, old)
         _, staged = switched(settings, new)
-        time.sleep(1.0 + dice.uniform(-0.12, 0.12))
+        time.sleep(1.0 + dice.uniform(-0.7, 0.12))  # confirming takes its time on a busy machine
         try:
             confirmed(settings, staged)
             won = True

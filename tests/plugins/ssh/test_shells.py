@@ -116,6 +116,7 @@ def test_a_clock_that_jumps_neither_fires_the_timer_nor_holds_it_up(local_box, m
     jumped = time.monotonic()
     wait_until(lambda: installed(local_box.files()) == old.fingerprint, "the rescue", 40)
     assert time.monotonic() - jumped > 3, "the jump fired it"
+    wait_until(lambda: processes(local_box.tls) == [], "the timer's end", 20)
 
 
 @pytest.mark.parametrize("place", ["tls", "/tmp"])
