@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING
 
 from certpush.cli.ca_options import add_ca_options
-from certpush.cli.options import everywhere
+from certpush.cli.subcommands import add_subcommands, run_subcommand
 
 if TYPE_CHECKING:
     from certpush.cli.console import Console
@@ -21,16 +20,12 @@ SUBCOMMANDS = {
 }
 
 
-class _Subcommand(Protocol):
-    def run(self, arguments: argparse.Namespace, console: Console) -> int:
-        """Do it; gives the exit code."""
-        ...
-
-
 def configure(parser: argparse.ArgumentParser) -> None:
     """The subcommands with their options."""
-    subcommands = parser.add_subparsers(dest="subcommand", metavar="|".join(SUBCOMMANDS), required=True, title="what to ask")
-    added = {name: _subparser(subcommands, name) for name in SUBCOMMANDS}
+    added = add_subcommands(parser, SUBCOMMANDS, title="what to ask")
+    for name, one in added.items():
+        if name != "bootstrap":  # it comes before there is a configuration, and has options of its own
+            add_ca_options(one)
     _configure_root(added["root"])
     _configure_bootstrap(added["bootstrap"])
     added["advise"].add_argument("lifetime", metavar="TIME", help="how long a certificate should live: 30d, 395d, 24h")
@@ -39,23 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Run the subcommand."""
-    subcommand = cast("_Subcommand", importlib.import_module(f"certpush.cli.ca.{arguments.subcommand}"))
-    return subcommand.run(arguments, console)
-
-
-def _subparser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> argparse.ArgumentParser:
-    summary = SUBCOMMANDS[name]
-    parser = subcommands.add_parser(
-        name,
-        help=summary,
-        description=f"{summary[0].upper()}{summary[1:]}.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    everywhere(parser, again=True)
-    if name != "bootstrap":  # it comes before there is a configuration, and has options of its own
-        add_ca_options(parser)
-    return parser
+    return run_subcommand(__name__, arguments, console)
 
 
 def _configure_root(parser: argparse.ArgumentParser) -> None:

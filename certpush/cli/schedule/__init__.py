@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING
 
-from certpush.cli.options import everywhere
+from certpush.cli.subcommands import add_subcommands, run_subcommand
 
 if TYPE_CHECKING:
     from certpush.cli.console import Console
@@ -23,16 +22,11 @@ every hour, those of 395 days once a day, and a target with a window four times 
 CA counts as 24 hours."""
 
 
-class _Subcommand(Protocol):
-    def run(self, arguments: argparse.Namespace, console: Console) -> int:
-        """Do it; gives the exit code."""
-        ...
-
-
 def configure(parser: argparse.ArgumentParser) -> None:
     """The subcommands with their options."""
-    subcommands = parser.add_subparsers(dest="subcommand", metavar="|".join(SUBCOMMANDS), required=True, title="what to do")
-    added = {name: _subparser(subcommands, name) for name in SUBCOMMANDS}
+    added = add_subcommands(parser, SUBCOMMANDS, title="what to do")
+    for one in added.values():
+        _configure_scope(one)
     _configure_install(added["install"])
     added["status"].epilog = "Exit code 0 whatever is found; `certpush check` is for monitoring."
     added["remove"].epilog = "Units that certpush did not write are left alone. A run that is at work is not interrupted."
@@ -40,26 +34,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Run the subcommand."""
-    subcommand = cast("_Subcommand", importlib.import_module(f"certpush.cli.schedule.{arguments.subcommand}"))
-    return subcommand.run(arguments, console)
+    return run_subcommand(__name__, arguments, console)
 
 
-def _subparser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> argparse.ArgumentParser:
-    summary = SUBCOMMANDS[name]
-    parser = subcommands.add_parser(
-        name,
-        help=summary,
-        description=f"{summary[0].upper()}{summary[1:]}.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    everywhere(parser, again=True)
+def _configure_scope(parser: argparse.ArgumentParser) -> None:
     whose = parser.add_mutually_exclusive_group()
     whose.add_argument(
         "--system", action="store_const", dest="scope", const="system", help="the system's timer (when root calls, the default)"
     )
     whose.add_argument("--user", action="store_const", dest="scope", const="user", help="a timer of the user who calls (else the default)")
-    return parser
 
 
 def _configure_install(parser: argparse.ArgumentParser) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING
 
-from certpush.cli.options import everywhere
+from certpush.cli.subcommands import add_subcommands, run_subcommand
 
 if TYPE_CHECKING:
     from certpush.cli.console import Console
@@ -17,19 +16,10 @@ SUBCOMMANDS = {
     "restore": "put a backup in the place of the state; the one before is kept aside",
 }
 
-_ENCRYPTED_WITH = 'what it is encrypted with: "file:/path", "cred:NAME", "env:NAME" or "cmd:COMMAND"'
-
-
-class _Subcommand(Protocol):
-    def run(self, arguments: argparse.Namespace, console: Console) -> int:
-        """Do it; gives the exit code."""
-        ...
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The subcommands with their options."""
-    subcommands = parser.add_subparsers(dest="subcommand", metavar="|".join(SUBCOMMANDS), required=True, title="what to do")
-    added = {name: _subparser(subcommands, name) for name in SUBCOMMANDS}
+    added = add_subcommands(parser, SUBCOMMANDS, title="what to do")
     added["backup"].add_argument("file", metavar="FILE", help="where to (an older backup there is replaced); - is stdout")
     added["restore"].add_argument("file", metavar="FILE", help="the backup; - is stdin")
     added["restore"].add_argument("--replace", action="store_true", help="also where there is a state: that one is kept aside")
@@ -50,18 +40,4 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Run the subcommand."""
-    subcommand = cast("_Subcommand", importlib.import_module(f"certpush.cli.state.{arguments.subcommand}"))
-    return subcommand.run(arguments, console)
-
-
-def _subparser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> argparse.ArgumentParser:
-    summary = SUBCOMMANDS[name]
-    parser = subcommands.add_parser(
-        name,
-        help=summary,
-        description=f"{summary[0].upper()}{summary[1:]}.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    everywhere(parser, again=True)
-    return parser
+    return run_subcommand(__name__, arguments, console)
