@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS deployments (
     checksum TEXT NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS deployments_by_target ON deployments (target, seq);
+CREATE INDEX IF NOT EXISTS deployments_by_certificate ON deployments (certificate, seq);
 CREATE TABLE IF NOT EXISTS steps (
     seq INTEGER PRIMARY KEY,
     deployment TEXT NOT NULL,
