@@ -28,7 +28,7 @@ def members_of(spec: TargetSpec, opener: Opener, deed: Deed, wishes: Wishes) -> 
 
     A target whose members cannot be listed has one receipt, under its own name.
     """
-    from certpush.rotation.run import receipt_for
+    from certpush.rotation.receipts import receipt_for
 
     try:
         return _rotated(spec, opener, deed, wishes)
@@ -38,7 +38,7 @@ def members_of(spec: TargetSpec, opener: Opener, deed: Deed, wishes: Wishes) -> 
 
 def members_foreseen(spec: TargetSpec, opener: Opener, deed: Deed, wishes: Wishes) -> list[Receipt]:
     """The same for a deed that changes nothing: every member is shown, and none stops another."""
-    from certpush.rotation.run import receipt_for
+    from certpush.rotation.receipts import receipt_for
 
     try:
         return [_do(spec, opener, member, deed, wishes) for member in _asked(spec, opener)]
@@ -99,7 +99,7 @@ def _refuse_to_call_it_unchanged(spec: TargetSpec, opener: Opener, error: Certpu
 
 
 def _do(spec: TargetSpec, opener: Opener, member: MemberSpec, deed: Deed, wishes: Wishes) -> Receipt:
-    from certpush.rotation.run import receipt_for
+    from certpush.rotation.receipts import receipt_for
 
     try:
         return deed(opener.rotation(spec, member, wishes))
@@ -149,7 +149,7 @@ class _Round:
         return receipt
 
     def _not_begun(self, name: str) -> Receipt:
-        from certpush.rotation.run import receipt_for
+        from certpush.rotation.receipts import receipt_for
 
         stopped = self.wishes.stop.is_set()
         why = "stopped before it was begun" if stopped else f"not begun, because {self.failed} failed"

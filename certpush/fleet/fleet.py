@@ -232,7 +232,7 @@ class Fleet:
 
     def _observed(self, command: str, name: str, deed: Callable[[Opener], Receipt]) -> Receipt:
         """Do something to one target, as a run that observers hear."""
-        from certpush.rotation.run import receipt_for
+        from certpush.rotation.receipts import receipt_for
 
         with self._held.run(command) as run:
             try:

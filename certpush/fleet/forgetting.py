@@ -85,7 +85,7 @@ class Forgetting:
 
     def _clean(self) -> tuple[Receipt, ...]:
         from certpush.rotation.clean import clean
-        from certpush.rotation.run import receipt_for
+        from certpush.rotation.receipts import receipt_for
 
         whole = self.name.partition("/")[0]
         if whole not in self.configuration.targets:

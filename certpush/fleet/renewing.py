@@ -12,8 +12,8 @@ from certpush.fleet.cluster import GOOD, members_of
 from certpush.fleet.opening import Opener, Wishes
 from certpush.model import Outcome, Receipt
 from certpush.rotation.glance import glance
+from certpush.rotation.receipts import receipt_for
 from certpush.rotation.renew import renew, too_early
-from certpush.rotation.run import receipt_for
 from certpush.schedule import next_try
 from certpush.state.setbacks import Setback
 

@@ -151,7 +151,7 @@ def _expected(subject: _Subject, opener: Opener, last: Deployment | None, view: 
     """That deployment, and what should be there since; None where no deployment came to its end yet."""
     own = None
     if last is not None and opener.journal.last(subject.name, outcome=Outcome.ROTATED) is not None:
-        own = _Ours(last.wanted if last.outcome is Outcome.ROTATED else last.before.fingerprint)
+        own = _Ours(last.there_since)
     if last is not None and not last.phase.settled and view.present.keys() == {last.wanted}:
         own = _Ours(last.wanted)  # a run is switching to it right now, or died there: it is ours in any case
     if own is None or view.present.keys() != {own.fingerprint}:

@@ -7,7 +7,7 @@ from datetime import datetime
 from certpush.config import TargetSpec
 from certpush.fleet.cluster import GOOD
 from certpush.fleet.opening import Opener
-from certpush.model import CertificateBundle, Outcome, Receipt, Validity
+from certpush.model import CertificateBundle, Receipt, Validity
 from certpush.schedule import danger_from, due_at
 
 
@@ -51,6 +51,4 @@ def _dates_held(receipt: Receipt, certificate: str, opener: Opener) -> _Dated | 
 
 def _deployed_last(target: str, opener: Opener) -> str | None:
     last = opener.journal.last(target)
-    if last is None:
-        return None
-    return last.wanted if last.outcome is Outcome.ROTATED else last.before.fingerprint
+    return last.there_since if last else None

@@ -69,7 +69,7 @@ class _Failures:
             self._most = 1
 
     def _not_begun(self, name: str) -> Receipt:
-        from certpush.rotation.run import receipt_for
+        from certpush.rotation.receipts import receipt_for
 
         count = len(self._failed)
         before = f"{self._failed[0]} failed" if count == 1 else f"{count} targets failed"

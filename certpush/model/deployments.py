@@ -50,6 +50,8 @@ class Plan:
     hint: str = ""
     found: Served | None = None
     """A certificate that is newer than what we knew of, and is taken for ours: the state is older than reality."""
+    refusal: type[CertpushError] | None = None
+    """As which error a refusal is told, where it has one of its own."""
 
 
 class Phase(enum.StrEnum):
@@ -103,6 +105,11 @@ class Deployment:
     outcome: Outcome | None = None
     error: str = ""
     not_after: datetime | None = None
+
+    @property
+    def there_since(self) -> str | None:
+        """Fingerprint of what the target has since this came to its end; None: nothing."""
+        return self.wanted if self.outcome is Outcome.ROTATED else self.before.fingerprint
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from certpush.errors import CertpushError, Interrupted, NoWayBack, Stranded
-from certpush.model import Action, Deployment, Outcome, Phase, Plan, Receipt, WayBackKind
+from certpush.model import Action, Deployment, Phase, Plan, Receipt, WayBackKind
 from certpush.rotation.activate import note
 from certpush.rotation.inspect import ask_installed, inspect
+from certpush.rotation.receipts import as_it_is, receipt_for, went_back
 from certpush.rotation.retrace import nothing_happened
 from certpush.rotation.rollback import roll_back
 from certpush.rotation.rotation import Rotation, as_ours
-from certpush.rotation.run import close_quietly, receipt_for
+from certpush.rotation.run import close_quietly
 
 _WHY = "asked to leave nothing behind"
 
@@ -42,13 +43,7 @@ def _deployed(rotation: Rotation) -> Deployment | None:
 
 
 def _left_alone(rotation: Rotation) -> Receipt:
-    view = inspect(rotation)
-    present, served = next(iter(view.present), None), tuple(view.served.values())
-    plan = Plan(Action.NOTHING, "what is there is not ours; leftovers were removed")
-    return Receipt(
-        rotation.name, Outcome.UNCHANGED, plan, was=present, now=present, served=served, seen=bool(rotation.endpoints),
-        not_after=served[0].not_after if served else None,
-    )  # fmt: skip
+    return as_it_is(rotation, Plan(Action.NOTHING, "what is there is not ours; leftovers were removed"), inspect(rotation))
 
 
 def _back_to_the_first(rotation: Rotation, last: Deployment) -> Receipt:
@@ -63,11 +58,7 @@ def _back_to_the_first(rotation: Rotation, last: Deployment) -> Receipt:
             note(rotation, last, "still served: going back did not begin")
             return receipt_for(rotation.name, _no_way(rotation, as_ours(stranded.rollback_error).message))
         return receipt_for(rotation.name, stranded)
-    return Receipt(
-        rotation.name, Outcome.ROLLED_BACK, Plan(Action.PUSH, _WHY, way_back=first.way_back), was=last.wanted,
-        now=served[0].fingerprint if served else done.before.fingerprint, served=served,
-        not_after=served[0].not_after if served else None, seen=bool(rotation.endpoints), deployment=last.id,
-    )  # fmt: skip
+    return went_back(rotation, Plan(Action.PUSH, _WHY, way_back=first.way_back), done, served)
 
 
 def _no_way(rotation: Rotation, why: str) -> CertpushError:

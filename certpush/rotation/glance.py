@@ -86,5 +86,5 @@ def _why_not_known(name: str, current: CertificateBundle | None, memory: Memory)
     if memory.journal.unfinished(name):
         return "an earlier run did not come to its end"
     last = memory.journal.last(name)
-    there = None if last is None else last.wanted if last.outcome is Outcome.ROTATED else last.before.fingerprint
+    there = last.there_since if last else None
     return "" if current is not None and there == current.fingerprint else NOT_IN_PLACE

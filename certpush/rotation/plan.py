@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from certpush.errors import ClockSkew, ForeignCertificate, NoWayBack
 from certpush.kit.settings import format_duration
 from certpush.kit.tls import subject_of
 from certpush.model import (
@@ -28,7 +29,6 @@ from certpush.window import Window
 # The CA dates a certificate back by a minute or more, and rounds; less than this is no other lifetime.
 _LIFETIME_SLACK = timedelta(minutes=10)
 _SKEW = timedelta(seconds=30)  # by so much the CA's clock may be ahead of ours when it signs
-BEHIND = "this machine's clock was set back"
 NOT_IN_PLACE = "the certificate we hold is good, but not in place"
 
 
@@ -98,8 +98,9 @@ def _behind(situation: Situation) -> Plan | None:
     begins = f"{current.not_before:%Y-%m-%d %H:%M:%S}"
     return Plan(
         Action.REFUSE,
-        f"{BEHIND}: here it is {now:%Y-%m-%d %H:%M:%S} UTC, and the certificate that we hold begins {begins} UTC",
+        f"this machine's clock was set back: here it is {now:%Y-%m-%d %H:%M:%S} UTC, and the certificate that we hold begins {begins} UTC",
         hint="set this machine's clock, and keep it right (timedatectl set-ntp true); nothing was touched",
+        refusal=ClockSkew,
     )
 
 
@@ -161,6 +162,7 @@ def _foreign(situation: Situation) -> Plan | None:
                 Action.REFUSE,
                 f"a certificate that certpush did not deploy is there ({describe(situation.view, fingerprint)})",
                 hint="look at it with `certpush inspect`; --adopt takes it over",
+                refusal=ForeignCertificate,
             )
     return None
 
@@ -170,7 +172,7 @@ def _rotation(situation: Situation) -> Plan:
     if way_back.kind is WayBackKind.NONE:
         never = situation.kind.reversible is Reversible.NEVER
         hand_over = "--adopt --previous CERT KEY hands us the present pair, as the way back"
-        return Plan(Action.REFUSE, way_back.text, hint="replace this certificate by hand" if never else hand_over)
+        return Plan(Action.REFUSE, way_back.text, hint="replace this certificate by hand" if never else hand_over, refusal=NoWayBack)
     why = _why_obtain(situation, newer_than_known(situation))
     if why:
         return Plan(Action.OBTAIN, why, situation.changes, way_back)

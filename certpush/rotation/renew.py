@@ -6,8 +6,9 @@ from certpush.errors import BackingOff, TargetUnreachable
 from certpush.model import Action, Outcome, Plan, Receipt
 from certpush.rotation.glance import glance
 from certpush.rotation.inspect import View, look_at
+from certpush.rotation.receipts import receipt_for
 from certpush.rotation.rotation import Rotation, as_ours
-from certpush.rotation.run import close_quietly, look_and_rotate, receipt_for
+from certpush.rotation.run import close_quietly, look_and_rotate
 from certpush.rotation.settle import settle
 from certpush.state.setbacks import Setback
 

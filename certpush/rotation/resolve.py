@@ -20,9 +20,10 @@ from certpush.model import (
 from certpush.rotation.activate import note
 from certpush.rotation.inspect import View, address, inspect
 from certpush.rotation.plan import describe
+from certpush.rotation.receipts import as_it_is, receipt_for, went_back
 from certpush.rotation.rollback import RESCUE_MARGIN, roll_back
 from certpush.rotation.rotation import Rotation, as_ours
-from certpush.rotation.run import close_quietly, receipt_for
+from certpush.rotation.run import close_quietly
 from certpush.rotation.settle import settle_by_leaving, somebody_else_was_there
 from certpush.rotation.verify import verify
 
@@ -95,12 +96,7 @@ def _finish(rotation: Rotation, deployment: Deployment, decision: Decision) -> R
         done, served = roll_back(rotation, deployment, asked)
     except Stranded as stranded:
         return replace(receipt_for(rotation.name, stranded), deployment=deployment.id)
-    now = served[0].fingerprint if served else done.before.fingerprint
-    plan = Plan(Action.PUSH, str(decision), way_back=deployment.way_back)
-    return Receipt(
-        rotation.name, Outcome.ROLLED_BACK, plan, was=deployment.wanted, now=now, served=served,
-        not_after=served[0].not_after if served else None, seen=bool(rotation.endpoints), deployment=deployment.id,
-    )  # fmt: skip
+    return went_back(rotation, Plan(Action.PUSH, str(decision), way_back=deployment.way_back), done, served)
 
 
 # --- accepting ---
@@ -178,12 +174,8 @@ def _accept_other(rotation: Rotation, deployment: Deployment, view: View, known:
         rotation.journal.adopt(rotation.name, present, rotation.clock())
     what = "the certificate before" if known in _BEFORE else "another certificate"
     settle_by_leaving(rotation, deployment, "; ".join(filter(None, (f"{what} {decision}", deployment.error))))
-    served = tuple(view.served.values())
-    return Receipt(
-        rotation.name, Outcome.ROLLED_BACK if known in _BEFORE else Outcome.UNCHANGED, Plan(Action.NOTHING, f"{what} {decision}"),
-        was=present, now=present, served=served, not_after=served[0].not_after if served else None,
-        seen=bool(rotation.endpoints), deployment=deployment.id,
-    )  # fmt: skip
+    outcome = Outcome.ROLLED_BACK if known in _BEFORE else Outcome.UNCHANGED
+    return as_it_is(rotation, Plan(Action.NOTHING, f"{what} {decision}"), view, outcome, deployment.id)
 
 
 def _disarm(rotation: Rotation, deployment: Deployment) -> None:

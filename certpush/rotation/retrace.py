@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from certpush.errors import CertpushError, ForeignCertificate, NoWayBack, Stranded
-from certpush.model import Action, Deployment, Outcome, Phase, Plan, Receipt, WayBackKind
+from certpush.model import Action, Deployment, Phase, Plan, Receipt, WayBackKind
 from certpush.rotation.activate import note
 from certpush.rotation.inspect import ask_installed
+from certpush.rotation.receipts import receipt_for, went_back
 from certpush.rotation.rollback import AskedToGoBack, roll_back
 from certpush.rotation.rotation import Rotation, as_ours
-from certpush.rotation.run import close_quietly, receipt_for
+from certpush.rotation.run import close_quietly
 from certpush.rotation.settle import changed_since, settle
 from certpush.rotation.verify import is_served
 
@@ -54,12 +55,7 @@ def _retrace(rotation: Rotation, last: Deployment) -> Receipt:
             note(rotation, last, "still served: going back did not begin")
             return receipt_for(rotation.name, as_ours(stranded.rollback_error), plan=plan)
         return receipt_for(rotation.name, stranded, plan=plan)
-    before = served[0].fingerprint if served else done.before.fingerprint
-    until = served[0].not_after if served else None
-    return Receipt(
-        rotation.name, Outcome.ROLLED_BACK, plan, was=last.wanted, now=before, not_after=until, served=served,
-        seen=bool(rotation.endpoints), deployment=last.id,
-    )  # fmt: skip
+    return went_back(rotation, plan, done, served)
 
 
 def nothing_happened(rotation: Rotation, last: Deployment) -> bool:

@@ -12,14 +12,10 @@ from certpush.errors import (
     CertpushError,
     ClockSkew,
     ConfigError,
-    ForeignCertificate,
-    NoWayBack,
     PreflightFailed,
     SafetyRefusal,
-    StateError,
     Stranded,
     TargetRefused,
-    TrustError,
 )
 from certpush.model import (
     Action,
@@ -37,8 +33,9 @@ from certpush.model import (
 from certpush.rotation.activate import activate
 from certpush.rotation.confirm import confirm
 from certpush.rotation.inspect import View, inspect
-from certpush.rotation.plan import BEHIND, Situation, due, due_of, make_plan
+from certpush.rotation.plan import Situation, due, due_of, make_plan
 from certpush.rotation.provide import provide
+from certpush.rotation.receipts import as_it_is, outcome_of, receipt_for
 from certpush.rotation.rollback import roll_back
 from certpush.rotation.rotation import Rotation, as_ours
 from certpush.rotation.settle import settle
@@ -46,7 +43,6 @@ from certpush.rotation.stage import stage
 from certpush.rotation.verify import verify
 
 _log = logging.getLogger(__name__)
-_NO_PLAN = Plan(Action.REFUSE, "")
 _REFUSALS: Mapping[str, type[SafetyRefusal | TargetRefused]] = {"rights": TargetRefused, "node": TargetRefused, "clock-skew": ClockSkew}
 """By the codes of findings: what the target itself would answer, and what has an error of its own."""
 HoldBack = Callable[[View, Plan], CertpushError | None]
@@ -157,27 +153,29 @@ def _went_back(rotation: Rotation, deployment: Deployment, cause: CertpushError,
 
 def _intend(rotation: Rotation, view: View, plan: Plan, bundle: CertificateBundle) -> Deployment:
     """Write down what is about to happen, durably, with everything that the way back needs."""
-    deployment = Deployment(
+    deployment = replace(_record(rotation, view, bundle.fingerprint, plan.way_back), why=plan.why, not_after=bundle.not_after)
+    rotation.journal.begin(deployment)
+    return deployment
+
+
+def _record(rotation: Rotation, view: View, wanted: str, way_back: WayBack) -> Deployment:
+    return Deployment(
         id=secrets.token_hex(8),
         target=rotation.name,
         certificate=rotation.spec.name,
         before=view.installed,
-        wanted=bundle.fingerprint,
+        wanted=wanted,
         phase=Phase.INTENT,
-        way_back=plan.way_back,
+        way_back=way_back,
         served_before=view.by_address,
         started=rotation.clock(),
-        why=plan.why,
-        not_after=bundle.not_after,
     )
-    rotation.journal.begin(deployment)
-    return deployment
 
 
 def plan_for(rotation: Rotation, view: View) -> Plan:
     """The plan for what was just seen; changes nothing."""
     rotation.tell("plan")
-    deployed = rotation.journal.deployed(rotation.name)
+    deployed, ours = rotation.journal.deployed(rotation.name), rotation.journal.ours(rotation.name)
     with rotation.calling("changes"):
         changes = tuple(rotation.target.changes(rotation.spec.request))
     return make_plan(
@@ -188,23 +186,22 @@ def plan_for(rotation: Rotation, view: View) -> Plan:
             endpoints=rotation.endpoints,
             view=view,
             current=rotation.escrow.current(rotation.spec.name),
-            ours=rotation.journal.ours(rotation.name),
+            ours=ours,
             held=frozenset(one for one in view.present if _holds(rotation, one)),
             changes=(*changes, *(f"pinned by {one}: tell them" for one in rotation.pinned_by)),
             rescue_after=rotation.rescue_after,
             window=rotation.window,
             anchors=rotation.anchors,
             confirmed=rotation.journal.confirmed(rotation.name),
-            lives=_lives(rotation, view),
+            lives=_lives(rotation, view, ours),
             force=rotation.force,
             adopt=rotation.adopt or (rotation.adopt_first and not deployed),
         )
     )
 
 
-def _lives(rotation: Rotation, view: View) -> tuple[tuple[datetime, datetime], ...]:
+def _lives(rotation: Rotation, view: View, ours: frozenset[str]) -> tuple[tuple[datetime, datetime], ...]:
     """From when until when what is there of ours lives; what nobody serves is known to us where we hold it."""
-    ours = rotation.journal.ours(rotation.name)
     seen = tuple((one.not_before, one.not_after) for one in view.served.values() if one.not_before and one.fingerprint in ours)
     held = rotation.escrow.find(view.installed.fingerprint) if view.installed.fingerprint and not seen else None
     return ((held.not_before, held.not_after),) if held else seen
@@ -229,21 +226,15 @@ def _preflight(rotation: Rotation) -> tuple[Finding, ...]:
         return tuple(rotation.target.preflight(rotation.spec.request))
 
 
-def _refusal(rotation: Rotation, plan: Plan, findings: tuple[Finding, ...]) -> SafetyRefusal | TargetRefused | None:
+def _refusal(rotation: Rotation, plan: Plan, findings: tuple[Finding, ...]) -> CertpushError | None:
     """Why a rotation must not begin; None when it may."""
     if plan.action is Action.REFUSE:
-        return _refused_by_plan(plan)(f"{rotation.name}: {plan.why}", hint=plan.hint)
+        return (plan.refusal or SafetyRefusal)(f"{rotation.name}: {plan.why}", hint=plan.hint)
     for finding in findings:
         if finding.severity is Severity.ERROR:
             refusal = _REFUSALS.get(finding.code, PreflightFailed)
             return refusal(f"{rotation.name}: {finding.message}", hint=finding.hint)
     return None
-
-
-def _refused_by_plan(plan: Plan) -> type[SafetyRefusal]:
-    if plan.why.startswith(BEHIND):
-        return ClockSkew
-    return ForeignCertificate if "did not deploy" in plan.why else NoWayBack if "way back" in plan.why else SafetyRefusal
 
 
 def _keep_handed_over(rotation: Rotation, view: View) -> None:
@@ -266,19 +257,13 @@ def _take_for_ours(rotation: Rotation, view: View, plan: Plan) -> None:
     if plan.found is None or plan.found.fingerprint in rotation.journal.ours(rotation.name):
         return
     rotation.tell("warning", plan.why)
-    now = rotation.clock()
+    unknown = WayBack(WayBackKind.NONE, "what was there before is not known: this state is older than what was found")
+    found = _record(rotation, view, plan.found.fingerprint, unknown)
     rotation.journal.begin(
-        Deployment(
-            id=secrets.token_hex(8),
-            target=rotation.name,
-            certificate=rotation.spec.name,
-            before=view.installed,
-            wanted=plan.found.fingerprint,
+        replace(
+            found,
             phase=Phase.CONFIRMED,
-            way_back=WayBack(WayBackKind.NONE, "what was there before is not known: this state is older than what was found"),
-            served_before=view.by_address,
-            started=now,
-            finished=now,
+            finished=found.started,
             why="found in place: newer than what this state knew of",
             outcome=Outcome.ROTATED,
             not_after=plan.found.not_after,
@@ -305,14 +290,9 @@ def _tidy(rotation: Rotation, deployment: Deployment) -> None:
 
 
 def _unchanged(rotation: Rotation, view: View, plan: Plan) -> Receipt:
-    present = next(iter(view.present), None)
-    served = tuple(view.served.values())
-    held = rotation.escrow.find(present) if present and not served else None
-    until = served[0].not_after if served else held.not_after if held else None
-    return Receipt(
-        rotation.name, Outcome.UNCHANGED, plan, was=present, now=present, not_after=until, served=served, seen=bool(rotation.endpoints),
-        due=_due(rotation, plan),
-    )  # fmt: skip
+    receipt = as_it_is(rotation, plan, view)
+    held = rotation.escrow.find(receipt.now) if receipt.now and not receipt.served else None
+    return replace(receipt, not_after=held.not_after if held else receipt.not_after, due=_due(rotation, plan))
 
 
 def _due(rotation: Rotation, plan: Plan) -> datetime | None:
@@ -323,20 +303,7 @@ def _due(rotation: Rotation, plan: Plan) -> datetime | None:
 
 
 def _not_begun(rotation: Rotation, view: View, plan: Plan, findings: tuple[Finding, ...], error: CertpushError) -> Receipt:
-    return replace(_unchanged(rotation, view, plan), outcome=_outcome(error), error=error, findings=findings)
-
-
-def receipt_for(name: str, error: CertpushError, *, plan: Plan = _NO_PLAN) -> Receipt:
-    """The receipt of a rotation that ended in an error before its target was seen, or stranded."""
-    return Receipt(name, _outcome(error), plan, error=error)
-
-
-def _outcome(error: CertpushError) -> Outcome:
-    if isinstance(error, Stranded):
-        return Outcome.STRANDED
-    if isinstance(error, SafetyRefusal | TrustError | ConfigError | StateError):
-        return Outcome.REFUSED
-    return Outcome.FAILED
+    return replace(_unchanged(rotation, view, plan), outcome=outcome_of(error), error=error, findings=findings)
 
 
 def close_quietly(rotation: Rotation) -> None:

@@ -289,10 +289,8 @@ def _and_members(target: str) -> tuple[str, tuple[str, ...]]:
 
 def _perhaps_there(deployment: Deployment) -> tuple[str | None, ...]:
     """What the target has after this deployment; where it was not brought to an end, either of the two."""
-    if deployment.outcome is Outcome.ROTATED:
-        return (deployment.wanted,)
-    before = deployment.before.fingerprint
-    return (before,) if deployment.phase.settled else (before, deployment.wanted)
+    there = deployment.there_since
+    return (there,) if deployment.outcome is Outcome.ROTATED or deployment.phase.settled else (there, deployment.wanted)
 
 
 def _add_step(connection: sqlite3.Connection, deployment: Deployment, at: datetime | None, note: str = "") -> None:
