@@ -6,11 +6,13 @@ import contextlib
 import json
 import logging
 from pathlib import Path
+from typing import TypeVar
 
 from certpush.kit.files import Directory
 from certpush.model import JsonValue
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 LIMIT = 64 * 1024 * 1024
 """Tens of thousands of targets fit; what is larger was not written by an observer."""
 
@@ -40,6 +42,21 @@ class Memory:
                 return known
         _log.warning("%s is damaged: what was remembered there is lost, and written anew", self._path)
         return {}
+
+    def read_as(self, form: type[T]) -> T:
+        """The same as an object of this form (a dataclass, or a msgspec Struct); a new one where it is of another form, or of none yet.
+
+        Raises:
+            SafetyRefusal: something that others planted is in the way.
+            OSError: it may not be read.
+
+        """
+        import msgspec
+
+        try:
+            return msgspec.convert(self.read(), form)
+        except msgspec.ValidationError:
+            return form()
 
     def write(self, known: dict[str, JsonValue]) -> None:
         """Put this in the place of what was there; durable afterwards, and never seen in part.

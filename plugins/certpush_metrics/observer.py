@@ -28,7 +28,7 @@ class Metrics(Observer):
 
     def close(self) -> str:
         """Add the run to what is known, remember that, and put it into the file."""
-        tally = Tally.of(self._run.memory.read())
+        tally = self._run.memory.read_as(Tally)
         for name, event in self._heard.items():
             tally.count(event, self._kind_of(name, tally))
         tally.forget(self._run, self._heard)
@@ -38,7 +38,7 @@ class Metrics(Observer):
 
     def test(self) -> str:
         """Write what is known anew."""
-        return self._write(Tally.of(self._run.memory.read()))
+        return self._write(self._run.memory.read_as(Tally))
 
     def _kind_of(self, name: str, tally: Tally) -> str:
         """A target that is not enabled may be named nevertheless; what was known of it stands."""

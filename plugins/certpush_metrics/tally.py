@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
@@ -45,14 +44,6 @@ class Tally(msgspec.Struct):
 
     targets: dict[str, Known] = msgspec.field(default_factory=dict)
     runs: dict[str, Ran] = msgspec.field(default_factory=dict)
-
-    @classmethod
-    def of(cls, remembered: Mapping[str, Any]) -> Tally:
-        """What was remembered; nothing, where that is of another form."""
-        try:
-            return msgspec.convert(remembered, cls)
-        except msgspec.ValidationError:
-            return cls()
 
     def count(self, event: Event, kind: str) -> None:
         """Take note of how one target ended."""

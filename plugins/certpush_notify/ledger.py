@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
-from typing import Any
 
 import msgspec
 
@@ -48,14 +47,6 @@ class Ledger(msgspec.Struct):
     unsent: dict[str, News] = msgspec.field(default_factory=dict)
     outages: dict[str, float] = msgspec.field(default_factory=dict)
     """What the CA said to the first targets that could not be renewed, and when: to the others it says the same."""
-
-    @classmethod
-    def of(cls, remembered: Mapping[str, Any]) -> Ledger:
-        """What was remembered; nothing, where that is of another form."""
-        try:
-            return msgspec.convert(remembered, cls)
-        except msgspec.ValidationError:
-            return cls()
 
     def take(self, events: Iterable[Event], *, danger_every: timedelta, on: Collection[Occasion]) -> None:
         """Take note of how the targets of one run ended, and put what is news to ``unsent``."""

@@ -31,7 +31,7 @@ class Notify(Observer):
         What is not sent stays written down for the next run. A process that ends between
         sending and writing tells it twice: better than never.
         """
-        ledger = Ledger.of(self._run.memory.read())
+        ledger = self._run.memory.read_as(Ledger)
         before = msgspec.json.encode(ledger)
         ledger.take(self._heard.values(), danger_every=self._settings.danger_every, on=self._settings.on)
         ledger.forget({*self._run.targets, *(name.partition("/")[0] for name in self._heard)})
