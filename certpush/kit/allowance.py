@@ -131,6 +131,11 @@ class AllowedSocket(ssl.SSLSocket):
         self.settimeout(None if left == math.inf else left)
 
 
+def name_in_certificates(host: str) -> str:
+    """The host as certificates name it: without the zone of an address, and the dot at the end of a name."""
+    return host.partition("%")[0].rstrip(".")
+
+
 class PinnedContext(ssl.SSLContext):
     """A TLS context made from nothing but what it is given: no system store, no SSLKEYLOGFILE, no SSL_CERT_FILE.
 
@@ -143,6 +148,15 @@ class PinnedContext(ssl.SSLContext):
     """Whether a certificate of ours is shown to the server."""
     server_certificate: bytes | None = None
     """The leaf (DER) that the server showed in the latest handshake."""
+
+    def secure(self, plain: socket.socket, host: str) -> ssl.SSLSocket:
+        """Shake hands over ``plain``, which is closed where that fails; ``host`` is whom the certificate must name."""
+        try:
+            # A cut answer must not look like one that ended: no end without TLS saying so.
+            return self.wrap_socket(plain, server_hostname=name_in_certificates(host), suppress_ragged_eofs=False)
+        except BaseException:
+            plain.close()
+            raise
 
     @classmethod
     def trusting(cls, roots_pem: bytes) -> Self:

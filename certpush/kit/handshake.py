@@ -112,12 +112,7 @@ def _connect(host: str, port: int, context: PinnedContext, where: str) -> ssl.SS
 
 
 def _secured(plain: socket.socket, host: str, context: PinnedContext) -> ssl.SSLSocket:
-    try:
-        # A cut answer must not look like one that ended: no end without TLS saying so.
-        secured = context.wrap_socket(plain, server_hostname=host.partition("%")[0].rstrip("."), suppress_ragged_eofs=False)
-    except BaseException:
-        plain.close()
-        raise
+    secured = context.secure(plain, host)
     try:
         # Python skips the handshake where the peer is gone already; asking for the certificate fails then.
         secured.getpeercert(binary_form=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from certpush.errors import StateError
 from certpush.model import Deployment, Finding, Outcome, Phase, Severity
 from certpush.state.directory import RESTORING
-from certpush.state.escrow import Escrow
+from certpush.state.escrow import Escrow, certificate_in
 from certpush.state.journal import Journal
 from certpush.state.snapshot import ASIDE, CERTIFICATES, JOURNAL
 
@@ -63,7 +63,7 @@ def _private(directory: Path) -> Iterator[Path]:
 def _bundles(certificates: Path, escrow: Escrow) -> Iterator[Found]:
     whole = 0
     for home in sorted(certificates.iterdir()) if certificates.is_dir() else ():
-        name = home.name.replace("+", "/")
+        name = certificate_in(home.name)
         for generation, bundle in escrow.examine(name):
             whole += bundle is not None
             if bundle is None:

@@ -117,7 +117,7 @@ class Escrow:
 
     def of_members(self, certificate: str) -> tuple[str, ...]:
         """The names of the certificates that members of a target have of their own: ``NAME/MEMBER``, where we hold any."""
-        named = (home.name.replace(_IN_FOLDERS, "/") for home in self._homes(None))
+        named = (certificate_in(home.name) for home in self._homes(None))
         return tuple(name for name in named if name.startswith(f"{certificate}/"))
 
     def _home(self, certificate: str) -> Path:
@@ -142,6 +142,11 @@ def _certificates(pem: bytes) -> tuple[x509.Certificate, ...]:
 
 def _folder(certificate: str) -> str:
     return certificate.replace("/", _IN_FOLDERS)
+
+
+def certificate_in(folder: str) -> str:
+    """The name of the certificate that a folder of the escrow is for."""
+    return folder.replace(_IN_FOLDERS, "/")
 
 
 def _generation(bundle: CertificateBundle) -> str:

@@ -124,12 +124,7 @@ class _CaConnection(http.client.HTTPConnection):
             plain = connect(self.host, self.port)
         except OSError as error:
             raise NotConnected(str(error)) from error
-        try:
-            # A cut answer must not look like one that ended: no end without TLS saying so.
-            self.sock = self._context.wrap_socket(plain, server_hostname=_name(self.host), suppress_ragged_eofs=False)
-        except BaseException:
-            plain.close()
-            raise
+        self.sock = self._context.secure(plain, self.host)
 
     def __del__(self) -> None:
         self.close()  # its thread has ended
@@ -141,11 +136,6 @@ class _CaConnection(http.client.HTTPConnection):
             waiting.register(self.sock, select.POLLIN)
             if waiting.poll(0):
                 self.close()
-
-
-def _name(host: str) -> str:
-    """The host as certificates name it."""
-    return host.partition("%")[0].rstrip(".")
 
 
 _SOMETHING_ELSE = "does something else answer at this address, such as a proxy or a login page?"

@@ -457,5 +457,5 @@ def test_tokens_are_not_printed_whatever_a_program_sets_for_all_connections(ca, 
 
 
 def test_the_name_that_is_asked_for_is_the_one_that_certificates_have():
-    assert transport._name("ca.lan.") == "ca.lan"
-    assert transport._name("fe80::1%eth0") == "fe80::1"
+    assert allowance.name_in_certificates("ca.lan.") == "ca.lan"
+    assert allowance.name_in_certificates("fe80::1%eth0") == "fe80::1"
