@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes
 
 _OF_THE_BOX = re.compile(
     r"/usr/sbin/sshd|sshd: |/usr/libexec/sftp-server|nginx: "
-    r"|/bin/sh /etc/rc$|/bin/sh /usr/local/sbin/updaterrd|sleep 1000000$|.*php\S* .*-f /etc/rc\."
+    r"|/bin/sh /etc/rc$|(?:sh -c )?/bin/sh /usr/local/sbin/updaterrd|sleep 1000000$|.*php\S* .*-f /etc/rc\."
 )
 _WATCHED = "cf tmp var root home etc usr/local boot"
 
