@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -172,7 +172,8 @@ class Fleet:
     def renew(self, words: Sequence[str] = (), *, stop: threading.Event | None = None) -> Receipts:
         """What a timer calls: settle what was left, push again what is not served, rotate what is due; gives receipts as ``deploy`` does.
 
-        Where all is well nothing is written, and nobody is asked but the endpoints. A target that
+        Where all is well nothing is written, and nobody is asked but the endpoints, and once a day
+        each CA for its roots. A target that
         fails waits longer and longer before it is tried again, unless ``words`` has its name;
         it never keeps others from their turn: ``canary`` and ``stop_after`` are for ``deploy``.
 
@@ -188,7 +189,17 @@ class Fleet:
         def job(spec: TargetSpec) -> list[Receipt]:
             return renewed(spec, run.opener, replace(wishes, at_once=spec.name in words))
 
-        return Receipts(run.over(in_waves(specs, job, FleetKeys(), self._held.slots, wishes.stop, ended=run.ended)), verb="renew")
+        receipts = in_waves(specs, job, FleetKeys(), self._held.slots, wishes.stop, ended=run.ended)
+        return Receipts(run.over(self._then_learning(receipts, specs, wishes.stop)), verb="renew")
+
+    def _then_learning(
+        self, receipts: Iterator[Receipt], specs: Sequence[TargetSpec], stop: threading.Event
+    ) -> Generator[Receipt, None, None]:
+        """The receipts; after them each CA is asked for its roots, which may change while nothing is due for a year."""
+        yield from receipts
+        for ca in dict.fromkeys(spec.certificate.ca for spec in specs):
+            if not stop.is_set():
+                self._held.learn_roots(ca)
 
     def _refuse_previous_for_many(self, words: Sequence[str], previous: CertificateBundle | None) -> None:
         if previous is not None and len(self.select(words)) != 1:

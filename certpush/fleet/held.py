@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, MutableMapping
@@ -9,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from certpush.config import DEFAULT_CA, Configuration
-from certpush.errors import CertpushError, StateError
+from certpush.errors import CertpushError, StateError, TrustError
 from certpush.fleet.pace import Pace
 from certpush.fleet.workers import Slots
 from certpush.model import Event, Secret
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # who only looks at an endpoint loads no HTTP client and no p
     from certpush.state.roots import LearnedRoots
     from certpush.stepca.issuer import StepCaIssuer
 
+_log = logging.getLogger(__name__)
 _JOURNAL = "journal.sqlite3"
 
 
@@ -136,6 +138,24 @@ class Held:
                 except CertpushError:  # who asks for a certificate is told
                     self._anchors[ca] = frozenset()
             return self._anchors[ca]
+
+    def learn_roots(self, ca: str) -> None:
+        """Ask a CA which roots it has, where nobody did within a day: it may have another one before any certificate is due.
+
+        Whatever goes wrong is logged, and alters nothing: no certificate needs that CA now.
+        """
+        from certpush.stepca.learning import asked_lately
+
+        memory, now = self._roots(ca), self._clock()
+        if asked_lately(memory.asked(), now):
+            return
+        try:
+            memory.note_asked(now)  # first, so that a CA that is gone is waited for once a day, too
+            self.issuer(ca).roots()
+        except TrustError as error:
+            _log.warning("%s; the next renewal would be refused: %s", error.message, error.hint)
+        except CertpushError as error:
+            _log.info("the roots of the CA %s cannot be looked at: %s", ca, error.message)
 
     def _roots(self, ca: str) -> LearnedRoots:
         from certpush.state.roots import LearnedRoots

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -13,11 +14,12 @@ from certpush.model import read_certificates, to_pem
 
 
 class LearnedRoots:
-    """One file for each CA in the state directory, ``roots/NAME.pem``."""
+    """Two files for each CA in the state directory: ``roots/NAME.pem``, and when it was last asked, ``roots/NAME.asked``."""
 
     def __init__(self, directory: Path, ca: str) -> None:
         self._directory = directory
         self._file = f"{ca}.pem"
+        self._asked = f"{ca}.asked"
 
     def recall(self) -> tuple[x509.Certificate, ...]:
         """What was learned last; nothing where nothing was, or the file is damaged: it is learned anew then."""
@@ -32,13 +34,31 @@ class LearnedRoots:
             StateError: they cannot be written.
 
         """
+        self._write(self._file, to_pem(*roots))
+
+    def asked(self) -> datetime | None:
+        """When the CA was last asked; None where it never was, or that cannot be read."""
+        with suppress(OSError, ValueError):
+            return datetime.fromisoformat((self._directory / self._asked).read_text("ascii").strip())
+        return None
+
+    def note_asked(self, now: datetime) -> None:
+        """Write down that the CA was asked just now, whatever came of it.
+
+        Raises:
+            StateError: it cannot be written.
+
+        """
+        self._write(self._asked, f"{now.isoformat()}\n".encode("ascii"))
+
+    def _write(self, name: str, content: bytes) -> None:
         if not self._directory.parent.is_dir():
             return
         try:
             with Directory.open(str(self._directory.parent)) as state:
                 state.make(self._directory.name, mode=0o700)
             with Directory.open(str(self._directory)) as folder:
-                folder.replace(self._file, to_pem(*roots))
+                folder.replace(name, content)
         except OSError as error:
             raise StateError(
                 f"the CA's roots cannot be kept in {self._directory}: {error.strerror}", hint="free space on its disk"

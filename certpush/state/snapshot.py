@@ -23,7 +23,7 @@ ASIDE = "before-restore-"
 CURRENT = "current"
 GENERATION = frozenset({"fullchain.pem", "key.pem", "roots.pem"})
 
-_FOLDERS = (CERTIFICATES, FORGOTTEN, "observers")
+_FOLDERS = (CERTIFICATES, FORGOTTEN, "observers", "roots")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]{0,199}")
 _DEEPEST = 4  # certificates/NAME/GENERATION/key.pem
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import Self
 
 from cryptography import x509
@@ -21,7 +22,7 @@ from certpush.stepca.address import CaAddress, normalised_fingerprint
 from certpush.stepca.bootstrap import address_of, completed, known_fingerprints, read_root_file, user_path
 from certpush.stepca.client import StepCa, utc_now
 from certpush.stepca.contact import explaining_distrust, fetch_root
-from certpush.stepca.learning import RootMemory, learn, named_by, recalled
+from certpush.stepca.learning import RootMemory, asked_lately, keeping, learn, named_by, recalled
 from certpush.stepca.patience import persistently
 from certpush.stepca.proving import Prover
 from certpush.stepca.settings import CaSettings
@@ -61,7 +62,9 @@ class StepCaIssuer:
     ) -> None:
         self.settings = settings
         self._memory = memory
-        self._named: tuple[x509.Certificate, ...] | None = None if memory is not None else ()
+        self._named: tuple[x509.Certificate, ...] = ()
+        self._asked: datetime | None = None
+        """When the CA was last asked which roots it has, by this object."""
         self._clock = clock
         self._sleep = sleep
         self._prover: Prover | None = None
@@ -196,17 +199,19 @@ class StepCaIssuer:
 
     def _with_named(self, issued: Issued) -> Issued:
         """While the CA changes its root, whoever gets roots gets the other one too, before a certificate needs it."""
-        return replace(issued, roots=tuple(dict.fromkeys((*issued.roots, *(self._named or ())))))
+        return replace(issued, roots=tuple(dict.fromkeys((*issued.roots, *self._named))))
 
     def _having_learned(self, ca: StepCa) -> StepCa:
-        """The CA with all roots that it has now; looked at once, when it is first talked to."""
-        if self._named is not None or self._memory is None:
+        """The CA with all roots that it has now; looked at when it is first talked to, and again once a day."""
+        memory, now = self._memory, self._clock()
+        if memory is None or asked_lately(self._asked, now):
             return ca
-        named, known = named_by(ca, self._clock()), known_fingerprints(self.settings)
+        named, known = named_by(ca, now), known_fingerprints(self.settings)
         configured = [root for root in ca.roots if fingerprint(root) in known]
-        roots = learn(ca, configured, named, self._memory) if named else ca.roots
+        roots = learn(ca, configured, named, memory) if named else ca.roots
+        keeping(ca, lambda: memory.note_asked(now))
         with self._lock:
-            self._named = named
+            self._named, self._asked = named, now
             if set(roots) != set(ca.roots):
                 ca.close()
                 ca = self._ca = StepCa(str(self.address), roots, clock=self._clock)

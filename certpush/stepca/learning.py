@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from cryptography import x509
 
 from certpush.errors import CertpushError, TrustError
 from certpush.model import fingerprint, issued_by
+from certpush.stepca.skew import MOST_SKEW
 
 if TYPE_CHECKING:  # what was learned is recalled also where nobody talks to the CA
     from certpush.stepca.client import StepCa
 
 _log = logging.getLogger(__name__)
 _MOST = 20
+ASKED_EVERY = timedelta(days=1)
+"""For so long the roots are not asked for again where no certificate is needed."""
 
 
 class RootMemory(Protocol):
@@ -30,6 +33,19 @@ class RootMemory(Protocol):
         """Keep them in place of those before."""
         ...
 
+    def asked(self) -> datetime | None:
+        """When the CA was last asked."""
+        ...
+
+    def note_asked(self, now: datetime) -> None:
+        """Keep that it was asked now."""
+        ...
+
+
+def asked_lately(asked: datetime | None, now: datetime) -> bool:
+    """Whether it is too early to ask again; a moment that is yet to come was written down by a wrong clock, and counts for nothing."""
+    return asked is not None and timedelta() <= now - asked < ASKED_EVERY
+
 
 def recalled(configured: frozenset[str], memory: RootMemory | None) -> tuple[x509.Certificate, ...]:
     """The roots learned from the CA that is configured (by these fingerprints); none where they were learned from another."""
@@ -38,7 +54,7 @@ def recalled(configured: frozenset[str], memory: RootMemory | None) -> tuple[x50
 
 
 def named_by(ca: StepCa, now: datetime) -> tuple[x509.Certificate, ...]:
-    """The roots that the CA names now; none where it cannot be asked for them.
+    """The roots that the CA names now; none where it cannot be asked for them, or our clock is not the CA's and could judge none.
 
     Raises:
         TrustError: it is not our CA.
@@ -50,6 +66,8 @@ def named_by(ca: StepCa, now: datetime) -> tuple[x509.Certificate, ...]:
         raise
     except CertpushError as error:
         _log.info("%s: its roots cannot be looked at: %s", ca.address, error.message)
+        return ()
+    if ca.skew is not None and abs(ca.skew) > MOST_SKEW:
         return ()
     return tuple(root for root in named[:_MOST] if _is_root(root, now))
 
@@ -68,8 +86,13 @@ def _keep(ca: StepCa, trusted: tuple[x509.Certificate, ...], memory: RootMemory)
     for root in trusted:
         if root not in ca.roots:
             _log.warning("%s: the CA names another root, %s; it is trusted beside the one configured", ca.address, fingerprint(root))
+    keeping(ca, lambda: memory.remember(trusted))
+
+
+def keeping(ca: StepCa, write: Callable[[], None]) -> None:
+    """Write to the memory; where that fails it is learned again by the next run, and no certificate has to wait for it."""
     try:
-        memory.remember(trusted)
+        write()
     except CertpushError as error:
         _log.warning("%s: its roots are not kept: %s", ca.address, error.message)
 

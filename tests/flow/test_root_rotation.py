@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from certpush import Fleet, Outcome
 from certpush.cli.exits import IDENTITY, OK, code_of_receipt
-from certpush.errors import RootMismatch
+from certpush.errors import RootMismatch, StateError
+from certpush.kit.tls import utc_now
 from certpush.model import fingerprint, read_certificates
 from certpush.state.roots import LearnedRoots
 from certpush.testing.authority.pki import Pki
 
+ALWAYS = "1/1000000"
+"""``renew_at`` of what is due at each run."""
+
 
 class Site:
-    """A CA, a target that keeps certificate and roots in files, and runs that find everything due."""
+    """A CA, a target that keeps certificate and roots in files, and runs that find everything due, unless ``renew_at`` is another."""
 
     def __init__(self, directory: Path, ca) -> None:
         self.directory, self.ca, self.old, self.new = directory, ca, ca.pki, Pki.make("New")
-        self.configured = ca.fingerprint
+        self.configured, self.renew_at, self.ahead = ca.fingerprint, ALWAYS, timedelta()
         (directory / "password").touch(mode=0o600)
         (directory / "password").write_text(ca.password)
         (directory / "site").mkdir()
@@ -29,7 +34,7 @@ class Site:
             "kind": "file",
             "names": ["a.lan"],
             "verify": "files",
-            "renew_at": "1/1000000",
+            "renew_at": self.renew_at,
             "fullchain": f"{self.directory}/site/full.pem",
             "key_file": f"{self.directory}/site/key.pem",
             "root": f"{self.directory}/site/roots.pem",
@@ -40,9 +45,24 @@ class Site:
             "state": {"directory": f"{self.directory}/state"},
             "target": {"a": target},
         }
-        with Fleet.from_tables(tables, environ={"HOME": str(self.directory)}) as fleet:
+        with Fleet.from_tables(tables, environ={"HOME": str(self.directory)}, clock=lambda: utc_now() + self.ahead) as fleet:
             (receipt,) = fleet.renew(["a"])
         return receipt
+
+    def rests(self, *, after: timedelta) -> int:
+        """A timer's run so much later, with nothing due; gives how often it asked the CA for its roots."""
+        self.renew_at, self.ahead, asked = "2/3", self.ahead + after, len(self.ca.exchanges)
+        receipt = self.renew()
+        assert (receipt.outcome, code_of_receipt(receipt)) == (Outcome.UNCHANGED, OK)
+        return [one.request.target for one in self.ca.exchanges[asked:]].count("/roots")
+
+    def set_its_clock(self, clock) -> None:
+        """The CA's."""
+        self.ca.authority.clock = self.ca.state.clock = clock
+
+    @property
+    def trusted(self) -> set:
+        return set(LearnedRoots(self.directory / "state" / "roots", "default").recall())
 
     def announce(self) -> None:
         """The CA names the new root, and goes on signing below the old one."""
@@ -122,3 +142,70 @@ def test_what_is_no_root_is_not_trusted_whoever_names_it(site):
     site.ca.restart()
     site.renew()
     assert site.delivered == {site.old.root}
+
+
+# --- where nothing is due for long -------------------------------------------------------------
+
+
+@pytest.fixture
+def resting(tmp_path, start_embedded_ca) -> Site:
+    """A CA whose clock goes with that of certpush's machine, and a certificate for a year."""
+    site = Site(tmp_path, start_embedded_ca(claims={"maxTLSCertDuration": "10000h", "defaultTLSCertDuration": "9480h"}))
+    site.set_its_clock(lambda: utc_now() + site.ahead)
+    assert code_of_receipt(site.renew()) == OK
+    return site
+
+
+def test_a_new_root_is_learned_where_nothing_is_due_and_a_year_old_certificate_follows_it(resting, caplog):
+    assert resting.rests(after=timedelta(hours=2)) == 0
+    resting.announce()
+    assert resting.rests(after=timedelta(hours=23)) == 1
+    assert resting.trusted == {resting.old.root, resting.new.root}
+    assert "the CA names another root" in caplog.text
+    resting.ca.replace_pki(resting.new)  # long before the certificate is due, the old one is gone
+    assert resting.rests(after=timedelta(days=40)) == 1
+    resting.renew_at = ALWAYS
+    assert resting.renew().outcome is Outcome.ROTATED
+    assert resting.signed_by == resting.new.intermediate
+
+
+def test_who_has_nothing_to_do_asks_for_the_roots_once_a_day(resting):
+    assert [resting.rests(after=timedelta(hours=hours)) for hours in (25, 0, 1, 22, 1, 23)] == [1, 0, 0, 0, 1, 0]
+
+
+def test_a_ca_that_is_away_when_nothing_is_due_is_nobodys_trouble(resting, caplog):
+    resting.ca.stop()
+    assert resting.rests(after=timedelta(days=2)) == 0
+    assert [one.levelname for one in caplog.records if "CA" in one.message] == []
+    resting.ca.start()
+    assert resting.rests(after=timedelta(hours=1)) == 0
+    assert resting.rests(after=timedelta(days=1)) == 1
+
+
+def test_a_root_that_nobody_announced_is_told_before_a_renewal_needs_it(resting, caplog):
+    resting.ca.replace_pki(resting.new)
+    resting.rests(after=timedelta(days=2))
+    assert resting.trusted == {resting.old.root}
+    (warning,) = (one.message for one in caplog.records if one.levelname == "WARNING")
+    assert "the next renewal would be refused" in warning
+
+
+def test_by_a_wrong_clock_no_root_is_learned_and_none_is_forgotten(resting):
+    resting.announce()
+    resting.rests(after=timedelta(days=2))
+    right = resting.ahead
+    resting.set_its_clock(lambda: utc_now() + right)
+    resting.rests(after=timedelta(days=3))
+    assert resting.trusted == {resting.old.root, resting.new.root}
+    resting.ahead = right
+    assert resting.rests(after=timedelta(hours=1)) == 1, "what a wrong clock wrote down counts for nothing"
+
+
+def test_a_state_that_cannot_be_written_to_keeps_no_root_and_alters_nothing_else(resting, monkeypatch, caplog):
+    def refuse(*_):
+        raise StateError("the CA's roots cannot be kept")
+
+    monkeypatch.setattr(LearnedRoots, "_write", refuse)
+    resting.announce()
+    assert resting.renew().outcome is Outcome.ROTATED
+    assert "its roots are not kept" in caplog.text

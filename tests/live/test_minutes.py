@@ -10,6 +10,9 @@ import pytest
 from certpush import Fleet, Outcome
 from certpush.kit.tls import look
 from certpush.model import Endpoint, read_certificates
+from certpush.state.roots import LearnedRoots
+from certpush.stepca.learning import ASKED_EVERY
+from certpush.testing.authority.pki import Pki
 from certpush.testing.device import TOKEN, MemoryDevice
 from certpush.testing.memory import memory_kind
 
@@ -55,3 +58,29 @@ def test_seconds_long_certificates_outlive_an_absence_of_the_ca(tmp_path, start_
     assert Outcome.FAILED not in outcomes[-2:]
     assert {one.wanted for one in history} == seen
     assert len(history) == rotated
+
+
+@pytest.mark.live
+def test_a_root_that_a_real_ca_announces_is_heard_of_though_nothing_is_due(tmp_path, start_real_ca):
+    ca, new = start_real_ca(), Pki.make("New").root
+    known = LearnedRoots(tmp_path / "state" / "roots", "default")
+    (tmp_path / "site").mkdir()
+    files = {"fullchain": f"{tmp_path}/site/full.pem", "key_file": f"{tmp_path}/site/key.pem", "verify": "files"}
+    tables = {
+        "ca": {"url": ca.url, "fingerprint": ca.fingerprint, "provisioner": ca.provisioner, "password": "env:PASSWORD"},
+        "state": {"directory": str(tmp_path / "state")},
+        "target": {"box": {"kind": "file", "names": ["a.lan"], **files}},
+    }
+
+    def renew() -> Outcome:
+        with Fleet.from_tables(tables, environ={"HOME": "/nonexistent", "PASSWORD": ca.password}) as fleet:
+            (receipt,) = fleet.renew()
+        return receipt.outcome
+
+    assert renew() is Outcome.ROTATED
+    ca.announce(new)
+    assert renew() is Outcome.UNCHANGED
+    assert known.recall() == (ca.pki.root,)
+    known.note_asked(datetime.now(UTC) - ASKED_EVERY)  # a day later
+    assert renew() is Outcome.UNCHANGED
+    assert set(known.recall()) == {ca.pki.root, new}

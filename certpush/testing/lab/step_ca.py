@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
+from cryptography import x509
+
 from certpush.model import JsonValue, to_pem
 from certpush.testing.authority.pki import Pki
 from certpush.testing.authority.provisioners import Claims, JwkProvisioner, Provisioner
@@ -145,6 +147,13 @@ class RealCa(ServedCa):
         self.admin = admin or self.admin
         if admin_claims is not None:
             self.admin = replace(self.admin, claims=admin_claims)
+        self.restart()
+
+    def announce(self, root: x509.Certificate) -> None:
+        """Name another root beside its own, as who is about to change it does, and restart; it goes on signing below its own."""
+        announced = self.directory / "announced.crt"
+        _write(announced, to_pem(root))
+        self._rest["root"] = [str(self.directory / "root_ca.crt"), str(announced)]
         self.restart()
 
     # --- inside ----------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from certpush.model import CertificateBundle, Deployment, Installed, KeySpec, Ou
 from certpush.state.directory import open_state_directory
 from certpush.state.escrow import Escrow
 from certpush.state.journal import Journal
+from certpush.state.roots import LearnedRoots
 from certpush.testing.minting import minter
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -64,11 +65,12 @@ def bundles() -> list[CertificateBundle]:
 
 @pytest.fixture
 def state(tmp_path: Path, bundles) -> Remembered:
-    """Two targets, of which one has a second certificate; and what an observer remembers."""
+    """Two targets, of which one has a second certificate; what an observer remembers, and by which roots the CA is known."""
     made = Remembered(open_state_directory(tmp_path / "state"), bundles)
     first = made.deployed("wiki", 0)
     made.deployed("wiki", 1, before=first.fingerprint)
     made.deployed("fw/one", 2)
+    LearnedRoots(made.directory / "roots", "default").remember(first.roots)
     (made.directory / "notified.json").touch(mode=0o600)
     (made.directory / "notified.json").write_text("{}")
     return made

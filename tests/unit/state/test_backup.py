@@ -18,6 +18,7 @@ from certpush.state.backup import MANIFEST, is_backup, pack, unpack
 from certpush.state.directory import RESTORING, open_state_directory, refuse_half_restored
 from certpush.state.lock import STATE, Locks
 from certpush.state.restore import restore
+from certpush.state.roots import LearnedRoots
 from certpush.state.snapshot import take_snapshot
 from unit.state.conftest import NOW
 
@@ -52,6 +53,7 @@ def test_what_is_put_back_is_what_was_there(state, tmp_path, word):
     assert restore(backup, elsewhere, NOW) is None
     assert state.everything(elsewhere) == state.everything()
     assert (elsewhere / "notified.json").read_text() == "{}"
+    assert LearnedRoots(elsewhere / "roots", "default").recall() == state.bundles[0].roots
     current = ("certificates", "wiki", "current")
     assert elsewhere.joinpath(*current).readlink() == state.directory.joinpath(*current).readlink()
     files = [path for path in elsewhere.rglob("*") if path.is_file() and not path.is_symlink()]
@@ -70,7 +72,7 @@ def test_locks_leftovers_and_what_is_kept_aside_are_no_part_of_it(state):
     half.mkdir()
     (half / "key.pem").write_text("a part")
     names = take_snapshot(state.directory).files
-    assert {name.partition("/")[0] for name in names} == {"journal.sqlite3", "certificates", "notified.json"}
+    assert {name.partition("/")[0] for name in names} == {"journal.sqlite3", "certificates", "notified.json", "roots"}
     assert not any(half.name in name for name in names)
 
 
