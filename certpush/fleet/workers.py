@@ -5,8 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import TypeVar
+from itertools import islice
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 _THREADS_PER_SLOT = 2  # a waiting rotation keeps its thread, and another one works meanwhile
@@ -22,7 +26,8 @@ class Slots:
         self._sleep = sleep
         self._free = count
         self._returning = 0
-        self._changed = threading.Condition()
+        lock = threading.Lock()
+        self._beginning, self._coming_back = threading.Condition(lock), threading.Condition(lock)
         self._mine = threading.local()
 
     def pause(self, seconds: float) -> None:
@@ -47,23 +52,28 @@ class Slots:
             self._give()
 
     def _take(self) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._free and not self._returning)
+        with self._beginning:
+            self._beginning.wait_for(lambda: self._free and not self._returning)
             self._free -= 1
 
     def _take_back(self) -> None:
         """Before anybody who only begins: a device's own timer may be running for who comes back."""
-        with self._changed:
+        with self._coming_back:
             self._returning += 1
-            self._changed.wait_for(lambda: self._free)
+            self._coming_back.wait_for(lambda: self._free)
             self._returning -= 1
             self._free -= 1
-            self._changed.notify_all()
+            self._wake_next()
 
     def _give(self) -> None:
-        with self._changed:
+        with self._beginning:
             self._free += 1
-            self._changed.notify_all()
+            self._wake_next()
+
+    def _wake_next(self) -> None:
+        """Wake one who can go on. Waking all of them for each slot would cost more than many a look."""
+        if self._free:
+            (self._coming_back if self._returning else self._beginning).notify()
 
 
 def all_of(jobs: Iterable[Callable[[], T]], slots: Slots, stop: threading.Event) -> Iterator[T]:
@@ -72,23 +82,31 @@ def all_of(jobs: Iterable[Callable[[], T]], slots: Slots, stop: threading.Event)
     When the caller goes away (an exception, an early end) ``stop`` is set and the jobs under
     way are waited for: none is left in the middle of a switch.
     """
+    from concurrent.futures import ThreadPoolExecutor  # a look at one endpoint does without
+
     waiting = iter(jobs)
     threads = max(1, slots.count * _THREADS_PER_SLOT)
     with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="certpush") as pool:
-        under_way: set[Future[T]] = set()
+        under_way = 0
+        ended: SimpleQueue[Future[T]] = SimpleQueue()
         try:
             while True:
-                for job in waiting:
-                    under_way.add(pool.submit(slots.work, job))
-                    if len(under_way) >= threads:
-                        break
+                for job in islice(waiting, threads - under_way):
+                    pool.submit(slots.work, job).add_done_callback(ended.put)
+                    under_way += 1
                 if not under_way:
                     return
-                done: set[Future[T]] = set()
-                while not done:
-                    done, under_way = wait(under_way, timeout=_HEARD_WITHIN, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
+                future = _next(ended)
+                under_way -= 1
+                yield future.result()
         except BaseException:
             stop.set()
             raise
+
+
+def _next(ended: SimpleQueue[T]) -> T:
+    while True:
+        try:
+            return ended.get(timeout=_HEARD_WITHIN)
+        except Empty:
+            continue

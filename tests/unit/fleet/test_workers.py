@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -85,10 +86,10 @@ def test_who_comes_back_goes_before_who_only_begins():
 
     def busy() -> None:
         busy_now.set()
-        wait_until(lambda: slots._returning and waiting_to_begin(), "both wait for the slot", 20)
+        wait_until(both_wait, "both wait for the slot", 20)
 
-    def waiting_to_begin() -> int:
-        return len(slots._changed._waiters) >= 2
+    def both_wait() -> bool:
+        return bool(slots._beginning._waiters and slots._coming_back._waiters)
 
     def begin(job: Callable[[], None], then: threading.Event) -> threading.Thread:
         thread = threading.Thread(target=slots.work, args=(job,))
@@ -104,6 +105,24 @@ def test_who_comes_back_goes_before_who_only_begins():
         one.join(30)
     assert order == ["back", "begun"]
     assert slots._free == 1
+
+
+def test_nobody_is_left_asleep_where_many_begin_and_come_back_by_turns():
+    """Each slot that comes free wakes one alone: it must be one who can go on."""
+    slots, done = Slots(2, sleep=lambda _: time.sleep(0.001)), []
+
+    def job(number: int) -> None:
+        for _ in range(number % 4):
+            slots.pause(30)
+        done.append(number)
+
+    threads = [threading.Thread(target=slots.work, args=(partial(job, number),), daemon=True) for number in range(60)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(30)
+    assert sorted(done) == list(range(60))
+    assert (slots._free, slots._returning) == (2, 0)
 
 
 def test_a_slot_comes_back_from_a_job_that_fails():
