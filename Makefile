@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 6
+# A shell may forbid what Python keeps of a module that it has compiled: a thousand processes would each do it anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test test-fast soak lint audit format bench docs clean
 
