@@ -2,7 +2,7 @@
 
 Whatever is switched is switched by one rename: a file, or the ``current`` link of a managed
 directory. ``Placement`` says in which order which step is taken; a ``Hands`` takes it, at once
-(``certpush_file``) or as a line of a script (``certpush_ssh``). No step looks at the result of
+(``kit.local``) or as a line of a script (``kit.remote``). No step looks at the result of
 another, each is harmless when repeated, and all that a step needs stands in its arguments, so a
 run that died can be finished, or undone, by anyone who has the two handles.
 

@@ -1,87 +1,10 @@
-"""Install certificates as files of this machine; the old files stay until the new ones are confirmed."""
+"""The verbs of the Target contract, for files of this machine."""
 
 from __future__ import annotations
 
-import os
-import shlex
-from collections.abc import Collection
-
-from certpush import CertificateBundle, CertificateRequest, Expected, Finding, Installed, Staged, Target
-from certpush.errors import NoWayBack
-from certpush.kit.placement import Placement, before_of, prepared_of, to_handle
-from certpush.kit.trouble import Trouble
-from certpush_file.hands import LocalHands
-from certpush_file.look import look_at
-from certpush_file.preflight import findings
-from certpush_file.settings import FileSettings
+from certpush import Target
+from certpush.kit.local.files import LocalFiles
 
 
-class FileTarget(Target):
-    """Files of this machine. Everything that a later process needs stands in the handles, or beside the files."""
-
-    def __init__(self, settings: FileSettings) -> None:
-        self._settings = settings
-        self._placement = Placement(settings)
-        self._hands = LocalHands(limits=settings.limits)
-        self._seen: Installed | None = None
-
-    def inspect(self) -> Installed:
-        """Read the files; a pair that does not belong together counts as nothing installed, and the handle says so."""
-        self._seen = self._placement.installed(look_at(self._placement))
-        return self._seen
-
-    def preflight(self, request: CertificateRequest) -> tuple[Finding, ...]:
-        """Look for what would stop the writing, the switch or the commands; change nothing."""
-        return findings(self._settings, self._placement, request, uid=os.geteuid())
-
-    def changes(self, request: CertificateRequest) -> tuple[str, ...]:  # noqa: ARG002 - the same for every request
-        """Name the files and the commands."""
-        commands = [f"then {shlex.join(command)}" for command in (self._settings.check, self._settings.reload) if command]
-        return (self._placement.in_words, *commands)
-
-    def stage(self, bundle: CertificateBundle) -> Staged:
-        """Keep the old files, write the new ones beside them, and have the check command look at them."""
-        before = before_of(self._seen or self.inspect())
-        try:
-            prepared = self._placement.stage(self._hands, bundle, before)
-        finally:
-            self._hands.staged()
-        if self._settings.check_uses_files:
-            self._hands.command(Trouble.CHECK, self._settings.check_command(self._placement.staged_paths(prepared)))
-        elif self._settings.check and all(was.state for was in before.switched.values()):
-            # A configuration that is broken already stops us here, where nothing was touched.
-            self._hands.command(Trouble.CHECK, self._settings.check)
-        return Staged(to_handle(prepared))
-
-    def activate(self, staged: Staged, bundle: CertificateBundle) -> None:  # noqa: ARG002 - all is staged already
-        """Rename the new files into place, check, and have the service take them up."""
-        prepared = prepared_of(staged)
-        self._placement.make_ready(self._hands, prepared)
-        self._placement.switch(self._hands, prepared)
-        if self._settings.check and not self._settings.check_uses_files:
-            self._hands.command(Trouble.CHECK, self._settings.check)
-        if self._settings.reload:
-            self._hands.command(Trouble.RELOAD, self._settings.reload)
-
-    def confirm(self, staged: Staged) -> None:
-        """See that the new files are still there; the old ones stay until ``tidy``."""
-        self._placement.confirmed(self._hands, prepared_of(staged))
-
-    def rollback(self, to: Installed, staged: Staged | None, previous: CertificateBundle | None) -> Expected:
-        """Put the old files back, byte for byte, from the kept copies; without them, from ``previous``."""
-        before, prepared = before_of(to), prepared_of(staged) if staged and staged.handle else None
-        try:
-            self._placement.go_back(self._hands, before, prepared)
-        except NoWayBack:
-            if previous is None or previous.fingerprint != to.fingerprint:
-                raise
-            self._placement.rebuild(self._hands, before, prepared, previous)
-        return Expected.leaf(to.fingerprint)
-
-    def tidy(self, keep: Collection[str]) -> None:
-        """Remove kept copies and generations that nobody asks for any more."""
-        self._placement.tidy(self._hands, keep, self.inspect().fingerprint)
-
-    def close(self) -> None:
-        """Let go of the directories."""
-        self._hands.close()
+class FileTarget(LocalFiles, Target):
+    """Files of this machine, switched by one rename each, with the old ones kept."""

@@ -47,7 +47,7 @@ BROKEN = (
 HEAD = """
 from datetime import timedelta
 import pytest
-from certpush_file.hands import LocalHands
+from certpush.kit.local.hands import LocalHands
 from contract.test_file import TestManagedDirectory as FileCase, folder
 from certpush.testing.contract import TargetContract
 from contract.test_ssh import TestManagedDirectoryBySsh as BySsh, deploy_sshd
@@ -69,7 +69,7 @@ class Test{one.name}(SshCase):
     @pytest.fixture(autouse=True)
     def broken(self, monkeypatch, target_case):
         target_case.patience = SHORT
-        import certpush_ssh.shell as shell
+        import certpush.kit.remote.shell as shell
         monkeypatch.setattr(shell, "_STEPS", shell._STEPS.replace({one.step!r}, {one.instead!r}))
 """
 
@@ -94,5 +94,5 @@ def test_the_suite_fails_a_real_kind_that_breaks_one_step(verdicts: Mapping[str,
 
 @pytest.mark.parametrize("one", [one for one in BROKEN if one.in_steps_sh], ids=lambda one: one.name)
 def test_what_is_broken_is_there_to_be_broken(one: Broken) -> None:
-    steps = "".join(resources.files(package).joinpath("steps.sh").read_text() for package in ("certpush.kit.ssh", "certpush_ssh"))
+    steps = "".join(resources.files(package).joinpath("steps.sh").read_text() for package in ("certpush.kit.ssh", "certpush.kit.remote"))
     assert steps.count(one.step) == 1

@@ -175,5 +175,5 @@ def local_box(open_directory: Path, monkeypatch: pytest.MonkeyPatch) -> LocalBox
     tls.mkdir()
     home.mkdir()
     machine = LocalMachine(home)
-    monkeypatch.setattr("certpush_ssh.shell.connect", lambda _: machine)
+    monkeypatch.setattr("certpush.kit.remote.shell.connect", lambda _: machine)
     return LocalBox(machine, tls)

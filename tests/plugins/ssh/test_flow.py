@@ -572,7 +572,7 @@ def test_preflight_warns_of_a_readable_key_and_of_a_key_type_that_browsers_refus
 def test_a_machine_whose_clock_is_behind_is_warned_of_and_not_given_a_certificate_of_tomorrow(box, mint, open_target, monkeypatch):
     target, new = open_target(box.files()), mint()
     real = time.time
-    monkeypatch.setattr("certpush_ssh.target.time.time", lambda: real() + 7200)
+    monkeypatch.setattr("certpush.kit.remote.files.time.time", lambda: real() + 7200)
     assert "clock-skew" in {one.code for one in target.preflight(REQUEST)}
     from datetime import timedelta
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from certpush.errors import NoWayBack, RescueFired, TargetRefused
+from certpush.kit.remote import rescue, shell
 from certpush.kit.settings import Duration
 from certpush.testing.lab.process import wait_until
-from certpush_ssh import rescue, shell
 from certpush_ssh.target import SshTarget
 from conftest import STRIDE
 from plugins.ssh.conftest import LocalBox

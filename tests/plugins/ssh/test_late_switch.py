@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from certpush_ssh.shell import script_of
+from certpush.kit.remote.shell import script_of
 
 TIMER = "{library}\ngo_back() {{ :; }}\nrescue {folder} 1\n"
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from certpush import CertificateRequest
+from certpush.kit.remote.shell import script_of
 from certpush.kit.settings import Duration
 from certpush.model import parse_name
 from certpush.testing.lab.process import wait_until
-from certpush_ssh.shell import script_of
 from certpush_ssh.target import SshTarget
 from plugins.ssh.test_rescue import confirmed, deploy, installed, leftovers, masked, processes, rolled_back, switched
 
@@ -143,7 +143,7 @@ def test_without_setsid_and_nohup_the_timer_outlives_the_login(root_box, mint, m
 
     old = mint()
     deploy(root_box.files(), old)
-    monkeypatch.setattr("certpush_ssh.shell.script_of", elsewhere)
+    monkeypatch.setattr("certpush.kit.remote.shell.script_of", elsewhere)
     settings = root_box.files(rescue_after=Duration(seconds=4))
     switched(settings, mint())
     wait_until(lambda: installed(settings) == old.fingerprint, "the rescue", 30)

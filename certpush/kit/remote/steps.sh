@@ -1,4 +1,4 @@
-# What the ssh kind does on a machine, step by step, behind the steps of certpush.kit.ssh; placement.Hands says
+# What certpush does with files on a machine, step by step, behind the steps of certpush.kit.ssh; placement.Hands says
 # what each step promises. Nothing runs until `main` is called. Paths and values are arguments only.
 
 generation=

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from certpush.kit.placement import Placement, Seen
+from certpush.kit.remote.hands import RemoteHands
 from certpush.kit.rendering import Role
 from certpush.kit.ssh.session import Told
-from certpush_ssh.hands import RemoteHands
 
 _MODE_BITS = (0o400, 0o200, 0o100, 0o040, 0o020, 0o010, 0o004, 0o002, 0o001)
 _SPECIAL = {"s": 0o1, "S": 0, "t": 0o1, "T": 0}

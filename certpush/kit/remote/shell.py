@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from certpush.errors import CertpushError, TargetRefused
 from certpush.kit.command import escaped, shown_tail
 from certpush.kit.layout import GENERATION_NAMES
+from certpush.kit.remote.hands import RemoteHands
 from certpush.kit.ssh import SshSettings, connect, session
 from certpush.kit.ssh.session import Session, Told
 from certpush.kit.trouble import Trouble, explain
-from certpush_ssh.hands import RemoteHands
 
 _STEPS = session.STEPS + resources.files(__package__).joinpath("steps.sh").read_text(encoding="ascii")
 

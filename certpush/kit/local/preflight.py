@@ -10,13 +10,13 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from certpush import CertificateRequest, Finding
 from certpush.errors import CertpushError, SafetyRefusal
 from certpush.kit import findings as found
 from certpush.kit.command import SEARCH_PATH
 from certpush.kit.files import Directory
 from certpush.kit.layout import LayoutSettings
 from certpush.kit.placement import LINK, PRIVATE, Placement, name, parent
+from certpush.model import CertificateRequest, Finding
 
 
 def findings(settings: LayoutSettings, placement: Placement, request: CertificateRequest, *, uid: int) -> tuple[Finding, ...]:

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from certpush import CertificateRequest, Finding
 from certpush.kit import findings as found
 from certpush.kit.command import escaped
 from certpush.kit.placement import Placement
+from certpush.kit.remote.hands import RemoteHands
+from certpush.kit.remote.look import what_was_seen
+from certpush.kit.remote.settings import RemoteSettings
 from certpush.kit.ssh.session import Told
 from certpush.kit.trouble import Trouble, explain
-from certpush_ssh.hands import RemoteHands
-from certpush_ssh.look import what_was_seen
-from certpush_ssh.settings import SshTargetSettings
+from certpush.model import CertificateRequest, Finding
 
 if TYPE_CHECKING:
     from certpush.kit.ssh.connection import SshConnection
 
 
-def ask_to_probe(hands: RemoteHands, settings: SshTargetSettings, placement: Placement) -> None:
+def ask_to_probe(hands: RemoteHands, settings: RemoteSettings, placement: Placement) -> None:
     """Add the steps that look for what would go wrong."""
     hands.step("probe")
     for directory in placement.directories:
@@ -36,7 +36,7 @@ def ask_to_probe(hands: RemoteHands, settings: SshTargetSettings, placement: Pla
 
 
 def findings(
-    told: Told, settings: SshTargetSettings, placement: Placement, request: CertificateRequest, *, connection: SshConnection, now: float
+    told: Told, settings: RemoteSettings, placement: Placement, request: CertificateRequest, *, connection: SshConnection, now: float
 ) -> tuple[Finding, ...]:
     """Understand what those steps said; ``now`` is our own time when they ran."""
     problems = (
@@ -77,7 +77,7 @@ def _directories(told: Told) -> Iterator[Finding]:
             yield found.no_room(escaped(path), int(kib) * 1024)
 
 
-def _files(told: Told, settings: SshTargetSettings, placement: Placement) -> Iterator[Finding]:
+def _files(told: Told, settings: RemoteSettings, placement: Placement) -> Iterator[Finding]:
     user = int(next(iter(told.of("user")), "0"))
     seen = what_was_seen(told, placement)
     for role, path in placement.places.items():

@@ -10,10 +10,10 @@ from __future__ import annotations
 import shlex
 
 from certpush.kit.placement import Placement, Prepared, parent
+from certpush.kit.remote.hands import RemoteHands
+from certpush.kit.remote.settings import RemoteSettings
+from certpush.kit.remote.shell import library
 from certpush.kit.ssh.session import TO_THE_LOG, armed
-from certpush_ssh.hands import RemoteHands
-from certpush_ssh.settings import SshTargetSettings
-from certpush_ssh.shell import library
 
 # A service that is just starting may refuse one reload.
 _ALONE = """\
@@ -35,7 +35,7 @@ def rescue_folder(placement: Placement) -> str:
     return f"{placement.home}/{placement.slot}.rescue"
 
 
-def arm(hands: RemoteHands, settings: SshTargetSettings, placement: Placement, prepared: Prepared) -> None:
+def arm(hands: RemoteHands, settings: RemoteSettings, placement: Placement, prepared: Prepared) -> None:
     """Start the timer, as a step of ``hands``; the steps after it are taken only when it runs."""
     alone = RemoteHands(settings.limits)
     placement.go_back(alone, prepared.before, prepared)
@@ -49,7 +49,7 @@ def insist(hands: RemoteHands, placement: Placement) -> None:
     hands.step("still_armed", rescue_folder(placement))
 
 
-def stand_down(hands: RemoteHands, settings: SshTargetSettings, placement: Placement) -> None:
+def stand_down(hands: RemoteHands, settings: RemoteSettings, placement: Placement) -> None:
     """Take the decision away from the timer before going back ourselves; where it was faster, wait until it is done."""
     patience = f"{settings.reload_timeout.total_seconds() + 15:.0f}"
     hands.step("stand_down", rescue_folder(placement), patience)
