@@ -34,6 +34,7 @@ lint: $(VENV)/.ready ## types, style, layers, generated documentation
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/mypy tests/typing
+	cd certpush/cli/plugin/project-template && $(CURDIR)/$(BIN)/mypy --cache-dir $(CURDIR)/.mypy_cache
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
 

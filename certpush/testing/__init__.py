@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from certpush.testing.device import MemoryDevice as MemoryDevice
     from certpush.testing.memory import MemorySettings as MemorySettings
     from certpush.testing.memory import MemoryTarget as MemoryTarget
+    from certpush.testing.minting import self_signed as self_signed
+    from certpush.testing.workbench import Workbench as Workbench
 
 _HOME_OF = {
     "Authority": "certpush.testing.authority",
@@ -24,6 +26,8 @@ _HOME_OF = {
     "MemoryTarget": "certpush.testing.memory",
     "TargetCase": "certpush.testing.contract",
     "TargetContract": "certpush.testing.contract",
+    "Workbench": "certpush.testing.workbench",
+    "self_signed": "certpush.testing.minting",
 }
 
 __all__ = sorted(_HOME_OF)  # noqa: PLE0605 - names, all of them strings

@@ -14,18 +14,16 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
 import msgspec
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.x509.oid import NameOID
 
 from certpush.kit.shapes import known
-from certpush.model import KeySpec, PrivateKey, fingerprint, read_certificates, to_pem
+from certpush.model import fingerprint, read_certificates
 from certpush.testing.device_server import Listener
+from certpush.testing.minting import self_signed
 
 TOKEN = "the-token-of-the-memory-device"  # noqa: S105 - made up, and searched for in all that a target says
 DEFAULT = "device-default"  # the id of the certificate that the device made for itself
@@ -287,16 +285,5 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _self_signed() -> Stored:
-    key = PrivateKey.generate(KeySpec.EC_P256)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "memory device")])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.reveal_key().public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(datetime.now(UTC) - timedelta(hours=1))
-        .not_valid_after(datetime.now(UTC) + timedelta(days=3650))
-        .sign(key.reveal_key(), hashes.SHA256())
-    )
-    return Stored(to_pem(certificate).decode(), key.reveal_pem().decode(), by="device")
+    own = self_signed("memory device")
+    return Stored(own.fullchain_pem.decode(), own.key.reveal_pem().decode(), by="device")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = (ROOT, ROOT / "plugins")
 KINDS = {"file", "ssh"}
+LEFT_BY_TOOLS = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 
 
 def main(wheel: Path, bin_directory: Path) -> None:
@@ -20,6 +22,7 @@ def main(wheel: Path, bin_directory: Path) -> None:
         certpush = Certpush(bin_directory / "certpush", Path(elsewhere))
         says_its_version(certpush, wheel)
         knows_its_kinds(certpush)
+        writes_a_plugin(certpush)
         tells_the_story(certpush)
 
 
@@ -54,7 +57,7 @@ def holds_every_source(wheel: Path) -> None:
         str(path.relative_to(package.parent))
         for package in packages
         for path in package.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not LEFT_BY_TOOLS.intersection(path.parts)
     }
     insist(len(packages) == 1 + len(KINDS), f"the sources are elsewhere now: {packages}")
     insist(not wanted - packed, f"not in the wheel: {sorted(wanted - packed)}")
@@ -73,6 +76,14 @@ def knows_its_kinds(certpush: Certpush) -> None:
     listed = certpush("targets")
     insist({line.split()[0] for line in listed.splitlines() if line.strip()} >= KINDS, f"kinds are missing:\n{listed}")
     print(f"kinds: {', '.join(sorted(KINDS))}")
+
+
+def writes_a_plugin(certpush: Certpush) -> None:
+    """The project that a plugin begins as came with the wheel, with the files whose names begin with a dot."""
+    shown = json.loads(certpush("plugin", "new", "acme-nas", "--output", "json"))["project"]["files"]
+    wanted = {"pyproject.toml", ".gitignore", "src/certpush_acme_nas/py.typed", ".github/workflows/test.yml"}
+    insist(wanted <= set(shown), f"files of a new plugin are missing: {wanted - set(shown)}")
+    print(f"a new plugin has {len(shown)} files")
 
 
 def tells_the_story(certpush: Certpush) -> None:

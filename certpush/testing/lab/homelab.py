@@ -12,14 +12,9 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-
-from certpush.model import KeySpec, PrivateKey, to_pem
 from certpush.testing.authority.embedded import EmbeddedCa
 from certpush.testing.authority.provisioners import JwkProvisioner
 from certpush.testing.lab.nginx import Nginx
@@ -29,6 +24,7 @@ from certpush.testing.lab.proxmox import ProxmoxNode
 from certpush.testing.lab.sshd import Sshd
 from certpush.testing.lab.step_ca import RealCa
 from certpush.testing.lab.tls import TlsServer
+from certpush.testing.minting import self_signed
 
 R = TypeVar("R")
 S = TypeVar("S")
@@ -126,17 +122,9 @@ def _write_files(directory: Path, ca: RealCa | EmbeddedCa, wiki: Nginx | TlsServ
 
 def _write_own_certificate(directory: Path) -> None:
     """What a fresh machine has: a self-signed certificate that browsers warn about."""
-    key = PrivateKey.generate(KeySpec.EC_P256)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "self-signed by the installer")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.reveal_key().public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=3650))
-        .sign(key.reveal_key(), hashes.SHA256())
-    )
-    (directory / "wiki.crt").write_bytes(to_pem(certificate))
-    _write_private(directory / "wiki.key", key.reveal_pem().decode())
+    own = self_signed("self-signed by the installer")
+    (directory / "wiki.crt").write_bytes(own.leaf_pem)
+    _write_private(directory / "wiki.key", own.key.reveal_pem().decode())
 
 
 def _write_private(path: Path, text: str) -> None:

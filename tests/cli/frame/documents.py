@@ -299,6 +299,9 @@ verify = "files"
         with self._plugin("acme-thing", "file = acme_thing"):  # claims a name of ours
             return [good, self.place.document("plugins")]
 
+    def plugin_new(self) -> Documents:
+        return [self.place.document("plugin", "new", "acme-nas", "--directory", str(self.directory / "certpush-acme-nas"))]
+
     def schedule_install(self) -> Documents:
         self.place.more = {"XDG_CONFIG_HOME": f"{self.directory}/config"}
         units = self.place.document("schedule", "install", "--user", "--by", "systemd")
@@ -391,6 +394,7 @@ COMMANDS: dict[str, Callable[[Runs], Documents]] = {
     "observer kinds": only("observer kinds", "observer kinds metrics"),
     "observer test": Runs.observer_test,
     "plugins": Runs.plugins,
+    "plugin new": Runs.plugin_new,
     "schedule install": Runs.schedule_install,
     "schedule status": Runs.schedule_status,
     "schedule remove": Runs.schedule_remove,

@@ -75,7 +75,7 @@ def test_nothing_at_all_shows_the_help_and_is_a_mistake(said):
     assert said("--help") == (0, f"{help_text()}\n", "")
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("deplyo", "deploy"), ("stats", "status"), ("rolback", "rollback"), ("plugin", "plugins")])
+@pytest.mark.parametrize(("typed", "meant"), [("deplyo", "deploy"), ("stats", "status"), ("rolback", "rollback"), ("plugns", "plugins")])
 def test_an_unknown_command_names_the_nearest(said, typed, meant):
     code, out, err = said(typed, "wiki")
     assert (code, out) == (2, "")
