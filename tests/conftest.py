@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -150,6 +151,26 @@ def _resolver_without_network(real):
         return real(host, *args, **kwargs)
 
     return getaddrinfo
+
+
+# --- disks ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mounted() -> Iterator[Callable[..., None]]:
+    """Mount something for the time of the test: ``mounted("-t", "tmpfs", "-o", "size=64k", "none", path)``."""
+    places: list[str] = []
+
+    def mount(*arguments: str | Path) -> None:
+        ended = subprocess.run(["mount", *map(str, arguments)], capture_output=True, text=True, check=False)
+        if ended.returncode != 0:
+            not_run(f"mounting is not possible here ({ended.stderr.strip()})")
+        if str(arguments[-1]) not in places:  # a remount is no further mount
+            places.append(str(arguments[-1]))
+
+    yield mount
+    for place in reversed(places):
+        subprocess.run(["umount", place], check=True)
 
 
 # --- CAs --------------------------------------------------------------------------------------

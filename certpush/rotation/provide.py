@@ -27,6 +27,7 @@ def provide(rotation: Rotation, plan: Plan) -> Reissued:
         newer = rotation.escrow.current(rotation.spec.name)
         if newer is not None and (held is None or newer.fingerprint != held.fingerprint):
             return Reissued(newer)
+        rotation.escrow.prove()
         rotation.tell("obtain")
         obtained = _new_one(rotation, held)
         rotation.escrow.store(rotation.spec.name, obtained.bundle)

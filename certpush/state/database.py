@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from certpush.errors import JournalUnreadable, StateError
+from certpush.state.disk import ailment
 
 VERSION = 2  # 1 had no setbacks
 _BUSY_SECONDS = 10
@@ -93,10 +94,8 @@ class Database:
                     self._connection.execute("BEGIN IMMEDIATE")
                     yield self._connection
             except sqlite3.OperationalError as error:
-                raise StateError(
-                    f"the journal {self._path} cannot be written: {error}",
-                    hint="free space on its disk and check its rights; without the journal nothing is changed on a target",
-                ) from error
+                hint = "free space on its disk and check its rights; without the journal nothing is changed on a target"
+                raise self._not("written", error, hint) from error
             except sqlite3.DatabaseError as error:
                 raise self.damaged(error) from error
 
@@ -110,14 +109,15 @@ class Database:
         if isinstance(why, sqlite3.ProgrammingError):  # nobody's damage: a program went on with a fleet that it had closed
             return StateError("the journal was closed already", hint="use a Fleet, and what it gives, inside of its `with`")
         if isinstance(why, sqlite3.OperationalError | OSError):
-            return StateError(
-                f"the journal {self._path} cannot be opened: {why}",
-                hint="check the state directory, its disk and who runs certpush",
-            )
+            return self._not("opened", why, "check the state directory, its disk and who runs certpush")
         return JournalUnreadable(
             f"the journal {self._path} is damaged: {why}",
             hint="put back a backup of the state directory, or move the file away: targets are then looked at anew, and need --adopt",
         )
+
+    def _not(self, done: str, why: object, hint: str) -> StateError:
+        what, help_ = ailment(self._path.parent)
+        return StateError(f"the journal {self._path} cannot be {done}: {why}{f' ({what})' if what else ''}", hint=help_ or hint)
 
     def _prepare(self) -> None:
         found = self._connection.execute("PRAGMA user_version").fetchone()[0]

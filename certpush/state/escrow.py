@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 _CURRENT = "current"
 _NEXT = ".current-next"
 _UNFINISHED = ".unfinished-"
+_PROOF = ".proof-"
+_ROOM = 32 * 1024
+"""More than any generation takes."""
 _IN_FOLDERS = "+"  # instead of "/"; no name of a target, certificate or member has it
 
 
@@ -34,6 +38,24 @@ class Escrow:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory.absolute()
+        self._takes_files = False
+
+    def prove(self) -> None:
+        """See, once in a run, that a generation can be kept, before a CA signs one: else run after run would have one signed, and lose it.
+
+        Raises:
+            StateError: it cannot.
+
+        """
+        if self._takes_files:
+            return
+        with _keeping(self._directory.parent), Directory.open(str(self._directory.parent)) as state:
+            for leftover in (one for one in state.names() if one.startswith(_PROOF)):
+                state.remove(leftover)  # a run was killed here; or one is here just now, and needs it no more
+            proof = f"{_PROOF}{os.getpid()}-{threading.get_ident()}"
+            state.write_new(proof, bytes(_ROOM))
+            state.remove(proof)
+        self._takes_files = True
 
     def store(self, certificate: str, bundle: CertificateBundle, *, current: bool = True) -> None:
         """Keep ``bundle`` as a generation, durably; ``current`` makes it the one to deploy.
@@ -46,17 +68,12 @@ class Escrow:
         """
         home = self._home(certificate)
         generation = home / _generation(bundle)
-        try:
+        with _keeping(home):
             self._make_home(certificate)
             if _read(generation) is None:
                 _write_generation(home, generation, bundle)
             if current:
                 _point(home, generation.name)
-        except OSError as error:
-            raise StateError(
-                f"the certificate cannot be kept in {home}: {error.strerror}",
-                hint="free space on the disk of the state directory and check its rights; no target was touched",
-            ) from error
 
     def current(self, certificate: str) -> CertificateBundle | None:
         """The newest generation, or None when there is none or it cannot be read any more."""
@@ -133,6 +150,17 @@ class Escrow:
         if certificate is not None:
             return [self._home(certificate)]
         return sorted(self._directory.iterdir()) if self._directory.is_dir() else []
+
+
+@contextmanager
+def _keeping(where: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StateError(
+            f"the certificate cannot be kept in {where}: {error.strerror}",
+            hint="free space on the disk of the state directory and check its rights; no target was touched",
+        ) from error
 
 
 @lru_cache(maxsize=32)  # all of a CA's certificates have the same

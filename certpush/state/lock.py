@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from certpush.errors import LockHeld, StateError
+from certpush.state.disk import ailment
 
 STATE = "+state"
 """The lock on the state as a whole, which no target is called: shared by who uses it, held by who puts another in its place."""
@@ -91,7 +92,10 @@ def _open(path: Path) -> int:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StateError(f"the lock {path} cannot be made: {error.strerror}", hint="check the state directory and its disk") from error
+        _, help_ = ailment(path.parent.parent)
+        raise StateError(
+            f"the lock {path} cannot be made: {error.strerror}", hint=help_ or "check the state directory and its disk"
+        ) from error
 
 
 def _refuse_odd(descriptor: int, path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -71,20 +70,3 @@ def as_nobody() -> Callable[[], AbstractContextManager[None]]:
             os.setgroups(groups)
 
     return acting
-
-
-@pytest.fixture
-def mounted() -> Iterator[Callable[..., None]]:
-    """Mount something for the time of the test: ``mounted("-t", "tmpfs", "-o", "size=64k", "none", path)``."""
-    places: list[str] = []
-
-    def mount(*arguments: str | Path) -> None:
-        ended = subprocess.run(["mount", *map(str, arguments)], capture_output=True, text=True, check=False)
-        if ended.returncode != 0:
-            not_run(f"mounting is not possible here ({ended.stderr.strip()})")
-        if str(arguments[-1]) not in places:  # a remount is no further mount
-            places.append(str(arguments[-1]))
-
-    yield mount
-    for place in reversed(places):
-        subprocess.run(["umount", place], check=True)
