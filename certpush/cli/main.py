@@ -61,7 +61,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("targets", "the kinds of target that can be configured, with their settings"),
             ("observer", "the kinds of observer: metrics, notices; try one that is configured"),
             ("plugins", "where each kind comes from, and conflicts"),
-            ("plugin", "new: write a plugin for a device that no kind is for"),
+            ("plugin", "new, install, remove: a plugin of your own, or somebody else's"),
             ("completion", "the completion script for bash, zsh or fish"),
         ),
     ),

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 SUBCOMMANDS = {
     "new": "write a whole project for a kind of your own: it installs, passes its contract test, and rotates before a line is changed",
+    "install": "get a plugin into the environment that certpush runs in: by pip, pipx or uv, whichever looks after it",
+    "remove": "let a plugin go again",
 }
 
 
@@ -21,6 +23,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     added["new"].add_argument("name", metavar="NAME", help='the kind, as in kind = "acme-nas"; the package is called certpush-acme-nas')
     added["new"].add_argument("--directory", metavar="DIR", help="where to write it; ./certpush-NAME when left out")
     added["new"].epilog = "Nothing that is there is overwritten. docs/tutorial.md goes on from what it writes."
+    added["install"].add_argument("package", metavar="PACKAGE", help="a name in the package index, a wheel, or a project's directory")
+    added["install"].epilog = "Nothing of it runs before a configuration names one of its kinds."
+    added["remove"].add_argument("package", metavar="PACKAGE", help="its name, or the name of a kind that it offers")
+    for name in ("install", "remove"):
+        added[name].add_argument("--print", action="store_true", help="only show the command")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:

@@ -302,6 +302,26 @@ verify = "files"
     def plugin_new(self) -> Documents:
         return [self.place.document("plugin", "new", "acme-nas", "--directory", str(self.directory / "certpush-acme-nas"))]
 
+    def plugin_install(self) -> Documents:
+        shown = self.place.document("plugin", "install", "certpush-acme-nas", "--print")
+        with self._plugin("certpush-acme-nas", "acme-nas = certpush_acme_nas"):
+            offers = [one for one in self.place.document("plugins")["plugins"] if one["kind"] == "acme-nas"]
+        # Made by hand, for it would change the environment of these tests; tests/cli/plugin/test_install.py has one of its own.
+        by_pipx = {**shown, "environment": "pipx", "run": ["pipx", "inject", "certpush", "certpush-acme-nas"]}
+        return [shown, by_pipx, {**by_pipx, "environ": {"PIPX_HOME": "/srv/pipx"}, "ran": True, "said": "done!", "plugins": offers}]
+
+    def plugin_remove(self) -> Documents:
+        with self._plugin("certpush-acme-thing", "acme-thing = certpush_acme_thing"):
+            shown = self.place.document("plugin", "remove", "certpush-acme-thing", "--print")
+        by_pipx = {
+            **shown,
+            "environment": "pipx",
+            "run": ["pipx", "uninject", "certpush", "certpush-acme-nas"],
+            "ran": True,
+            "said": "done!",
+        }
+        return [shown, by_pipx, {**by_pipx, "environ": {"PIPX_HOME": "/srv/pipx"}}]  # likewise
+
     def schedule_install(self) -> Documents:
         self.place.more = {"XDG_CONFIG_HOME": f"{self.directory}/config"}
         units = self.place.document("schedule", "install", "--user", "--by", "systemd")
@@ -395,6 +415,8 @@ COMMANDS: dict[str, Callable[[Runs], Documents]] = {
     "observer test": Runs.observer_test,
     "plugins": Runs.plugins,
     "plugin new": Runs.plugin_new,
+    "plugin install": Runs.plugin_install,
+    "plugin remove": Runs.plugin_remove,
     "schedule install": Runs.schedule_install,
     "schedule status": Runs.schedule_status,
     "schedule remove": Runs.schedule_remove,
