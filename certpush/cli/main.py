@@ -62,6 +62,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("observer", "the kinds of observer: metrics, notices; try one that is configured"),
             ("plugins", "where each kind comes from, and conflicts"),
             ("plugin", "new, install, remove: a plugin of your own, or somebody else's"),
+            ("conformance", "try an installed kind against the contract; prints a report card"),
             ("completion", "the completion script for bash, zsh or fish"),
         ),
     ),

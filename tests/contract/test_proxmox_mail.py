@@ -1,47 +1,12 @@
-"""The contract, held against both services of Proxmox Mail Gateway as the stand-in gives it."""
-
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-from datetime import timedelta
-
-import pytest
-
-from certpush.kit.trust import Trust
-from certpush.model import Secret
-from certpush.testing import TargetCase, TargetContract
-from certpush.testing.lab.proxmox import ProxmoxMail
-from certpush_proxmox.mail import MailSettings, certpush_target
-from contract.appliances import reload_fails
+from certpush_proxmox.conformance import mail
+from certpush_proxmox.conformance.mail import gateway  # noqa: F401 - a fixture
 
 
-@pytest.fixture
-def gateway() -> Iterator[ProxmoxMail]:
-    with ProxmoxMail(overlap=0.3, first_new=0.05, refusal_delay=0.1) as gateway:
-        yield gateway
+class TestWebUi(mail.TestWebUi):
+    pass
 
 
-def mail_case(gateway: ProxmoxMail, service: str) -> TargetCase[MailSettings]:
-    trust = Trust(pins=(gateway.own_fingerprint,))
-    login = {"user": gateway.user, "password": Secret(gateway.password), "trust": trust, "services": (service,)}
-    return TargetCase(
-        kind=replace(certpush_target(), deadline=timedelta(seconds=5)),
-        settings=MailSettings(host=gateway.host, port=gateway.port, smtp_port=gateway.smtp_port, **login),
-        unreachable=MailSettings(host="127.0.0.1:1", smtp_port=1, **login),
-        secrets=(gateway.password,),
-        snapshot=lambda: dict(gateway.files),
-        broken_switch=lambda: reload_fails(gateway),
-    )
-
-
-class TestWebUi(TargetContract):
-    @pytest.fixture
-    def target_case(self, gateway: ProxmoxMail) -> TargetCase[MailSettings]:
-        return mail_case(gateway, "api")
-
-
-class TestMailServer(TargetContract):
-    @pytest.fixture
-    def target_case(self, gateway: ProxmoxMail) -> TargetCase[MailSettings]:
-        return mail_case(gateway, "smtp")
+class TestMailServer(mail.TestMailServer):
+    pass

@@ -48,9 +48,9 @@ HEAD = """
 from datetime import timedelta
 import pytest
 from certpush.kit.local.hands import LocalHands
-from contract.test_file import TestManagedDirectory as FileCase, folder
+from certpush_file.conformance import TestManagedDirectory as FileCase, folder
 from certpush.testing.contract import TargetContract
-from contract.test_ssh import TestManagedDirectoryBySsh as BySsh, deploy_sshd
+from certpush_ssh.conformance import TestManagedDirectoryBySsh as BySsh, deploy_sshd
 
 class SshCase(TargetContract):
     target_case = BySsh.target_case

@@ -22,6 +22,7 @@ SOURCES = "\n".join(
 KINDS = sorted(ROOT.glob("plugins/*/README.md"))
 PATTERNS = {
     "plugins/certpush_NAME/",
+    "plugins/certpush_NAME/conformance.py",
     "tests/contract/test_NAME.py",
     "tests/plugins/NAME/",
     "certpush/cli/NAME.py",

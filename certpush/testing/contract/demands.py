@@ -5,11 +5,24 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from certpush.errors import CertpushError
+
+NOT_CLAIMED = "not claimed: "
+NOT_TRIED = "not tried: "
+
+
+def not_claimed(why: str) -> NoReturn:
+    """Pass over an obligation that the kind says it does not take on."""
+    pytest.skip(f"{NOT_CLAIMED}{why}")
+
+
+def not_tried(why: str) -> NoReturn:
+    """Pass over an obligation that could not be tried here: nobody knows whether it is kept."""
+    pytest.skip(f"{NOT_TRIED}{why}")
 
 
 @contextlib.contextmanager

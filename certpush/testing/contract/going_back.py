@@ -11,7 +11,7 @@ from certpush.errors import CertpushError, NoWayBack
 from certpush.model import CertificateBundle, Expected, Staged
 from certpush.target import Reversible, Target
 from certpush.testing.contract.bench import AnyBench
-from certpush.testing.contract.demands import what_differs
+from certpush.testing.contract.demands import not_claimed, not_tried, what_differs
 
 
 class GoingBack:
@@ -54,7 +54,7 @@ class GoingBack:
         try:
             bench.switch(ended)
         except CertpushError:
-            pytest.skip("this device takes no expired certificate, so it cannot have one")
+            not_claimed("this device takes no expired certificate, so it cannot have one")
         old = bench.deploy(ended)
         new = bench.switch(bench.mint())
         bench.open().rollback(new.before, new.staged, bench.previous(old))
@@ -64,7 +64,7 @@ class GoingBack:
         """The common case: the device accepted the certificate and stumbled over serving it."""
         _need_a_way_back(bench)
         if bench.case.broken_switch is None:
-            pytest.skip("the case gives no broken_switch")
+            not_tried("the case gives no broken_switch")
         old = bench.deploy()
         new, before = bench.mint(), bench.inspect()
         staged = bench.stage(new)
@@ -154,4 +154,4 @@ def _plant_foreign(bench: AnyBench) -> Callable[[], bool]:
 
 def _need_a_way_back(bench: AnyBench) -> None:
     if bench.kind.reversible is Reversible.NEVER:
-        pytest.skip("this kind says that there is never a way back")
+        not_claimed("this kind says that there is never a way back")

@@ -8,7 +8,7 @@ import pytest
 
 from certpush.errors import RescueFired
 from certpush.testing.contract.bench import AnyBench
-from certpush.testing.contract.demands import must_raise
+from certpush.testing.contract.demands import must_raise, not_claimed
 
 
 class Rescue:
@@ -70,7 +70,7 @@ class Rescue:
 
 def _rescue_after(bench: AnyBench) -> timedelta:
     if not bench.kind.self_rescue:
-        pytest.skip("this kind does not claim self_rescue")
+        not_claimed("this kind does not say that it rescues itself (self_rescue)")
     if bench.case.rescue_after is None:
         pytest.fail("this kind claims self_rescue: give TargetCase.rescue_after, a short time that the settings ask for", pytrace=False)
     return bench.case.rescue_after

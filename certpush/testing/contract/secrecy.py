@@ -10,7 +10,7 @@ import pytest
 from certpush.errors import CertpushError, TargetUnreachable
 from certpush.target import Reversible, Target
 from certpush.testing.contract.bench import AnyBench
-from certpush.testing.contract.demands import must_raise
+from certpush.testing.contract.demands import must_raise, not_claimed
 from certpush.testing.leaks import everything_logged, find_leak
 
 
@@ -29,7 +29,7 @@ class EndsAndSecrets:
     def test_an_unreachable_device_is_told_in_time(self, bench: AnyBench, verb: str) -> None:
         """As TargetUnreachable: the core tries some verbs again, and says where nobody answered."""
         if bench.case.unreachable is None:
-            pytest.skip("the case says that there is nothing to reach")
+            not_claimed("the case says that there is nothing to reach")
         old = bench.deploy()
         new, before = bench.mint(), bench.inspect()
         staged = bench.stage(new)

@@ -41,6 +41,25 @@ PROVISIONERS = [
     {"type": "OIDC", "name": "sso", "state": "Uninitialized", "stateReason": "failed to connect to https://sso.home.example"},
 ]
 
+FORGETFUL = '''
+import pytest
+from certpush.testing import MemoryDevice
+from certpush.testing.contract import GoingBack, Switching, Trial
+from certpush.testing.faults import FAULTS
+
+
+class TestForgetful(Trial):
+    """A device whose plugin forgets to switch."""
+
+    test_activate_makes_the_new_one_served = Switching.test_activate_makes_the_new_one_served
+    test_rollback_leaves_nothing_of_the_failed_attempt = GoingBack.test_rollback_leaves_nothing_of_the_failed_attempt
+
+    @pytest.fixture
+    def target_case(self, tmp_path):
+        with MemoryDevice(tmp_path / "device.json") as device:
+            yield next(one for one in FAULTS if one.name == "LiesAboutSuccess").case(device)
+'''
+
 
 class Runs:
     """A place where everything has happened once, and the documents that the commands print there."""
@@ -95,12 +114,13 @@ token = "file:{self.directory}/token"
             return self.place.document("deploy", code=1)
 
     @contextmanager
-    def _plugin(self, distribution: str, entry_point: str) -> Iterator[None]:
+    def _plugin(self, distribution: str, entry_point: str, forgetful: str = "") -> Iterator[None]:
         """Another distribution on the import path, for a while, which offers a kind."""
         info = self.directory / f"site of {distribution}" / f"{distribution.replace('-', '_')}-1.0.dist-info"
         info.mkdir(parents=True)
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text(f"[certpush]\n{entry_point}\n")
+        (info.parent / "forgetful.py").write_text(forgetful)
         self.place.more = {"PYTHONPATH": os.pathsep.join(filter(None, [str(info.parent), os.environ.get("PYTHONPATH")]))}
         yield
         self.place.more = {}
@@ -322,6 +342,11 @@ verify = "files"
         }
         return [shown, by_pipx, {**by_pipx, "environ": {"PIPX_HOME": "/srv/pipx"}}]  # likewise
 
+    def conformance(self) -> Documents:
+        refused = self.place.document("conformance", "metrics", code=2)
+        with self._plugin("acme-memory", "memory = certpush.testing.memory\n[certpush.conformance]\nmemory = forgetful", FORGETFUL):
+            return [refused, self.place.document("conformance", "memory", code=1)]
+
     def schedule_install(self) -> Documents:
         self.place.more = {"XDG_CONFIG_HOME": f"{self.directory}/config"}
         units = self.place.document("schedule", "install", "--user", "--by", "systemd")
@@ -417,6 +442,7 @@ COMMANDS: dict[str, Callable[[Runs], Documents]] = {
     "plugin new": Runs.plugin_new,
     "plugin install": Runs.plugin_install,
     "plugin remove": Runs.plugin_remove,
+    "conformance": Runs.conformance,
     "schedule install": Runs.schedule_install,
     "schedule status": Runs.schedule_status,
     "schedule remove": Runs.schedule_remove,

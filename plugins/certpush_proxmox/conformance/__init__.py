@@ -1,4 +1,4 @@
-"""What cases of appliances share."""
+"""What the cases of the four products share; each kind has a module of its own."""
 
 from __future__ import annotations
 
