@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography import x509
 
 from certpush.errors import BundleInvalid, ConfigError
-from certpush.kit.command import escaped
+from certpush.kit.escaping import escaped
 from certpush.model import MAX_PEM_BYTES, UNREADABLE, PrivateKey, leaf_spki, read_certificates
 
 _KEY_BLOCK = re.compile(rb"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.+?-----END \1PRIVATE KEY-----", re.DOTALL)

@@ -13,7 +13,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from certpush.cli.receipts import left, moment
 from certpush.cli.step_extension import SignedBy, signed_by
 from certpush.errors import BundleInvalid
-from certpush.kit.command import escaped
+from certpush.kit.escaping import escaped
 from certpush.model import certificate_names, describe_public_key, fingerprint
 
 _LABEL_WIDTH = 11

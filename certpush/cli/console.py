@@ -16,6 +16,7 @@ from certpush.errors import CertpushError
 
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "dim": "2", "bold": "1", "cyan": "36"}
 _LOUD = "STRANDED: "
+_WIDTH = 80  # where nobody says another
 
 
 @dataclass
@@ -59,7 +60,7 @@ class Console:
             colour=colours and sys.stdout.isatty() and not json,
             colour_errors=colours and sys.stderr.isatty() and not json,
             live=moving and sys.stderr.isatty() and not json and not arguments.quiet,
-            room=_terminal_width() if sys.stdout.isatty() else None,
+            room=terminal_width() if sys.stdout.isatty() else None,
             quiet=arguments.quiet,
             verbosity=arguments.verbose,
         )
@@ -147,10 +148,15 @@ class Console:
                 os.write(self.err.fileno(), f"{text}\n".encode(self.err.encoding or "utf-8", "backslashreplace"))
 
 
-def _terminal_width() -> int:
-    import shutil
-
-    return shutil.get_terminal_size().columns
+def terminal_width() -> int:
+    """As ``shutil.get_terminal_size``, which would load every way of compressing with it."""
+    with contextlib.suppress(KeyError, ValueError):
+        if (columns := int(os.environ["COLUMNS"])) > 0:
+            return columns
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or _WIDTH
+    except (AttributeError, ValueError, OSError):  # it is none, closed, or no terminal
+        return _WIDTH
 
 
 def forget_output(stream: TextIO) -> None:

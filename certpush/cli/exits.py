@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from certpush import errors
 
-if TYPE_CHECKING:  # the model brings cryptography with it, and a mistyped command needs none
+if TYPE_CHECKING:  # a mistyped command needs none of it
     from certpush.model import Receipt, Standing
 
 OK, NOT_ROTATED, USAGE, STRANDED, IDENTITY, SAFETY, LOCKED, DANGER = range(8)

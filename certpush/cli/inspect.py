@@ -59,7 +59,7 @@ def _is_file(what: str) -> bool:
 
 
 def _endpoint(what: str, server_name: str | None) -> Endpoint:
-    from certpush.kit.command import escaped
+    from certpush.kit.escaping import escaped
     from certpush.kit.settings import parse_endpoint, parse_host
     from certpush.model import Endpoint
 
@@ -72,7 +72,7 @@ def _endpoint(what: str, server_name: str | None) -> Endpoint:
 
 def _show(console: Console, certificates: tuple[x509.Certificate, ...], key: str, verdict: Verdict) -> None:
     from certpush.cli.certificate_view import Line, certificate_lines, chain_line
-    from certpush.kit.command import escaped
+    from certpush.kit.escaping import escaped
     from certpush.kit.tls import utc_now
 
     now = utc_now()

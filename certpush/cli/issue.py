@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _names(texts: Sequence[str]) -> tuple[Name, ...]:
-    from certpush.kit.command import escaped
+    from certpush.kit.escaping import escaped
     from certpush.model import parse_name
 
     for text in texts[1:]:
@@ -71,7 +71,7 @@ def _names(texts: Sequence[str]) -> tuple[Name, ...]:
 def _show(console: Console, bundle: CertificateBundle, files: PairFiles) -> None:
     from certpush.cli.certificate_view import certificate_document, certificate_lines, chain_documents
     from certpush.cli.pair_files import CERTIFICATE_MODE, KEY_MODE
-    from certpush.kit.command import escaped
+    from certpush.kit.escaping import escaped
     from certpush.kit.tls import utc_now
 
     now = utc_now()

@@ -5,11 +5,19 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
+from certpush.cli.console import terminal_width
 from certpush.errors import ConfigError
 
 
 class HelpWanted(Exception):
     """Help was asked for; carries the text."""
+
+
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """Argparse's, which is made for every option that is added, also where no help is shown: so it must come cheaply."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=terminal_width() - 2)
 
 
 class Parser(argparse.ArgumentParser):
@@ -29,7 +37,7 @@ def parser_for(command: str, summary: str) -> Parser:
     parser = Parser(
         prog=f"certpush {command}",
         description=f"{summary[0].upper()}{summary[1:]}.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Formatter,
         allow_abbrev=False,
     )
     everywhere(parser)

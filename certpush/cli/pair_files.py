@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from certpush.errors import CertpushError, ConfigError, SafetyRefusal
-from certpush.kit.command import escaped
+from certpush.kit.escaping import escaped
 from certpush.kit.files import Directory, beside
 from certpush.model import CertificateBundle
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from certpush.cli.console import Console, describe, indented, safe
 from certpush.cli.exits import code_of_receipt
-from certpush.model import Action, Deployment, Finding, Outcome, Receipt, Served, Severity, TargetStatus
+from certpush.model import Outcome
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # `status` shows no receipt, and needs none of what makes one
     from certpush.fleet.fleet import Fleet
+    from certpush.model import Deployment, Finding, Receipt, Served, TargetStatus
 
-T = TypeVar("T", Receipt, TargetStatus)
+T = TypeVar("T", "Receipt", "TargetStatus")
 
 _COLOUR = {
     Outcome.ROTATED: "green",
@@ -23,7 +24,6 @@ _COLOUR = {
     Outcome.FAILED: "red",
     Outcome.STRANDED: "red",
 }
-_VERB: dict[Action, str] = {**{one: one.value for one in Action}, Action.OBTAIN: "rotate"}
 
 
 def show_receipts(console: Console, receipts: Iterable[Receipt], now: datetime) -> None:
@@ -54,6 +54,8 @@ def show_receipts(console: Console, receipts: Iterable[Receipt], now: datetime) 
 
 def show_plans(console: Console, receipts: Iterable[Receipt], wanted: dict[str, str], now: datetime) -> None:
     """What would be done: three lines a target."""
+    from certpush.model import Action
+
     receipts = list(receipts)
     width = max((len(one.target) for one in receipts), default=0)
     for one in receipts:
@@ -160,6 +162,8 @@ def moment(when: datetime | None) -> str | None:
 
 def _warnings(receipt: Receipt) -> Iterator[Finding]:
     """What a person should know; an error is the receipt's own, and stands there with its hint."""
+    from certpush.model import Severity
+
     return (one for one in receipt.findings if one.severity is Severity.WARNING)
 
 
@@ -174,7 +178,11 @@ def _outcome(receipt: Receipt) -> str:
 
 
 def _verb(receipt: Receipt) -> str:
-    return "failed" if receipt.outcome is Outcome.FAILED else _VERB[receipt.plan.action]
+    from certpush.model import Action
+
+    if receipt.outcome is Outcome.FAILED:
+        return "failed"
+    return "rotate" if receipt.plan.action is Action.OBTAIN else receipt.plan.action.value
 
 
 def _is_there(receipt: Receipt, now: datetime) -> str:
@@ -188,6 +196,8 @@ def _is_there(receipt: Receipt, now: datetime) -> str:
 
 
 def _becomes(receipt: Receipt, wanted: dict[str, str]) -> str:
+    from certpush.model import Action
+
     if receipt.plan.action in (Action.NOTHING, Action.REFUSE):
         return f"({safe(receipt.plan.why)})" if receipt.plan.action is Action.NOTHING else ""
     name = receipt.target.split("/", 1)[0]

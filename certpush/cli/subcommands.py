@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, cast
 
-from certpush.cli.options import everywhere
+from certpush.cli.options import Formatter, everywhere
 
 if TYPE_CHECKING:
     from certpush.cli.console import Console
@@ -36,7 +36,7 @@ def _added(actions: argparse._SubParsersAction[argparse.ArgumentParser], name: s
         name,
         help=summary,
         description=f"{summary[0].upper()}{summary[1:]}.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Formatter,
         allow_abbrev=False,
     )
     everywhere(parser, again=True)

@@ -11,7 +11,7 @@ from cryptography import x509
 from certpush.cli.which_ca import open_public, public_settings, recognised
 from certpush.config import Configuration, load, locate
 from certpush.errors import BundleInvalid, CertpushError
-from certpush.kit.tls import issuer_of, subject_of
+from certpush.kit.shown import issuer_of, subject_of
 from certpush.model import Endpoint, certificate_names, fingerprint, issued_by, name_covers
 from certpush.stepca.bootstrap import is_recognised, read_root_file, user_path
 from certpush.stepca.settings import CaSettings

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from certpush.config.tables import FleetKeys
 from certpush.errors import ConfigError
 from certpush.kit.settings import SecretReader, convert
-from certpush.model import CertificateSpec, Endpoint
-from certpush.stepca.settings import CaSettings
-from certpush.window import Window
+
+if TYPE_CHECKING:  # a look at endpoints asks no CA, and heeds no window
+    from certpush.model import CertificateSpec, Endpoint
+    from certpush.stepca.settings import CaSettings
+    from certpush.window import Window
 
 DEFAULT_CA = "default"
 DEFAULT_RESCUE_AFTER = timedelta(seconds=180)
@@ -83,6 +85,8 @@ class Configuration:
             ConfigError: there is no such CA, or its table is wrong.
 
         """
+        from certpush.stepca.settings import CaSettings
+
         if name not in self.ca_tables:
             raise unknown("CA", name, self.ca_tables, 'name one of them, or add [ca] with url = "https://..."')
         path = "ca" if name == DEFAULT_CA else f"ca.{name}"

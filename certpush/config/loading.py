@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
@@ -15,13 +15,17 @@ from certpush.config.configuration import DEFAULT_CA, DEFAULT_RESCUE_AFTER, Conf
 from certpush.config.files import default_state_directory, expanded, merge, read_toml
 from certpush.config.tables import CertificateKeys, DefaultKeys, EndpointTable, FleetKeys, ObserverKeys, StateKeys, TargetKeys
 from certpush.errors import CertpushError, ConfigError
-from certpush.kit.settings import convert, fields_of, parse_endpoint
-from certpush.model import CertificateSpec, Endpoint, parse_name
-from certpush.window import Window
+from certpush.kit.settings import convert, key_names, parse_endpoint
+from certpush.model import Endpoint, parse_name
 
+if TYPE_CHECKING:
+    from certpush.model import CertificateSpec
+    from certpush.window import Window
+
+S = TypeVar("S", DefaultKeys, FleetKeys, StateKeys)
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_CORE_KEYS = frozenset(item.encode_name for item in fields_of(TargetKeys))
-_OBSERVER_KEYS = frozenset(item.encode_name for item in fields_of(ObserverKeys))
+_CORE_KEYS = frozenset(key_names(TargetKeys))
+_OBSERVER_KEYS = frozenset(key_names(ObserverKeys))
 
 
 def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Configuration:
@@ -58,9 +62,8 @@ def from_tables(tables: Mapping[str, Any], environ: Mapping[str, str] | None = N
 
 def _configuration(path: Path | None, tables: Mapping[str, Any], environ: Mapping[str, str]) -> Configuration:
     ca_tables = _ca_tables(tables.get("ca", {}))
-    defaults = _with_only_ca(convert(tables.get("defaults", {}), DefaultKeys, path="defaults", read_secret=_no_secret), ca_tables)
-    fleet = convert(tables.get("fleet", {}), FleetKeys, path="fleet", read_secret=_no_secret)
-    state = convert(tables.get("state", {}), StateKeys, path="state", read_secret=_no_secret)
+    defaults = _with_only_ca(_section(tables, "defaults", DefaultKeys), ca_tables)
+    fleet, state = _section(tables, "fleet", FleetKeys), _section(tables, "state", StateKeys)
     certificates = {
         name: certificate_spec(name, _certificate_keys(name, table), defaults, f"certificate.{name}")
         for name, table in _named_tables(tables, "certificate").items()
@@ -77,6 +80,12 @@ def _configuration(path: Path | None, tables: Mapping[str, Any], environ: Mappin
         workers=fleet.workers or defaults.workers or 32,
         fleet=fleet,
     )
+
+
+def _section(tables: Mapping[str, Any], name: str, into: type[S]) -> S:
+    """The keys of a table that may be left out: msgspec then need not take the class apart."""
+    table = tables.get(name)
+    return convert(table, into, path=name, read_secret=_no_secret) if table else into()
 
 
 def _with_only_ca(defaults: DefaultKeys, ca_tables: Mapping[str, Any]) -> DefaultKeys:
@@ -162,7 +171,7 @@ def _own_or_shared(name: str, keys: TargetKeys, certificates: Mapping[str, Certi
                 hint=f'write certificate = "{name}" in the target, or rename one of the two',
             )
         return certificate_spec(name, keys, defaults, f"target.{name}")
-    own = [key for key in (item.encode_name for item in fields_of(CertificateKeys)) if getattr(keys, key) not in (None, [])]
+    own = [key for key in key_names(CertificateKeys) if getattr(keys, key) not in (None, [])]
     if own:
         raise ConfigError(
             f"target.{name}: {own[0]} belongs to the certificate that it names",
@@ -185,8 +194,12 @@ def _endpoint(given: str | EndpointTable, path: str) -> Endpoint:
 
 
 def _window(text: str | None, path: str) -> Window | None:
+    if text is None:
+        return None
+    from certpush.window import Window
+
     try:
-        return None if text is None else Window.parse(text)
+        return Window.parse(text)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error.message}", hint=error.hint) from None
 

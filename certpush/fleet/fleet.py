@@ -14,33 +14,27 @@ from typing import TYPE_CHECKING, Any, Self
 
 from certpush.config import DEFAULT_CA, Configuration, FleetKeys, TargetSpec, from_tables, load, locate
 from certpush.errors import CertpushError, ConfigError
-from certpush.fleet.cluster import members_foreseen, members_of
 from certpush.fleet.held import Held
-from certpush.fleet.opening import Wishes
-from certpush.fleet.receipts import Receipts
 from certpush.fleet.selecting import named, named_ever, select
-from certpush.fleet.waves import in_waves
-from certpush.fleet.workers import all_of
 from certpush.kit.tls import utc_now
-from certpush.model import (
-    CertificateBundle,
-    CertificateRequest,
-    CertificateSpec,
-    Decision,
-    Deployment,
-    Event,
-    Finding,
-    Identity,
-    Outcome,
-    Receipt,
-    Severity,
-    TargetStatus,
-    Unresolved,
-)
 
 if TYPE_CHECKING:  # each verb imports what it needs: who only looks at an endpoint loads no HTTP client and no plugin
     from certpush.fleet.forgetting import Forgotten
     from certpush.fleet.opening import Opener
+    from certpush.fleet.receipts import Receipts
+    from certpush.model import (
+        CertificateBundle,
+        CertificateRequest,
+        Decision,
+        Deployment,
+        Event,
+        Finding,
+        Identity,
+        Outcome,
+        Receipt,
+        TargetStatus,
+        Unresolved,
+    )
     from certpush.stepca.issuer import StepCaIssuer
 
 
@@ -132,6 +126,9 @@ class Fleet:
         self, words: Sequence[str] = (), *, force: bool = False, adopt: bool = False, previous: CertificateBundle | None = None
     ) -> Iterator[Receipt]:
         """Say what ``deploy`` would do, in each receipt's ``plan``, ``findings`` and ``error``; change nothing anywhere."""
+        from certpush.fleet.cluster import members_foreseen
+        from certpush.fleet.opening import Wishes
+        from certpush.fleet.waves import in_waves
         from certpush.rotation.run import foresee
 
         self._refuse_previous_for_many(words, previous)
@@ -160,7 +157,11 @@ class Fleet:
             ConfigError: a word means nothing, or ``previous`` is given for several targets.
 
         """
+        from certpush.fleet.cluster import members_of
+        from certpush.fleet.opening import Wishes
+        from certpush.fleet.receipts import Receipts
         from certpush.fleet.renewing import remembering
+        from certpush.fleet.waves import in_waves
         from certpush.rotation.run import rotate
 
         self._refuse_previous_for_many(words, previous)
@@ -181,7 +182,10 @@ class Fleet:
             ConfigError: a word means nothing.
 
         """
+        from certpush.fleet.opening import Wishes
+        from certpush.fleet.receipts import Receipts
         from certpush.fleet.renewing import renewed
+        from certpush.fleet.waves import in_waves
 
         specs, run = self.select(words), self._held.run("renew")
         wishes = Wishes(unattended=True, stop=stop or threading.Event())
@@ -270,10 +274,12 @@ class Fleet:
 
         """
         from certpush.fleet.status import statuses_of
+        from certpush.fleet.workers import all_of
 
         opener = self._held.looking() if remembering else self._held.forgetful()
-        jobs = (partial(statuses_of, spec, opener, remembering=remembering) for spec in self.select(words))
-        return chain.from_iterable(all_of(jobs, self._held.slots, threading.Event()))
+        jobs = [partial(statuses_of, spec, opener, remembering=remembering) for spec in self.select(words)]
+        looked = all_of(jobs, self._held.slots, threading.Event()) if len(jobs) > 1 else (job() for job in jobs)
+        return chain.from_iterable(looked)
 
     def history(
         self,
@@ -307,6 +313,7 @@ class Fleet:
     def doctor(self, words: Sequence[str] = ()) -> Iterator[tuple[str, Finding]]:
         """Every check of each CA and each target involved: where (``ca``, ``state`` or ``target.NAME``), and what was found."""
         from certpush.fleet.doctor import examine_cas, examine_state, examine_targets, longest_requests
+        from certpush.model import Severity
 
         specs = self.select(words)
         every_ca = dict.fromkeys(self.configuration.ca_tables) if not words else {}
@@ -379,6 +386,7 @@ class Fleet:
             IssuerError: no certificate, or not the one asked for.
 
         """
+        from certpush.model import CertificateSpec
         from certpush.rotation.obtain import obtain
 
         return obtain(CertificateSpec(name="-", request=request, ca=ca or DEFAULT_CA), self.issuer(ca), self._clock)

@@ -13,12 +13,12 @@ from certpush.config import DEFAULT_CA, Configuration
 from certpush.errors import CertpushError, StateError, TrustError
 from certpush.fleet.pace import Pace
 from certpush.fleet.workers import Slots
-from certpush.model import Event, Secret
 from certpush.references import References
 
 if TYPE_CHECKING:  # who only looks at an endpoint loads no HTTP client and no plugin, who only wants a certificate no journal
     from certpush.fleet.observing import ObservedRun
     from certpush.fleet.opening import Opener
+    from certpush.model import Event, Secret
     from certpush.plugins import PluginLoader
     from certpush.state.journal import Journal
     from certpush.state.roots import LearnedRoots

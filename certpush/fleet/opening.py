@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from certpush.config import TargetKeys, TargetSpec
 from certpush.errors import ConfigError, TargetBug
-from certpush.fleet.trusted import Recognition, configured_trust, pins_known
-from certpush.kit.settings import SecretReader, Settings, convert, fields_of
+from certpush.kit.settings import SecretReader, Settings, convert, key_names
 from certpush.kit.tls import look
-from certpush.kit.trust import Trust, takes_trust
-from certpush.model import CertificateBundle, CertificateRequest, Endpoint, Event
 from certpush.rotation.calling import calling
 
 if TYPE_CHECKING:  # who only looks at an endpoint opens no target, and has nothing to rotate
     from certpush.fleet.members import MemberSpec
     from certpush.issuer import Issued, Issuer
+    from certpush.kit.trust import Trust
+    from certpush.model import CertificateBundle, CertificateRequest, Endpoint, Event
     from certpush.rotation.rotation import Look, Rotation
     from certpush.state.escrow import Escrow
     from certpush.state.journal import Journal
@@ -83,6 +82,8 @@ class Opener:
             ConfigError: with the path of what is wrong.
 
         """
+        from certpush.fleet.trusted import Recognition
+
         known = Recognition(self.journal, self.escrow, self.issuer if ask_ca else None)
         return read_settings(spec, kind, self.read_secret, self.journal.pins(spec.name), partial(known.of, spec))
 
@@ -102,6 +103,9 @@ class Opener:
         """The member, known also by what a person pinned for it alone, and by what was deployed to it."""
         if member.name == spec.name:
             return member
+        from certpush.fleet.trusted import pins_known
+        from certpush.kit.trust import takes_trust
+
         own: Any = member.settings
         pinned = self.journal.pins(member.name)
         known: dict[str, object] = {key: pinned[key] for key in keys_of(kind) - _CORE_PINS - set(spec.table) if key in pinned}
@@ -187,6 +191,9 @@ def read_settings(
         ConfigError: with the path of what is wrong.
 
     """
+    from certpush.fleet.trusted import configured_trust
+    from certpush.kit.trust import takes_trust
+
     known = keys_of(kind)
     table = {**{setting: value for setting, value in (pins or {}).items() if setting in known - _CORE_PINS}, **spec.table}
     settings: Settings = convert(table, kind.settings, path=spec.path, read_secret=read_secret, beside=TargetKeys)
@@ -200,7 +207,7 @@ def read_settings(
 
 def keys_of(kind: TargetKind[Any]) -> frozenset[str]:
     """The keys that the kind's settings have."""
-    return frozenset(item.encode_name for item in fields_of(kind.settings))
+    return frozenset(key_names(kind.settings))
 
 
 def _open(kind: TargetKind[Any], settings: Settings, name: str) -> Target:

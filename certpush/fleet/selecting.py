@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
 from certpush.config import TargetSpec
@@ -87,6 +86,8 @@ def _hint(word: str, known: Mapping[str, Sequence[str]]) -> str:
     there = "; ".join(f"{what}: {_listed(names)}" for what, names in known.items() if names)
     if not there:
         return "there are no targets yet: add a [target.NAME] table; `certpush targets` lists the kinds"
+    import difflib
+
     near = difflib.get_close_matches(word, [name for names in known.values() for name in names], n=1)
     return f"did you mean {near[0]!r}? There are {there}" if near else f"there are {there}"
 

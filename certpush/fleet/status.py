@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from certpush.config import TargetSpec
 from certpush.errors import CertpushError, TargetAuthFailed, TargetUnreachable, TrustError
 from certpush.fleet.opening import Opener, Wishes
-from certpush.model import (
-    CertificateBundle,
-    CertificateSpec,
-    Deployment,
-    Endpoint,
-    Installed,
-    Outcome,
-    Phase,
-    Served,
-    Standing,
-    TargetStatus,
-)
+from certpush.model import Installed, Outcome, Phase, Standing, TargetStatus
 from certpush.rotation.inspect import View
 from certpush.schedule import danger_from, due_at
 
 if TYPE_CHECKING:  # who only looks at an endpoint loads no plugin, and so lists no members
     from certpush.fleet.members import MemberSpec
+    from certpush.model import CertificateBundle, CertificateSpec, Deployment, Endpoint, Served
 
 
-@dataclass(frozen=True, slots=True)
-class _Subject:
+class _Subject(NamedTuple):
     """Whose status it is: the target itself, or one of its members. ``member`` opens it; None where its endpoints are enough."""
 
     name: str
@@ -38,16 +26,14 @@ class _Subject:
     member: MemberSpec | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Sight:
+class _Sight(NamedTuple):
     """What a look showed, and what kept us from asking the target itself, where something did."""
 
     view: View
     error: CertpushError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Life:
+class _Life(NamedTuple):
     """When the certificate that is there begins and ends, and what is to happen between."""
 
     not_before: datetime | None = None
@@ -139,8 +125,7 @@ def _kept_out(error: CertpushError, *, remembering: bool) -> Standing:
     return Standing.UNREACHABLE if isinstance(error, TargetUnreachable) else Standing.UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
-class _Ours:
+class _Ours(NamedTuple):
     """What should be there after the last deployment that counts; None: nothing. ``rooted``: we know the root it must lead to."""
 
     fingerprint: str | None

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from certpush.errors import CertpushError, ConfigError
 from certpush.kit.trust import Trust
-from certpush.model import Deployment, Phase, to_pem
+from certpush.model import Phase
 
 if TYPE_CHECKING:
     from certpush.config import TargetSpec
     from certpush.issuer import Issuer
+    from certpush.model import Deployment
     from certpush.state.escrow import Escrow
 
 _log = logging.getLogger(__name__)
@@ -78,6 +79,8 @@ class Recognition:
         """What the CA names; nothing where it cannot be asked, because then the appliance's refusal says what is missing."""
         if self.issuer is None:
             return ""
+        from certpush.model import to_pem
+
         try:
             return to_pem(*self.issuer(spec.certificate.ca).roots()).decode("ascii")
         except CertpushError as error:

@@ -6,11 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+    from queue import SimpleQueue
 
 T = TypeVar("T")
 _THREADS_PER_SLOT = 2  # a waiting rotation keeps its thread, and another one works meanwhile
@@ -83,6 +83,7 @@ def all_of(jobs: Iterable[Callable[[], T]], slots: Slots, stop: threading.Event)
     way are waited for: none is left in the middle of a switch.
     """
     from concurrent.futures import ThreadPoolExecutor  # a look at one endpoint does without
+    from queue import SimpleQueue
 
     waiting = iter(jobs)
     threads = max(1, slots.count * _THREADS_PER_SLOT)
@@ -105,6 +106,8 @@ def all_of(jobs: Iterable[Callable[[], T]], slots: Slots, stop: threading.Event)
 
 
 def _next(ended: SimpleQueue[T]) -> T:
+    from queue import Empty
+
     while True:
         try:
             return ended.get(timeout=_HEARD_WITHIN)

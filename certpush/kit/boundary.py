@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from certpush.errors import CertpushError
-from certpush.kit.command import escaped
+from certpush.kit.escaping import escaped
 
 Translation: TypeAlias = Callable[[str], CertpushError]
 """An error class (called with the message), or a function that makes the error from the library's own words."""

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from certpush.errors import SafetyRefusal
-from certpush.kit.command import escaped
+from certpush.kit.escaping import escaped
 from certpush.kit.walking import DIRECTORY, walk
 
 FILE_LIMIT = 1024 * 1024

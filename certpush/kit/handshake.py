@@ -11,9 +11,10 @@ from cryptography import x509
 
 from certpush.errors import PinMismatch, TargetUnreachable, TrustError
 from certpush.kit.allowance import AllowedSocket, PinnedContext, connect
-from certpush.kit.command import escaped
 from certpush.kit.connection_errors import NO_TLS, reason_among, was_cut
-from certpush.kit.tls import refusal_in_words, subject_of
+from certpush.kit.escaping import escaped
+from certpush.kit.shown import subject_of
+from certpush.kit.tls import refusal_in_words
 from certpush.kit.trust import Trust, with_colons, write_pin
 from certpush.model import UNREADABLE
 

@@ -21,8 +21,8 @@ from urllib3.connection import HTTPSConnection
 
 from certpush.errors import TargetRefused, TargetUnreachable
 from certpush.kit.allowance import Allowance, allowing
-from certpush.kit.command import escaped
 from certpush.kit.connection_errors import causes_of, reason_among
+from certpush.kit.escaping import escaped
 from certpush.kit.handshake import connect_trusted, leaf_of
 from certpush.kit.sessions import BareAdapter, harden
 from certpush.kit.trust import Trust

@@ -21,7 +21,7 @@ from typing import Protocol
 import msgspec
 
 from certpush.errors import BundleInvalid
-from certpush.kit.command import escaped
+from certpush.kit.escaping import escaped
 from certpush.kit.layout import CURRENT, LayoutSettings, generation_name, generation_paths
 from certpush.kit.rendering import Role, read_leaf
 from certpush.kit.shapes import known

@@ -53,6 +53,11 @@ def fields_of(settings: type[Settings]) -> tuple[msgspec.structs.FieldInfo, ...]
     return _fields(cast("Any", settings))
 
 
+def key_names(settings: type[Settings]) -> tuple[str, ...]:
+    """The keys of a settings class in their order, without reading its annotations."""
+    return cast("tuple[str, ...]", cast("Any", settings).__struct_encode_fields__)
+
+
 @functools.cache  # each of a thousand targets asks, and reading the annotations takes longer than reading its table
 def _fields(settings: Any) -> tuple[msgspec.structs.FieldInfo, ...]:
     return msgspec.structs.fields(settings)

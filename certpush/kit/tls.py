@@ -1,7 +1,7 @@
 """Looking at what an endpoint serves, on a connection made for this look alone.
 
-Own code on ``ssl`` and ``cryptography``: the judgement never depends on a plugin's client. The
-look sends nothing but a handshake, so an untrusted answer is information, not a danger.
+Own code on ``ssl``: the judgement never depends on a plugin's client. The look sends nothing
+but a handshake, so an untrusted answer is information, not a danger.
 """
 
 from __future__ import annotations
@@ -11,21 +11,26 @@ import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Literal
-
-from cryptography import x509
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from certpush.errors import TargetUnreachable
-from certpush.kit.escaping import escaped
+from certpush.kit.shown import Shown, UnreadableCertificate, shown_by
 from certpush.kit.starttls import begin_tls
-from certpush.kit.trust import with_colons, write_pin
-from certpush.model import UNREADABLE, Endpoint, Identity, Served, fingerprint, to_pem
+from certpush.model import Endpoint, Served
+
+if TYPE_CHECKING:  # who only looks at what is right does without cryptography, which takes as long to load as all else
+    from cryptography import x509
+
+    from certpush.model import Identity
+
+Roots: TypeAlias = "Sequence[x509.Certificate] | bytes"
+"""Whom to hold a chain up to: certificates, or their PEM text."""
 
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME: dates are compared here, against the clock that is passed in
 DEFAULT_TIMEOUT = 10.0
 
 
-def look(endpoint: Endpoint, roots: Sequence[x509.Certificate], now: datetime, *, timeout: float = DEFAULT_TIMEOUT) -> Served:
+def look(endpoint: Endpoint, roots: Roots, now: datetime, *, timeout: float = DEFAULT_TIMEOUT) -> Served:
     """Connect afresh and tell which certificate is served, and whether its chain and name hold up to ``roots``.
 
     ``timeout`` is in seconds, for each step of the connection.
@@ -34,21 +39,22 @@ def look(endpoint: Endpoint, roots: Sequence[x509.Certificate], now: datetime, *
         TargetUnreachable: nothing answers there, or it does not speak TLS.
 
     """
-    leaf, problem = _verified(endpoint, roots, timeout) if roots else (None, "no root to verify it against")
+    judge = _context(roots if isinstance(roots, bytes) else tuple(roots))
+    leaf, problem = _verified(endpoint, judge, timeout) if judge else (None, "no root to verify it against")
     if leaf is None:
         leaf = _seen(endpoint, timeout)
     verified = not problem
     problem = problem or _dates_problem(leaf, now)
     return Served(
         endpoint=endpoint,
-        fingerprint=fingerprint(leaf),
-        not_after=leaf.not_valid_after_utc,
+        fingerprint=leaf.fingerprint,
+        not_after=leaf.not_after,
         chain_ok=not problem,
-        not_before=leaf.not_valid_before_utc,
-        subject=subject_of(leaf),
-        issuer=issuer_of(leaf),
+        not_before=leaf.not_before,
+        subject=leaf.subject,
+        issuer=leaf.issuer,
         problem=problem,
-        judged=bool(roots),
+        judged=judge is not None,
         verified=verified,
     )
 
@@ -60,14 +66,17 @@ def tls_identity(endpoint: Endpoint, *, compare: str, timeout: float = DEFAULT_T
         TargetUnreachable: nothing answers there, or it does not speak TLS.
 
     """
+    from certpush.kit.trust import with_colons, write_pin
+    from certpush.model import Identity
+
     leaf = _seen(endpoint, timeout)
     shown = (
-        with_colons(fingerprint(leaf)),
-        f"subject {subject_of(leaf) or '(none)'}",
-        f"issuer {issuer_of(leaf) or '(none)'}",
-        f"valid from {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} to {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC",
+        with_colons(leaf.fingerprint),
+        f"subject {leaf.subject or '(none)'}",
+        f"issuer {leaf.issuer or '(none)'}",
+        f"valid from {leaf.not_before:%Y-%m-%d %H:%M} to {leaf.not_after:%Y-%m-%d %H:%M} UTC",
     )
-    return (Identity("trust", write_pin(fingerprint(leaf)), shown, compare),)
+    return (Identity("trust", write_pin(leaf.fingerprint), shown, compare),)
 
 
 def utc_now() -> datetime:
@@ -75,29 +84,29 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _verified(endpoint: Endpoint, roots: Sequence[x509.Certificate], timeout: float) -> tuple[x509.Certificate | None, str]:
-    """The certificate that holds up to ``roots``; else None, and what is wrong."""
+def _verified(endpoint: Endpoint, judge: ssl.SSLContext, timeout: float) -> tuple[Shown | None, str]:
+    """The certificate that holds up to the roots of this context; else None, and what is wrong."""
     try:
-        return _handshake(endpoint, _context(tuple(roots)), timeout), ""
+        return _handshake(endpoint, judge, timeout), ""
     except ssl.SSLCertVerificationError as error:
         return None, refusal_in_words(error)
     except ssl.SSLError as error:  # perhaps too weak for us to talk to; what is there must be seen nevertheless
         return None, f"TLS is not agreed on: {_reason(error)}"
 
 
-def _seen(endpoint: Endpoint, timeout: float) -> x509.Certificate:
+def _seen(endpoint: Endpoint, timeout: float) -> Shown:
     try:
         return _handshake(endpoint, accepting_all(), timeout)
     except ssl.SSLError as error:
         raise TargetUnreachable(f"{endpoint}: no TLS there: {_reason(error)}", hint="check the port") from error
 
 
-def _handshake(endpoint: Endpoint, context: ssl.SSLContext, timeout: float) -> x509.Certificate:
+def _handshake(endpoint: Endpoint, context: ssl.SSLContext, timeout: float) -> Shown:
     try:
-        with socket.create_connection((endpoint.host, endpoint.port), timeout) as plain:
+        with socket.create_connection((_spelled(endpoint.host), endpoint.port), timeout) as plain:
             begin_tls(plain, endpoint.starttls)
-            with context.wrap_socket(plain, server_hostname=endpoint.name) as tls:
-                der = tls.getpeercert(binary_form=True)
+            with context.wrap_socket(plain, server_hostname=_spelled(endpoint.name)) as tls:
+                shown = shown_by(tls)
     except TargetUnreachable as error:
         raise TargetUnreachable(f"{endpoint}: {error.message}", hint=error.hint) from error
     except ssl.SSLError:
@@ -106,25 +115,41 @@ def _handshake(endpoint: Endpoint, context: ssl.SSLContext, timeout: float) -> x
         raise TargetUnreachable(
             f"{endpoint}: {_why(error)}", hint="check that the service runs and that a firewall lets us through"
         ) from error
-    try:
-        return x509.load_der_x509_certificate(der or b"")
-    except UNREADABLE as error:
+    except UnreadableCertificate as error:
         raise TargetUnreachable(f"{endpoint}: the server's certificate cannot be read") from error
+    return shown
+
+
+def _spelled(host: str) -> Any:
+    """The host as bytes where it can be: for text Python would load its tables of international names first."""
+    return host.encode("ascii") if host.isascii() else host
 
 
 @lru_cache(maxsize=32)  # the same few for thousands of looks; whoever changes one makes it by `trusting`
-def _context(roots: tuple[x509.Certificate, ...]) -> ssl.SSLContext:
-    return trusting(roots)
+def _context(roots: tuple[x509.Certificate, ...] | bytes) -> ssl.SSLContext | None:
+    """A context that trusts these roots; None where there are none, or they cannot be read."""
+    try:
+        return trusting(roots) if roots else None
+    except (ssl.SSLError, ValueError):
+        return None
 
 
-def trusting(roots: Sequence[x509.Certificate]) -> ssl.SSLContext:
+def trusting(roots: Roots) -> ssl.SSLContext:
     """A client's context that trusts these roots alone; dates are left to be compared with a clock of one's own."""
     # Not create_default_context: it would honour SSLKEYLOGFILE and load the system's roots.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(cadata=to_pem(*roots).decode("ascii"))
+    context.load_verify_locations(cadata=_as_pem(roots).decode("ascii"))
     context.verify_flags |= _NO_CHECK_TIME
     context.hostname_checks_common_name = False  # as browsers have it: only the SANs count
     return context
+
+
+def _as_pem(roots: Roots) -> bytes:
+    if isinstance(roots, bytes):
+        return roots
+    from certpush.model import to_pem
+
+    return to_pem(*roots)
 
 
 def accepting_all() -> ssl.SSLContext:
@@ -147,25 +172,6 @@ def _why(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def subject_of(certificate: x509.Certificate) -> str:
-    """Whom a certificate is for, as text that may be printed: a stranger wrote it."""
-    return _shown(certificate, "subject")
-
-
-def issuer_of(certificate: x509.Certificate) -> str:
-    """Who signed a certificate, as text that may be printed."""
-    return _shown(certificate, "issuer")
-
-
-def _shown(certificate: x509.Certificate, which: Literal["subject", "issuer"]) -> str:
-    # cryptography reads a name when it is first asked for, so a malformed one shows up here.
-    try:
-        name: x509.Name = getattr(certificate, which)
-        return escaped(name.rfc4514_string())
-    except ValueError:
-        return "(unreadable)"
-
-
 def refusal_in_words(error: ssl.SSLCertVerificationError) -> str:
     """What a client has against a certificate, in a person's words where OpenSSL's are not."""
     return _REFUSALS.get(error.verify_code) or str(error.verify_message or error).rstrip(".")
@@ -182,9 +188,9 @@ _REFUSALS = {  # X509_V_ERR_* of OpenSSL
 }
 
 
-def _dates_problem(leaf: x509.Certificate, now: datetime) -> str:
-    if now > leaf.not_valid_after_utc:
-        return f"expired on {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
-    if now < leaf.not_valid_before_utc:
-        return f"not valid before {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
+def _dates_problem(leaf: Shown, now: datetime) -> str:
+    if now > leaf.not_after:
+        return f"expired on {leaf.not_after:%Y-%m-%d %H:%M} UTC"
+    if now < leaf.not_before:
+        return f"not valid before {leaf.not_before:%Y-%m-%d %H:%M} UTC"
     return ""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-
-from cryptography import x509
+from typing import TYPE_CHECKING
 
 from certpush.errors import BundleInvalid, ConfigError
 from certpush.kit.annotations import parts_of
 from certpush.kit.escaping import escaped
 from certpush.kit.settings import Settings, fields_of
-from certpush.model import MAX_PEM_BYTES, read_certificates, to_pem
+
+if TYPE_CHECKING:  # loaded where certificates are named by a file: a pin is only text
+    from cryptography import x509
 
 _PREFIX = "sha256:"
 _PIN = re.compile(r"[0-9a-f]{64}")
@@ -108,6 +109,8 @@ def _bare(text: str) -> str:
 
 def _roots_in(path: str) -> str:
     """The certificates of a PEM file, clean: whatever else stands in it, such as a key, goes no further."""
+    from certpush.model import MAX_PEM_BYTES, to_pem
+
     try:
         with Path(path).expanduser().open("rb") as file:
             content = file.read(MAX_PEM_BYTES + 1)
@@ -121,6 +124,8 @@ def _roots_in(path: str) -> str:
 
 
 def _certificates(content: bytes, whose: str) -> tuple[x509.Certificate, ...]:
+    from certpush.model import read_certificates
+
     try:
         return read_certificates(content)
     except BundleInvalid as error:

@@ -6,7 +6,7 @@ import os
 import stat
 
 from certpush.errors import SafetyRefusal
-from certpush.kit.command import escaped
+from certpush.kit.escaping import escaped
 
 DIRECTORY = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PASS = getattr(os, "O_PATH", os.O_RDONLY)  # passing through a directory needs no right to list it

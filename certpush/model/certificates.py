@@ -1,12 +1,11 @@
-"""Certificates: what to ask for, how to name one, and the bundle of leaf, chain, roots and key."""
+"""Certificates: how to read and name one, and the bundle of leaf, chain, roots and key."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from fractions import Fraction
+from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Self
 
@@ -14,64 +13,14 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 
-from certpush.errors import BundleInvalid, ConfigError
-from certpush.model.keys import KeySpec, PrivateKey
-from certpush.model.names import DnsName, IpName, Name, parse_name
+from certpush.errors import BundleInvalid
+from certpush.model.keys import PrivateKey
+from certpush.model.names import DnsName, IpName, Name
 
 UNREADABLE = (ValueError, x509.InvalidVersion)
 """What loading a certificate raises; the second is no ValueError, and any byte from a stranger can cause it."""
 MAX_PEM_BYTES = 64 * 1024  # a chain is a few KiB; anything larger is not a certificate chain
-
-
 _PEM_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateRequest:
-    """What a certificate should be: its names (the first is the CN), its key, how long it lives (None: the CA's default)."""
-
-    names: tuple[Name, ...]
-    key: KeySpec = KeySpec.EC_P256
-    lifetime: timedelta | None = None
-
-    @classmethod
-    def of(cls, *names: str, key: KeySpec = KeySpec.EC_P256, lifetime: timedelta | None = None) -> Self:
-        """The same from texts: ``CertificateRequest.of("wiki.lan", "192.0.2.7")``.
-
-        Raises:
-            ConfigError: a text is no name that a certificate can have, or stands there twice.
-
-        """
-        return cls(tuple(parse_name(one) for one in names), key, lifetime)
-
-    def __post_init__(self) -> None:
-        if not self.names:
-            raise ConfigError("a certificate needs at least one name", hint='add names = ["host.example.com"]')
-        if len(set(self.names)) != len(self.names):
-            raise ConfigError("a name stands twice in the list of names", hint="remove the second one")
-        if self.lifetime is not None and self.lifetime <= timedelta(0):
-            raise ConfigError("the lifetime of a certificate is more than nothing", hint='write it as "24h" or "30d"')
-
-
-DEFAULT_RENEW_AT = Fraction(2, 3)
-DEFAULT_DANGER_LEFT = Fraction(1, 6)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CertificateSpec:
-    """One certificate as configured: what to ask for, of which CA, and when to replace it.
-
-    ``renew_at`` is the part of the lifetime after which it is due, ``danger_left`` the part
-    left from which a person should know.
-    """
-
-    name: str
-    request: CertificateRequest
-    ca: str
-    reuse_key: bool = False
-    renew_at: Fraction = DEFAULT_RENEW_AT
-    danger_left: Fraction = DEFAULT_DANGER_LEFT
-    allow_short_chain: bool = False
 
 
 def fingerprint(certificate: x509.Certificate) -> str:

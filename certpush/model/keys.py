@@ -1,10 +1,9 @@
-"""Private keys and secrets: they cannot be printed or pickled by accident, only ``reveal`` methods give them out."""
+"""Private keys: they cannot be printed or pickled by accident, only ``reveal`` methods give them out."""
 
 from __future__ import annotations
 
-import enum
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NoReturn, Self, TypeAlias
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -12,20 +11,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from certpush.errors import BundleInvalid
+from certpush.model.requests import KeySpec
 
 MAX_KEY_BYTES = 16 * 1024
-
-
-class KeySpec(enum.StrEnum):
-    """The kinds of private key that can be asked for, in the words of the configuration."""
-
-    EC_P256 = "ec-p256"
-    EC_P384 = "ec-p384"
-    EC_P521 = "ec-p521"
-    RSA_2048 = "rsa-2048"
-    RSA_3072 = "rsa-3072"
-    RSA_4096 = "rsa-4096"
-    ED25519 = "ed25519"
 
 
 _CURVES: Mapping[KeySpec, type[ec.EllipticCurve]] = {
@@ -102,42 +90,6 @@ class PrivateKey:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a PrivateKey is never pickled; hand over reveal_pem() through a pipe instead")
-
-
-class Secret:
-    """A password or token that cannot be printed or pickled; ``reveal()`` is the only way out."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """Give out the secret text."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret(<redacted>)"
-
-    __str__ = __repr__
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a Secret is never pickled; hand over reveal() through a pipe instead")
-
-
-class DeferredSecret(Secret):
-    """One that is read when it is first revealed: most runs need none, and a machine may have no right to read it."""
-
-    __slots__ = ("_read",)
-
-    def __init__(self, read: Callable[[], str]) -> None:
-        self._read = read
-
-    def reveal(self) -> str:
-        """Read it, or give it out again; raises what reading it raises."""
-        if not hasattr(self, "_value"):
-            self._value = self._read()
-        return super().reveal()
 
 
 def describe_public_key(key: object) -> str:

@@ -1,8 +1,7 @@
-"""What is seen of a target, and what it tells: endpoints, what they serve, what is installed, what a check found."""
+"""What is seen of a target, and what it tells: endpoints, what they serve, what is installed."""
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -75,66 +74,3 @@ class Staged:
     """What ``stage`` put on the device, so that any later process can activate, confirm or remove it."""
 
     handle: Handle = field(default_factory=dict)
-
-
-class After(enum.StrEnum):
-    """What must be seen after a way back was taken."""
-
-    LEAF = "leaf"
-    DEVICE_DEFAULT = "device-default"
-    NOTHING = "nothing"
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What must be served once ``rollback`` is done: the old leaf, the device's own certificate, or none of ours."""
-
-    after: After
-    fingerprint: str | None = None
-
-    @classmethod
-    def leaf(cls, fingerprint: str | None) -> Expected:
-        """The certificate with this fingerprint; with None, nothing was installed before."""
-        return cls(After.LEAF, fingerprint) if fingerprint else cls(After.NOTHING)
-
-    @classmethod
-    def device_default(cls, fingerprint: str | None = None) -> Expected:
-        """The device's own certificate; with None its fingerprint is not known, as where the device makes a new one."""
-        return cls(After.DEVICE_DEFAULT, fingerprint)
-
-    @classmethod
-    def nothing(cls) -> Expected:
-        """Nothing was installed before: it is enough that the new certificate is gone."""
-        return cls(After.NOTHING)
-
-
-class Severity(enum.StrEnum):
-    """How bad a finding is: an error stops a rotation before it starts."""
-
-    OK = "ok"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a check found, and (``hint``) what to do about it."""
-
-    severity: Severity
-    code: str
-    message: str
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What a device shows before anyone logs in, for a person to compare: an SSH host key or a TLS leaf.
-
-    ``setting`` is the settings field that pins it, ``value`` what to put there.
-    """
-
-    setting: str
-    value: str
-    shown: tuple[str, ...]
-    compare: str

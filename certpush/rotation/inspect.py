@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
-
-from cryptography import x509
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from certpush.errors import TargetUnreachable
 from certpush.model import Endpoint, Installed, Served
 from certpush.rotation.retry import persistently
 
 if TYPE_CHECKING:  # a view is also what `status` has, which rotates nothing
+    from cryptography import x509
+
     from certpush.rotation.rotation import Look, Rotation
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """What one look showed: by the target's own account, and by handshake."""
 
     installed: Installed

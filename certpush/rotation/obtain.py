@@ -18,7 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from certpush.errors import BundleInvalid, RootMismatch, SafetyRefusal
 from certpush.issuer import Issued, Issuer
-from certpush.kit.tls import issuer_of, subject_of
+from certpush.kit.shown import issuer_of, subject_of
 from certpush.model import (
     CertificateBundle,
     CertificateRequest,

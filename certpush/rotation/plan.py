@@ -8,7 +8,7 @@ from typing import Any
 
 from certpush.errors import ClockSkew, ForeignCertificate, NoWayBack
 from certpush.kit.settings import format_duration
-from certpush.kit.tls import subject_of
+from certpush.kit.shown import subject_of
 from certpush.model import (
     Action,
     CertificateBundle,

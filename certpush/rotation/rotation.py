@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
-from cryptography import x509
-
 from certpush.errors import CertpushError, Interrupted, TargetBug
 from certpush.issuer import Issuer
+from certpush.kit.tls import Roots
 from certpush.model import CertificateBundle, CertificateSpec, Deployment, Endpoint, Event, Installed, Served, Staged
 from certpush.rotation.calling import REPORT, calling
 from certpush.state.escrow import Escrow
@@ -31,7 +30,7 @@ T = TypeVar("T")
 class Look(Protocol):
     """One fresh connection to an endpoint; ``certpush.kit.tls.look`` in real life."""
 
-    def __call__(self, endpoint: Endpoint, roots: tuple[x509.Certificate, ...], now: datetime) -> Served:
+    def __call__(self, endpoint: Endpoint, roots: Roots, now: datetime) -> Served:
         """Tell what is served; TargetUnreachable when nothing answers."""
         ...
 

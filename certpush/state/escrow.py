@@ -9,20 +9,17 @@ by one rename.
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from certpush.errors import BundleInvalid, StateError
 from certpush.kit.files import Directory
-from certpush.model import CertificateBundle, read_certificates
 
-if TYPE_CHECKING:
-    from cryptography import x509
+if TYPE_CHECKING:  # who only looks needs no more than the roots, as text
+    from certpush.model import CertificateBundle
 
 _CURRENT = "current"
 _NEXT = ".current-next"
@@ -81,14 +78,14 @@ class Escrow:
         name = _current_name(home)  # read once: a link that is swapped between two files would give half of each
         return _read(home / name) if name else None
 
-    def roots(self, certificate: str) -> tuple[x509.Certificate, ...]:
-        """The roots of the newest generation; none where there is none, or they cannot be read any more. Who only looks needs no key."""
+    def roots(self, certificate: str) -> bytes:
+        """The roots of the newest generation as PEM text; empty where there is none, or they are gone. Who only looks needs no key."""
         home = self._home(certificate)
         name = _current_name(home)
         try:
-            return _certificates((home / name / "roots.pem").read_bytes()) if name else ()
-        except (OSError, BundleInvalid):
-            return ()
+            return (home / name / "roots.pem").read_bytes() if name else b""
+        except OSError:
+            return b""
 
     def make_current(self, certificate: str, fingerprint: str | None) -> None:
         """Make an older generation the one to deploy, where we hold it; else leave things as they are."""
@@ -122,7 +119,7 @@ class Escrow:
             if generation.name != current and generation.name.rpartition("-")[2] not in kept:
                 _remove(generation)
         for leftover in home.glob(f"{_UNFINISHED}*"):
-            shutil.rmtree(leftover, ignore_errors=True)  # what stays is no harm; the next prune meets it again
+            _clear_away(leftover)  # what stays is no harm; the next prune meets it again
 
     def forget(self, certificate: str) -> None:
         """Remove every generation of a certificate, and its keys with them."""
@@ -130,7 +127,7 @@ class Escrow:
         (home / _CURRENT).unlink(missing_ok=True)
         for generation in _generations(home):
             _remove(generation)
-        shutil.rmtree(home, ignore_errors=True)
+        _clear_away(home)
 
     def of_members(self, certificate: str) -> tuple[str, ...]:
         """The names of the certificates that members of a target have of their own: ``NAME/MEMBER``, where we hold any."""
@@ -161,11 +158,6 @@ def _keeping(where: Path) -> Iterator[None]:
             f"the certificate cannot be kept in {where}: {error.strerror}",
             hint="free space on the disk of the state directory and check its rights; no target was touched",
         ) from error
-
-
-@lru_cache(maxsize=32)  # all of a CA's certificates have the same
-def _certificates(pem: bytes) -> tuple[x509.Certificate, ...]:
-    return read_certificates(pem)
 
 
 def _folder(certificate: str) -> str:
@@ -205,13 +197,19 @@ def _current_name(home: Path) -> str | None:
         return None
 
 
+def _clear_away(directory: Path) -> None:
+    import shutil  # it loads every way of compressing, and who looks removes nothing
+
+    shutil.rmtree(directory, ignore_errors=True)
+
+
 def _remove(generation: Path) -> None:
     """Remove a generation: out of sight in one step, so that a killed run never leaves a part of one."""
     out_of_sight = generation.with_name(f"{_UNFINISHED}{generation.name}")
-    shutil.rmtree(out_of_sight, ignore_errors=True)
+    _clear_away(out_of_sight)
     with suppress(OSError):  # a leftover is no harm; the next prune meets it again
         generation.rename(out_of_sight)
-    shutil.rmtree(out_of_sight, ignore_errors=True)
+    _clear_away(out_of_sight)
 
 
 def _write_generation(home: Path, generation: Path, bundle: CertificateBundle) -> None:
@@ -226,7 +224,7 @@ def _write_generation(home: Path, generation: Path, bundle: CertificateBundle) -
                 files.write_new("roots.pem", bundle.roots_pem)
             place.rename(unfinished.name, place, generation.name)
     except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        _clear_away(unfinished)
         raise
 
 
@@ -240,6 +238,8 @@ def _point(home: Path, to: str) -> None:
 
 
 def _read(generation: Path) -> CertificateBundle | None:
+    from certpush.model import CertificateBundle
+
     try:
         return CertificateBundle.from_pem(
             (generation / "fullchain.pem").read_bytes(),

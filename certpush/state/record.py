@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from certpush.model import Deployment, Installed, Outcome, Phase, Staged, WayBack, WayBackKind
 
@@ -23,6 +23,8 @@ def checksum_of(phase: str, record: str) -> str:
 
 
 def _write(deployment: Deployment) -> str:
+    import json
+
     fields: dict[str, Any] = {
         "id": deployment.id,
         "target": deployment.target,
@@ -50,9 +52,9 @@ def _write(deployment: Deployment) -> str:
 
 def read_record(record: str) -> Deployment:
     """The deployment in a record whose checksum is right."""
-    fields = json.loads(record)
+    fields = msgspec.json.decode(record)
     kind, text = fields["way_back"]
-    plain = Deployment(
+    return Deployment(
         id=fields["id"],
         target=fields["target"],
         certificate=fields["certificate"],
@@ -60,9 +62,6 @@ def read_record(record: str) -> Deployment:
         wanted=fields["wanted"],
         phase=Phase(fields["phase"]),
         way_back=WayBack(WayBackKind(kind), text),
-    )
-    return replace(
-        plain,
         served_before=fields["served_before"],
         staged=None if fields["staged"] is None else Staged(fields["staged"]),
         started=_when(fields["started"]),

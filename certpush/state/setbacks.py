@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from certpush.state.database import Database
 
 
-@dataclass(frozen=True, slots=True)
-class Setback:
+class Setback(NamedTuple):
     """``tries`` failed one after another, the last one ``at``; the next one does not come before ``until``."""
 
     target: str

@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography import x509
 
 from certpush.errors import BundleInvalid, ConfigError
-from certpush.kit.command import escaped
+from certpush.kit.escaping import escaped
 from certpush.kit.files import write_file
 from certpush.model import fingerprint, read_certificates, to_pem
 from certpush.stepca.address import CaAddress, normalised_fingerprint

@@ -19,7 +19,7 @@ from certpush.cli.which_ca import open_public, public_settings
 from certpush.config import load, locate
 from certpush.errors import CertpushError, ConfigError, RootMismatch
 from certpush.kit.allowance import allowing
-from certpush.kit.command import escaped
+from certpush.kit.escaping import escaped
 from certpush.kit.tls import utc_now
 from certpush.model import fingerprint
 from certpush.stepca.address import CaAddress, normalised_fingerprint

@@ -16,7 +16,7 @@ from certpush.cli.pair_files import absolute_file
 from certpush.cli.trust_store import Machine, find
 from certpush.cli.which_ca import configuration_for, open_public, public_settings, talking
 from certpush.errors import ConfigError, IssuerUnreachable, RootMismatch
-from certpush.kit.command import escaped
+from certpush.kit.escaping import escaped
 from certpush.kit.files import write_file
 from certpush.kit.tls import utc_now
 from certpush.model import fingerprint, to_pem

@@ -9,7 +9,8 @@ from pathlib import Path
 from certpush.cli.asking import Interview, Question
 from certpush.errors import CertpushError, RootMismatch
 from certpush.kit.allowance import allowing
-from certpush.kit.tls import subject_of, utc_now
+from certpush.kit.shown import subject_of
+from certpush.kit.tls import utc_now
 from certpush.model import fingerprint
 from certpush.stepca.address import CaAddress, normalised_fingerprint
 from certpush.stepca.contact import IN_DOCKER, ON_THE_CA, explaining_distrust, root_in_use, shown_roots

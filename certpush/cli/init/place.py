@@ -12,7 +12,7 @@ from pathlib import Path
 from certpush.config import files
 from certpush.config.loading import load
 from certpush.errors import ConfigError, SafetyRefusal
-from certpush.kit.command import escaped
+from certpush.kit.escaping import escaped
 from certpush.kit.files import Directory, beside
 from certpush.model import Secret
 

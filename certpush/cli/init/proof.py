@@ -14,7 +14,7 @@ from certpush.cli.init.authority import Trusted
 from certpush.cli.init.place import Place
 from certpush.cli.init.reference import file_reference, full_reference
 from certpush.errors import CertpushError, ConfigError
-from certpush.kit.command import escaped
+from certpush.kit.escaping import escaped
 from certpush.kit.tls import utc_now
 from certpush.model import Secret
 from certpush.references import References, read_private_file

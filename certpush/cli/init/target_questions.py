@@ -18,7 +18,7 @@ from certpush.errors import ConfigError
 from certpush.fleet.fitting import names_fit
 from certpush.fleet.opening import keys_of
 from certpush.kit.description import describe
-from certpush.kit.settings import Settings, fields_of, parse_endpoint, parse_host
+from certpush.kit.settings import Settings, key_names, parse_endpoint, parse_host
 from certpush.kit.trust import takes_trust
 from certpush.model import Name, Severity, name_covers, parse_name
 from certpush.plugins import PluginLoader
@@ -32,7 +32,7 @@ _WITH_OWN_FLAG = {"kind": "--kind", "names": "--names", "endpoints": "--endpoint
 _NOWHERE = "none"
 _KNOW_THEIR_PORT = frozenset({"pfsense"})
 _PLACES = frozenset({"fullchain", "cert", "key_file", "combined", "pkcs12", "directory"})
-_CORE = frozenset(item.encode_name for item in fields_of(TargetKeys))
+_CORE = frozenset(key_names(TargetKeys))
 
 
 def ask_target(asking: Asking, name: str, loader: PluginLoader) -> tuple[NewTarget, type[Settings]]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
 
 from certpush.cli.receipts import in_order
 from certpush.fleet.fleet import Fleet
 from certpush.kit.tls import utc_now
-from certpush.model import Deployment, TargetStatus
+
+if TYPE_CHECKING:
+    from certpush.model import Deployment, TargetStatus
 
 _PAST = 8  # more than these do not fit beside a lifetime
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
+class Sight(NamedTuple):
     """How all of them stand, when that was seen, and (by target, newest first) what was deployed before."""
 
     at: datetime

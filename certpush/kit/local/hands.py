@@ -16,7 +16,7 @@ from datetime import timedelta
 
 from certpush.errors import CertpushError, TargetRefused
 from certpush.kit import command as commands
-from certpush.kit.command import escaped
+from certpush.kit.escaping import escaped
 from certpush.kit.files import ABSENT, LINK, Directory, beside
 from certpush.kit.layout import CURRENT, GENERATION, GENERATION_NAMES
 from certpush.kit.placement import PRIVATE, Rights, Was, digest, name, parent

@@ -7,7 +7,7 @@ import stat
 
 from certpush.errors import BundleInvalid, SafetyRefusal
 from certpush.kit.boundary import translate
-from certpush.kit.command import escaped
+from certpush.kit.escaping import escaped
 from certpush.kit.files import Directory
 from certpush.kit.placement import Placement, Seen, name, parent
 from certpush.kit.rendering import Role, read_public_key

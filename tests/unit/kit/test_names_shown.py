@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from certpush.kit.tls import issuer_of, subject_of
+from certpush.kit.shown import issuer_of, subject_of
 from unit.rotation.answers import make_ca, tampered
 
 
