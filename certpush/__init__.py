@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from certpush.model import TargetStatus as TargetStatus
     from certpush.model import Unresolved as Unresolved
     from certpush.model import Validity as Validity
+    from certpush.model import Waiting as Waiting
     from certpush.model import Way as Way
     from certpush.model import WayBack as WayBack
     from certpush.model import WayBackKind as WayBackKind
@@ -113,6 +114,7 @@ _HOMES = {
         "TargetStatus",
         "Unresolved",
         "Validity",
+        "Waiting",
         "Way",
         "WayBack",
         "WayBackKind",

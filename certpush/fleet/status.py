@@ -14,7 +14,7 @@ from certpush.schedule import danger_from, due_at
 
 if TYPE_CHECKING:  # who only looks at an endpoint loads no plugin, and so lists no members
     from certpush.fleet.members import MemberSpec
-    from certpush.model import CertificateBundle, CertificateSpec, Deployment, Endpoint, Served
+    from certpush.model import CertificateBundle, CertificateSpec, Deployment, Endpoint, Served, Waiting
 
 
 class _Subject(NamedTuple):
@@ -69,7 +69,7 @@ def _unlisted(spec: TargetSpec, opener: Opener, error: CertpushError, *, remembe
     lost = next((one for one in known if _lost(one)), None)
     last = lost or next(iter(known), None)
     standing = _lost(last) or _kept_out(error, remembering=remembering)
-    return TargetStatus(spec.name, spec.kind, standing, problems=(_in_words(error),), last=last)
+    return TargetStatus(spec.name, spec.kind, standing, problems=(_in_words(error),), last=last, waiting=_waiting(spec.name, opener))
 
 
 def _status_of(subject: _Subject, opener: Opener, *, remembering: bool) -> TargetStatus:
@@ -101,7 +101,18 @@ def _status_of(subject: _Subject, opener: Opener, *, remembering: bool) -> Targe
         due=life.due if ours else None,
         danger=life.danger if ours else None,
         last=last,
+        waiting=_waiting(subject.name, opener),
     )
+
+
+def _waiting(name: str, opener: Opener) -> Waiting | None:
+    """Why nothing is tried on it unattended just now."""
+    setback = opener.journal.setbacks.of(name)
+    if setback is None or not setback.holds(opener.clock()):
+        return None
+    from certpush.model import Waiting
+
+    return Waiting(setback.tries, setback.until, setback.error)
 
 
 def _problems(sight: _Sight, standing: Standing) -> tuple[str, ...]:

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from certpush.model.unresolved import Known as Known
     from certpush.model.unresolved import Unresolved as Unresolved
     from certpush.model.unresolved import Way as Way
+    from certpush.model.waiting import Waiting as Waiting
 
 _HOMES = {
     "certificates": (
@@ -87,6 +88,7 @@ _HOMES = {
     "sights": ("Endpoint", "Handle", "Installed", "JsonValue", "Served", "Staged"),
     "standings": ("Standing", "TargetStatus"),
     "unresolved": ("Decision", "Known", "Unresolved", "Way"),
+    "waiting": ("Waiting",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

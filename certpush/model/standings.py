@@ -5,9 +5,13 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from certpush.model.deployments import Deployment
 from certpush.model.sights import Served
+
+if TYPE_CHECKING:  # mostly nothing waits
+    from certpush.model.waiting import Waiting
 
 
 class Standing(enum.StrEnum):
@@ -43,7 +47,7 @@ class TargetStatus:
 
     ``installed`` is the fingerprint that the target itself tells, where it was asked because no
     endpoints are configured; ``due``, and ``danger`` from when on too little is left, are None
-    where what is there is not ours.
+    where what is there is not ours. ``waiting`` is None where no failure keeps it from being tried.
     """
 
     target: str
@@ -57,3 +61,4 @@ class TargetStatus:
     due: datetime | None = None
     danger: datetime | None = None
     last: Deployment | None = None
+    waiting: Waiting | None = None

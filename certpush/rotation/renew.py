@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from certpush.errors import BackingOff, TargetUnreachable
-from certpush.model import Action, Outcome, Plan, Receipt
+from certpush.model import Action, Outcome, Plan, Receipt, Waiting
 from certpush.rotation.glance import glance
 from certpush.rotation.inspect import View, look_at
 from certpush.rotation.receipts import receipt_for
@@ -35,10 +35,10 @@ def renew(rotation: Rotation) -> Receipt:
 
 def too_early(name: str, setback: Setback) -> BackingOff:
     """The error for a target that waits after failures."""
-    times = "once" if setback.tries == 1 else f"{setback.tries} times in a row"
+    often = Waiting(setback.tries, setback.until, setback.error).often
     until = f"{setback.until.astimezone():{_CLOCK}}"  # for a person, in the time of the clock on the wall
     return BackingOff(
-        f"{name}: it failed {times}, and is not tried again before {until}; the last time: {setback.error}",
+        f"{name}: it failed {often}, and is not tried again before {until}; the last time: {setback.error}",
         hint=f"`certpush renew {name.partition('/')[0]}` tries at once, once the cause is mended",
         retryable=True,
     )

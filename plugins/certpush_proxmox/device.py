@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import ssl
 import time
@@ -21,6 +22,7 @@ from certpush_proxmox.product import Product, Removal
 from certpush_proxmox.refusals import Proxied, ReloadFailed, RightsMissing
 from certpush_proxmox.settings import LoginSettings
 
+_log = logging.getLogger(__name__)
 _PROXIED_SECONDS = 75.0  # nodes ask anew for each other's certificate at most once a minute
 _LOST_SECONDS = 12.0  # the device waits 10 s for its lock, and then writes within moments
 _OLD_WORKERS_SECONDS = 11.0  # for which they were seen to answer on a busy machine
@@ -136,15 +138,26 @@ class Device:
             TargetRefused: it did not.
 
         """
+        self._bid("reload", "reloaded")
+
+    def take_up(self, fingerprint: str) -> None:
+        """Have the service started anew, once, where its reload did nothing; whether that helped is for the core to see."""
+        if not self.product.daemon or self.serves(fingerprint, within=_OLD_WORKERS_SECONDS / 2):
+            return
+        _log.warning("%s: %s did not take its certificate up when it reloaded; restarting it", self.api.where, self.product.daemon)
+        with contextlib.suppress(TargetError):
+            self._bid("restart", "restarted")
+
+    def _bid(self, verb: str, done: str) -> None:
         if not self.product.daemon:
-            raise TargetRefused(f"{self.api.where}: its web server cannot be told to reload", hint="restart it on the device")
-        task = self.api.post("nodes", self.node, "services", self.product.daemon, "reload")
+            raise TargetRefused(f"{self.api.where}: its web server cannot be told to {verb}", hint="restart it on the device")
+        task = self.api.post("nodes", self.node, "services", self.product.daemon, verb)
         for status in self._task(task):
             if status.get("status") != "stopped":
                 continue
             if str(status.get("exitstatus")) != "OK":
                 raise TargetRefused(
-                    f"{self.api.where}: {self.product.daemon} could not be reloaded: {escaped(str(status.get('exitstatus')))[:200]}",
+                    f"{self.api.where}: {self.product.daemon} could not be {done}: {escaped(str(status.get('exitstatus')))[:200]}",
                     hint=f"on the device: journalctl -u {self.product.daemon} -n 50",
                 )
             return

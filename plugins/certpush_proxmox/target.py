@@ -63,11 +63,14 @@ class ProxmoxTarget(Target):
         fields = ready(bundle, datetime.now(UTC))
         device.trust(bundle.fingerprint, roots=bundle.roots_pem.decode("ascii"))
         device.put(fields, bundle.fingerprint)
-        if device.endpoint.starttls is None and device.died_of(bundle.fingerprint):
+        if device.endpoint.starttls is not None:
+            return
+        if device.died_of(bundle.fingerprint):
             raise TargetRefused(
                 f"{device.api.where}: its web server took the new files and now ends every TLS connection",
                 hint="does it read its key from another file? See TLS_KEY_FILE in /etc/default/pveproxy",
             )
+        device.take_up(bundle.fingerprint)
 
     def rollback(self, to: Installed, staged: Staged | None, previous: CertificateBundle | None) -> Expected:
         """Put the former pair back where we have it; else the device's own certificate, by DELETE."""

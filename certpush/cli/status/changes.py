@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from certpush.cli.console import Console, safe
 from certpush.cli.receipts import left, moment, short
 from certpush.cli.status.looking import Sight
-from certpush.cli.status.table import due_in
+from certpush.cli.status.table import due_in, waits
 from certpush.errors import CertpushError
 from certpush.model import Standing, TargetStatus
 
@@ -51,13 +51,13 @@ def _told(before: TargetStatus | None, now: TargetStatus, at: datetime) -> str:
     was, serves = _fingerprint(before), _fingerprint(now)
     if was != serves and serves:
         return f"{short(was)} -> {short(serves)}, {_stands(now, at)}"
-    return _stands(now, at) if before.problems != now.problems else ""
+    return _stands(now, at) if (before.problems, before.waiting) != (now.problems, now.waiting) else ""
 
 
 def _stands(status: TargetStatus, at: datetime) -> str:
     life = f", {left(status.not_after, at)} left" if status.not_after and status.not_after > at else ""
     due = f", due {_when(due_in(status, at))}" if status.due else ""
-    problems = "".join(f": {_one_line(problem)}" for problem in status.problems[:1])
+    problems = "".join(f": {_one_line(problem)}" for problem in (*status.problems, *waits(status))[:1])
     return f"{status.standing}{life}{due}{problems}"
 
 

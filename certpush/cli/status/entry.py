@@ -46,7 +46,7 @@ def entry(status: TargetStatus, past: Sequence[Deployment], now: datetime, numbe
         _cell("lifetime", *_lifetime(status, past, now, number)),
         _cell("left", *_left(status, now)),
         _cell("last", *_last(status, now)),
-        _cell("wrong", *_wrong(status)),
+        _cell("wrong", *_wrong(status, now)),
     )
     return node("tr", *cells, role="row", class_=kind)
 
@@ -98,12 +98,16 @@ def _last(status: TargetStatus, now: datetime) -> Iterator[Element]:
         yield node("span", _cut(reason.split("\n", 1)[0]), class_="about")
 
 
-def _wrong(status: TargetStatus) -> Iterator[Element]:
+def _wrong(status: TargetStatus, now: datetime) -> Iterator[Element]:
     means = _MEANS.get(status.standing)
     if means:
         yield node("p", means)
     for problem in status.problems:
         yield several_lines("p", _cut(problem))
+    if status.waiting:
+        failed = f", because it failed {status.waiting.often}; the last time: "
+        last = _cut(status.waiting.error.split("\n", 1)[0])
+        yield node("p", "Waiting until ", moment(status.waiting.until, now), failed, last)
 
 
 def _cut(text: str) -> str:

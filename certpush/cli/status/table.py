@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from certpush.model import TargetStatus
+    from certpush.model import TargetStatus, Waiting
 
 # By the words of model.Standing.
 _COLOUR = {
@@ -38,7 +38,7 @@ def show_statuses(console: Console, statuses: Sequence[TargetStatus], now: datet
         return
     console.table(HEADINGS, [row(console, one, now) for one in statuses])
     for one in statuses:
-        for problem in one.problems:
+        for problem in (*one.problems, *waits(one)):
             console.note(f"{safe(one.target)}: {indented(problem)}")
 
 
@@ -71,6 +71,15 @@ def due_in(status: TargetStatus, now: datetime) -> str:
     return "now" if text == "expired" else text
 
 
+def waits(status: TargetStatus) -> tuple[str, ...]:
+    """Until when nothing is tried on it after failures, for a person; nothing where it does not wait."""
+    waiting = status.waiting
+    if waiting is None:
+        return ()
+    last = safe(waiting.error.split("\n", 1)[0])
+    return (f"waiting until {waiting.until:%m-%d %H:%M} UTC, because it failed {waiting.often}; the last time: {last}",)
+
+
 def _last(status: TargetStatus) -> str:
     if status.last is None:
         return "never"
@@ -94,4 +103,11 @@ def status_document(status: TargetStatus) -> dict[str, Any]:
         "installed": status.installed,
         "problems": list(status.problems),
         "last": deployment_document(status.last) if status.last else None,
+        "waiting": _waiting_document(status.waiting) if status.waiting else None,
     }
+
+
+def _waiting_document(waiting: Waiting) -> dict[str, Any]:
+    from certpush.cli.receipts import moment
+
+    return {"tries": waiting.tries, "until": moment(waiting.until), "error": waiting.error}

@@ -144,10 +144,14 @@ token = "file:{self.directory}/token"
 
     def status(self) -> Documents:
         good = self.place.document("status", "--html", f"{self.directory}/status.html")
+        with self.with_targets(self.targets.replace('tags = ["web"]', 'tags = ["web"]\nlifetime = "6h"')):
+            self.fails.touch()
+            self.place.document("renew", "wiki", code=1)
         self.server.stop()
         with self.with_targets(self.targets + file_target(self.directory, "new")):
             bad = self.place.document("status")
         self.server.start()
+        self.place.document("renew", "wiki")
         return [good, bad]
 
     def check(self) -> Documents:

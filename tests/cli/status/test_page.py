@@ -18,7 +18,7 @@ from certpush.cli.status.looking import Sight
 from certpush.cli.status.page import page, write_page
 from certpush.cli.status.timeline import timeline
 from certpush.errors import CertpushError, SafetyRefusal
-from certpush.model import Phase, Standing
+from certpush.model import Phase, Standing, Waiting
 from cli.status.sights import HOSTILE, NOW, deployment, every_standing, hostile, hours, many, renewed, status
 
 VOID = {"meta", "link", "br"}
@@ -113,6 +113,12 @@ def test_a_row_has_the_life_the_last_outcome_with_its_reason_and_what_is_wrong(w
 
 def unfinished():
     return deployment("a", hours(1), outcome=None, phase=Phase.STAGED)
+
+
+def test_who_waits_after_failures_is_told_with_the_moment_and_the_reason():
+    waiting = Waiting(3, NOW + hours(0.5), "the reload failed <b>\nmore")
+    shown = Read(page(Sight(NOW, [status("box", "ssh", Standing.OK, hours(3), waiting=waiting)], {}))).of("box")
+    assert shown[5] == "Waiting until 27 Nov 07:01, because it failed 3 times in a row; the last time: the reload failed <b>"
 
 
 def test_nothing_that_strangers_wrote_becomes_markup(whole):

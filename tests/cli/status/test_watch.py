@@ -15,7 +15,7 @@ from certpush.cli.status.looking import Sight
 from certpush.cli.status.screen import Screen
 from certpush.cli.status.watch import watch
 from certpush.errors import ConfigError, StateError
-from certpush.model import Standing
+from certpush.model import Standing, Waiting
 from cli.frame.conftest import place
 from cli.frame.screen import OnTerminal
 from cli.status.sights import HOSTILE, NOW, certificate, every_standing, hostile, hours, many, status
@@ -87,6 +87,16 @@ def test_another_problem_is_a_change_and_with_q_only_what_is_wrong_is_told():
     assert [line.partition(" ")[2] for line in lines] == [
         "mail: unknown, 22h left, due in 13h: one",
         "mail: unknown, 21h left, due in 13h: two",
+    ]
+
+
+def test_waiting_after_a_failure_is_a_change_and_so_is_its_end():
+    waits = replace(WIKI, waiting=Waiting(1, NOW + hours(1), "the reload failed"))
+    _, lines = watched(sights([WIKI], [waits], [waits], [WIKI]))
+    assert [line.partition("Z ")[2] for line in lines] == [
+        "wiki: ok, 18h left, due in 9h",
+        "wiki: ok, 17h left, due in 9h: waiting until 11-27 07:31 UTC, because it failed once; the last time: the reload failed",
+        "wiki: ok, 17h left, due in 9h",
     ]
 
 

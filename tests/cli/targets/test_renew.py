@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -123,6 +124,23 @@ def test_where_the_ca_refuses_to_renew_the_missing_password_is_told_beside_the_r
 
 
 # --- what this machine lacks -------------------------------------------------------------------
+
+
+def test_status_tells_who_waits_after_failures_until_when_and_why(certpush, two):
+    two.tables["defaults"] = 'lifetime = "12h"'
+    two.write()
+    two.break_reload("wiki")
+    assert certpush("renew").code == 1
+    wiki, mail = certpush("status", "--output=json").document["targets"]
+    assert mail["waiting"] is None
+    assert wiki["waiting"]["tries"] == 1
+    assert wiki["waiting"]["until"] > wiki["last"]["started"]
+    assert "reload" in wiki["waiting"]["error"]
+    assert re.search(
+        r"wiki: waiting until \d\d-\d\d \d\d:\d\d UTC, because it failed once; the last time: .*reload", certpush("status").err
+    )
+    assert certpush("renew", "wiki").code == 0
+    assert "waiting" not in certpush("status").err
 
 
 def test_another_run_at_work_is_told_within_a_second(certpush, two, tmp_path):

@@ -97,6 +97,14 @@ def test_a_reload_that_does_nothing_is_seen_and_the_own_certificate_comes_back(o
     assert exit_code(receipt) == 1
 
 
+def test_a_reload_that_does_nothing_is_followed_by_one_restart(one, node):
+    node.faults.only_restart_helps = True
+    receipt = one.deploy_one()
+    assert receipt.outcome is Outcome.ROTATED
+    assert len(posts(node)) == 1
+    assert [one.path.rpartition("/")[2] for one in node.requests if "/services/pveproxy/" in one.path] == ["restart"]
+
+
 def test_a_failed_reload_is_repeated_alone(one, node):
     node.faults.reload_fails_once = True
     receipt = one.deploy_one()

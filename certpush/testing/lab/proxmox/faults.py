@@ -49,7 +49,8 @@ class ProxmoxFaults:
     """What goes wrong on one node.
 
     ``reload_fails``: systemctl fails, new files stay. ``reload_fails_once``: the same, the next
-    time alone. ``reload_does_nothing``: it says that it reloaded. ``lock_held``: another process
+    time alone. ``reload_does_nothing``: it says that it reloaded, or restarted. ``only_restart_helps``:
+    it says that it reloaded, and a restart does what it should. ``lock_held``: another process
     holds the lock of the certificates; a call gives up after ``lock_seconds`` (10 on a real one).
     ``no_quorum``: the directory of the configuration cannot be written. ``tls_key_file``: the PEM
     of the key that TLS_KEY_FILE in /etc/default/pveproxy names. ``clock_offset``: by how much the
@@ -61,6 +62,7 @@ class ProxmoxFaults:
     reload_fails: bool = False
     reload_fails_once: bool = False
     reload_does_nothing: bool = False
+    only_restart_helps: bool = False
     lock_held: bool = False
     lock_seconds: float = 10.0
     no_quorum: bool = False

@@ -85,7 +85,7 @@ class Machine:
         """
         if self.faults.reload_breaks():
             raise died(f"command 'systemctl {verb} pveproxy' failed: exit code 1")
-        if not self.faults.reload_does_nothing:
+        if not self.faults.reload_does_nothing and (verb == "restart" or not self.faults.only_restart_helps):
             self.workers.reload()
 
     def take_lock(self) -> threading.RLock:

@@ -1,4 +1,4 @@
-"""The calls that tell of a node and its cluster, and the one that reloads a service."""
+"""The calls that tell of a node and its cluster, and those that reload or restart a service."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def system_routes(machine: Machine, membership: Membership) -> list[Route]:
     """What is answered about the node, its tasks and its cluster."""
     node, modify, audit = {"node": NODE}, needs(_AT_NODE, "Sys.Modify"), needs(_AT_NODE, "Sys.Audit")
     everything = needs("/", "Sys.Audit")
-    reload = {**node, "service": one_of(*_SERVICES)}
+    service = {**node, "service": one_of(*_SERVICES)}
     calls = SystemCalls(machine)
     return [
         Route("GET", "/version", lambda _: calls.version()),
@@ -63,7 +63,8 @@ def system_routes(machine: Machine, membership: Membership) -> list[Route]:
         Route("GET", "/storage", calls.storages, {"type": a_text(optional=True)}),
         Route("GET", f"{_AT_NODE}/time", lambda _: calls.time(), node, audit, to_node=True),
         Route("GET", f"{_AT_NODE}/config", calls.configuration, {**node, "property": a_text(optional=True)}, everything, to_node=True),
-        Route("POST", f"{_AT_NODE}/services/{{service}}/reload", calls.reload, reload, modify, to_node=True),
+        Route("POST", f"{_AT_NODE}/services/{{service}}/reload", calls.reload, service, modify, to_node=True),
+        Route("POST", f"{_AT_NODE}/services/{{service}}/restart", calls.restart, service, modify, to_node=True),
         Route("GET", f"{_AT_NODE}/tasks/{{upid}}/status", calls.task, {**node, "upid": a_text()}, to_node=True),
     ]
 
@@ -115,13 +116,20 @@ class SystemCalls:
 
     def reload(self, call: Call) -> JsonValue:
         """Reload a service, in the background."""
+        return self._bid(call, "srvreload", "try-reload-or-restart")
+
+    def restart(self, call: Call) -> JsonValue:
+        """Start a service anew, in the background."""
+        return self._bid(call, "srvrestart", "restart")
+
+    def _bid(self, call: Call, task: str, verb: str) -> JsonValue:
         service = str(call.given["service"])
 
         def work() -> None:
             if service == "pveproxy":
-                self._machine.run_systemctl("try-reload-or-restart")
+                self._machine.run_systemctl(verb)
 
-        return self._machine.tasks.start("srvreload", service, call.caller, self._now(), work)
+        return self._machine.tasks.start(task, service, call.caller, self._now(), work)
 
     def task(self, call: Call) -> JsonValue:
         """How a task is going; for its owner, or those who may see all."""
