@@ -172,10 +172,12 @@ class Held:
             return self._loader
 
     def close(self) -> None:
-        """Give back connections and the journal."""
+        """Give back connections, the processes of plugins, and the journal."""
         self._closed = True
         for issuer in self._issuers.values():
             issuer.close()
+        if self._loader is not None:
+            self._loader.close()
         if self._journal is not None:
             self._journal.close()
         if self._sharing is not None:

@@ -23,6 +23,11 @@ class Memory:
     def __init__(self, path: Path) -> None:
         self._path = path
 
+    @property
+    def path(self) -> Path:
+        """Where it is kept."""
+        return self._path
+
     def read(self) -> dict[str, JsonValue]:
         """What was written last; empty where nothing was yet, or where it cannot be read any more (which is logged).
 

@@ -1,92 +1,101 @@
-"""Load plugins by name, and ask them."""
+"""Load kinds by name: those of certpush in this process, those of others in one of their own."""
 
 from __future__ import annotations
 
 import difflib
 import threading
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-import pluggy
-
-from certpush import hookspecs
 from certpush.errors import PluginBroken, PluginNotFound
-from certpush.model import Event
 from certpush.observer import ObserverKind
-from certpush.plugins.checks import broken, hooks_hint, import_hint, in_short, kind_from, observer_from, try_hint
-from certpush.plugins.offers import GROUP, Claim, Offer, claims_of, conflict_of, read_claims, shown
+from certpush.plugins.admission import Admission, Listener
+from certpush.plugins.offers import Claim, Offer, Role, claims_of, conflict_of, read_claims, shown
+from certpush.plugins.requirement import refuse_misfit
 from certpush.target import TargetKind
 
+if TYPE_CHECKING:  # who has no plugins of others needs nothing to keep them apart
+    from certpush.plugins.isolation.plugin import Plugin
+
 T = TypeVar("T")
-Listener: TypeAlias = Callable[[Event], None]
 
 
 class PluginLoader:
-    """Loads what it is asked for by name, once, and answers for it: every failure names the distribution at fault."""
+    """Loads what it is asked for by name, once. Use it as a context manager, or ``close`` it: the processes of plugins end with it."""
 
     def __init__(self) -> None:
-        self._hooks = pluggy.PluginManager(GROUP)
-        self._hooks.add_hookspecs(hookspecs)
+        self._admission = Admission()
         self._claims: tuple[Claim, ...] | None = None
-        self._kinds: dict[str, TargetKind[Any]] = {}
-        self._observers: dict[str, ObserverKind[Any]] = {}
+        self._targets: _Once[TargetKind[Any]] = _Once()
+        self._observers: _Once[ObserverKind[Any]] = _Once()
+        self._apart: list[Plugin] = []
+        """Plugins of others, each in its process."""
+        self._overhearing: list[tuple[str, Listener]] = []
         self._lock = threading.RLock()
 
     def load_kind(self, name: str) -> TargetKind[Any]:
-        """Give the kind of target that is called ``name``; nothing else is imported.
+        """Give the kind of target that is called ``name``; nothing else is imported, and of others nothing in this process.
 
         Raises:
             PluginNotFound: nobody offers it; the hint names the nearest one.
             PluginConflict: two distributions claim the name, or one claims a name of certpush.
-            PluginBroken: it cannot be imported, or is not what it must be.
+            PluginBroken: it is made for another certpush, cannot be imported, or is not what it must be.
 
         """
-        with self._lock:
-            if name not in self._kinds:
-                offer = self._register(name, lambda one: not one.own_observer)
-                self._kinds[name] = self._admit(offer, "certpush_target", kind_from)
-            return self._kinds[name]
+        return self._targets.get(name, lambda: self._target(self._find(name, lambda one: not one.own_observer)))
 
     def load_observer(self, name: str) -> ObserverKind[Any]:
         """Give the kind of observer that is called ``name``; checked and refused like ``load_kind``."""
-        with self._lock:
-            if name not in self._observers:
-                offer = self._register(name, lambda one: not one.own_target)
-                self._observers[name] = self._admit(offer, "certpush_observer", observer_from)
-            return self._observers[name]
+        return self._observers.get(name, lambda: self._observer(self._find(name, lambda one: not one.own_target)))
 
     def listeners(self) -> list[tuple[str, Listener]]:
         """The loaded plugins that implement ``certpush_observe``, by their names."""
-
-        def listener(plugin: object) -> Listener:
-            def hear(event: Event) -> None:
-                self._ask_only(plugin, "certpush_observe", event=event)
-
-            return hear
-
         with self._lock:
-            implementations = self._hooks.hook.certpush_observe.get_hookimpls()
-            return [(one.plugin_name, listener(one.plugin)) for one in implementations]
+            return [*self._admission.listeners(), *self._overhearing]
 
-    def _register(self, name: str, may_be_meant: Callable[[Offer], bool]) -> Offer:
-        claim = self._find(name, may_be_meant)
-        if self._hooks.has_plugin(name):
-            return claim.offer
-        plugin = _import(claim)
-        try:
-            self._hooks.register(plugin, name=name)
-            self._hooks.check_pending()  # a misspelt hook registers without a word; only this finds it
-        except pluggy.PluginValidationError as error:
-            self._put_out(name)
-            broken(claim.offer, f"does not fit the hooks of certpush: {in_short(error)}", hint=hooks_hint(claim.offer))
-        except Exception as error:  # noqa: BLE001 - pluggy looks at every attribute, and one module may stand behind two names
-            self._put_out(name)
-            broken(claim.offer, f"cannot be registered: {in_short(error)}", hint="each kind needs a module of its own", cause=error)
-        return claim.offer
+    def close(self) -> None:
+        """End the processes of plugins; what is loaded from them cannot be used any more."""
+        for plugin in self._apart:
+            plugin.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        self.close()
+
+    def _target(self, claim: Claim) -> TargetKind[Any]:
+        if claim.offer.built_in:
+            with self._lock:
+                return self._admission.target(claim)
+        from certpush.plugins.isolation.kinds import overhearing, target_kind
+
+        kind, overhears = target_kind(self._set_apart(claim, Role.TARGET))
+        if overhears:  # in another process than its targets: what hears must not hold up, or take along, what rotates
+            with self._lock:
+                self._overhearing.append((claim.offer.name, overhearing(self._set_apart(claim, Role.TARGET))))
+        return kind
+
+    def _observer(self, claim: Claim) -> ObserverKind[Any]:
+        if claim.offer.built_in:
+            with self._lock:
+                return self._admission.observer(claim)
+        from certpush.plugins.isolation.kinds import observer_kind
+
+        return observer_kind(self._set_apart(claim, Role.OBSERVER))
+
+    def _set_apart(self, claim: Claim, role: Role) -> Plugin:
+        from certpush.plugins.isolation.plugin import Plugin
+
+        refuse_misfit(claim)
+        plugin = Plugin(claim, role)
+        self._apart.append(plugin)
+        return plugin
 
     def _find(self, name: str, may_be_meant: Callable[[Offer], bool]) -> Claim:
-        if self._claims is None:
-            self._claims = read_claims()
+        with self._lock:
+            self._claims = read_claims() if self._claims is None else self._claims
         rivals = claims_of(name, self._claims)
         conflict = conflict_of(rivals)
         if conflict:
@@ -95,44 +104,29 @@ class PluginLoader:
             raise _not_found(name, sorted({claim.offer.name for claim in self._claims if may_be_meant(claim.offer)}))
         return rivals[0]
 
-    def _admit(self, offer: Offer, hook: str, check: Callable[[list[Any], Offer], T]) -> T:
-        """Ask the plugin for its declaration and check it; one that fails is put out again, and hears of nothing."""
-        try:
-            return check(self._ask(offer, hook), offer)
-        except PluginBroken:
-            self._put_out(offer.name)
-            raise
 
-    def _ask(self, offer: Offer, hook: str) -> list[Any]:
-        try:
-            return self._ask_only(self._hooks.get_plugin(offer.name), hook)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - a plugin must not end the program, not even by SystemExit
-            broken(offer, f"failed in {hook}(): {in_short(error)}", hint=try_hint(offer), cause=error)
+class _Once(Generic[T]):
+    """What was loaded, by name. Who loads one waits for nobody who loads another, and what is broken is not tried again."""
 
-    def _ask_only(self, plugin: object, hook: str, **arguments: object) -> list[Any]:
-        """Ask one plugin alone, so that the answer has an author and no other plugin sees the question."""
-        others = [one for one in self._hooks.get_plugins() if one is not plugin]
-        answers: list[Any] = self._hooks.subset_hook_caller(hook, others)(**arguments)
-        return answers
+    def __init__(self) -> None:
+        self._loaded: dict[str, T] = {}
+        self._broken: dict[str, PluginBroken] = {}
+        self._turns: dict[str, threading.RLock] = {}
+        self._lock = threading.Lock()
 
-    def _put_out(self, name: str) -> None:
-        if self._hooks.has_plugin(name):
-            self._hooks.unregister(name=name)
-        self._kinds.pop(name, None)
-        self._observers.pop(name, None)
-
-
-def _import(claim: Claim) -> object:
-    # Not pluggy's load_setuptools_entrypoints: it reads all metadata anew and takes what comes first.
-    # This loads exactly the entry point that was checked.
-    try:
-        return claim.entry_point.load()
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - an import may raise anything, SystemExit too
-        broken(claim.offer, f"cannot be imported: {in_short(error)}", hint=import_hint(claim.offer, error), cause=error)
+    def get(self, name: str, load: Callable[[], T]) -> T:
+        with self._lock:
+            turn = self._turns.setdefault(name, threading.RLock())
+        with turn:
+            if name in self._broken:
+                raise PluginBroken(self._broken[name].message, hint=self._broken[name].hint)
+            if name not in self._loaded:
+                try:
+                    self._loaded[name] = load()
+                except PluginBroken as error:
+                    self._broken[name] = error
+                    raise
+            return self._loaded[name]
 
 
 def _not_found(name: str, known: list[str]) -> PluginNotFound:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import logging
 import re
 from collections.abc import Iterable, Iterator
@@ -31,6 +32,13 @@ RESERVED_NAMES = frozenset(
 )
 """Only certpush itself may offer these: a configuration that says ``ssh`` never gets anybody else's code."""
 _OWN_OBSERVERS = frozenset({"metrics", "notify"})
+
+
+class Role(enum.StrEnum):
+    """What a plugin is asked to be; one may be both."""
+
+    TARGET = "target"
+    OBSERVER = "observer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +86,6 @@ class Claim:
     def identity(self) -> tuple[str, str, str, str]:
         """What makes two claims the same."""
         return (self.offer.name, _normal(self.offer.distribution), self.offer.version, self.offer.module)
-
-
-def available() -> tuple[Offer, ...]:
-    """Tell what the installed distributions offer, by name; import nothing."""
-    claims = read_claims()
-    return tuple(_with_conflict(claim.offer, claims_of(claim.offer.name, claims)) for claim in claims)
-
-
-def _with_conflict(offer: Offer, rivals: list[Claim]) -> Offer:
-    conflict = conflict_of(rivals)
-    return Offer(offer.name, offer.distribution, offer.version, offer.module, conflict.message if conflict else "")
 
 
 def read_claims() -> tuple[Claim, ...]:

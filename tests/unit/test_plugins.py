@@ -262,7 +262,7 @@ def test_fewer_arguments_are_fine_so_that_hooks_can_grow(install: Install) -> No
 
 
 def test_one_module_behind_two_kinds_is_refused(install: Install) -> None:
-    install("acme-nas", {"acme-nas": "fake_acme", "acme-two": "fake_acme"}, {"fake_acme": a_kind("acme-nas")})
+    install("certpush", {"acme-nas": "fake_acme", "acme-two": "fake_acme"}, {"fake_acme": a_kind("acme-nas")})
     loader = PluginLoader()
     assert loader.load_kind("acme-nas").name == "acme-nas"
     with pytest.raises(PluginBroken, match="cannot be registered") as refused:
@@ -283,14 +283,14 @@ def test_a_broken_plugin_does_not_spoil_the_next_one(install: Install, what: str
 
 
 def test_ctrl_c_during_an_import_is_not_swallowed(install: Install) -> None:
-    install("acme-nas", {"acme-nas": "fake_acme"}, {"fake_acme": "raise KeyboardInterrupt"})
+    install("certpush", {"acme-nas": "fake_acme"}, {"fake_acme": "raise KeyboardInterrupt"})
     with pytest.raises(KeyboardInterrupt):
         PluginLoader().load_kind("acme-nas")
 
 
 def test_a_question_reaches_one_plugin_only(install: Install) -> None:
     spy = "asked = []\n" + a_kind("spy", answer='(asked.append(1), TargetKind("spy", "", NasSettings, NasTarget))[1]')
-    install("spy", {"spy": "fake_spy"}, {"fake_spy": spy})
+    install("certpush", {"spy": "fake_spy"}, {"fake_spy": spy})
     install("good", {"good": "fake_good"}, {"fake_good": a_kind("good")})
     loader = PluginLoader()
     loader.load_kind("spy")
@@ -334,7 +334,7 @@ def test_an_observer_is_declared_like_a_target(install: Install) -> None:
 
 def test_a_loaded_target_plugin_may_observe_and_one_that_is_not_loaded_hears_nothing(install: Install) -> None:
     source = a_kind("{name}") + "\nheard = []\n@hookimpl\ndef certpush_observe(event):\n    heard.append(event)\n"
-    install("one", {"one": "fake_one"}, {"fake_one": source.replace("{name}", "one")})
+    install("certpush", {"one": "fake_one"}, {"fake_one": source.replace("{name}", "one")})
     install("two", {"two": "fake_two"}, {"fake_two": source.replace("{name}", "two")})
     loader = PluginLoader()
     assert loader.listeners() == []
@@ -347,7 +347,7 @@ def test_a_loaded_target_plugin_may_observe_and_one_that_is_not_loaded_hears_not
 
 
 def test_ctrl_c_in_a_hook_is_not_swallowed(install: Install) -> None:
-    install("bad", {"bad": "fake_bad"}, {"fake_bad": RAISING.replace('RuntimeError("no idea")', "KeyboardInterrupt")})
+    install("certpush", {"bad": "fake_bad"}, {"fake_bad": RAISING.replace('RuntimeError("no idea")', "KeyboardInterrupt")})
     with pytest.raises(KeyboardInterrupt):
         PluginLoader().load_kind("bad")
 

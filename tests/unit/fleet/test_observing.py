@@ -1,4 +1,4 @@
-"""A whole run as its observers hear it: from the fleet's door, with a plugin that was installed."""
+"""A whole run as its observers hear it: from the fleet's door, with a plugin that counts as certpush's own."""
 
 from __future__ import annotations
 
@@ -65,9 +65,11 @@ def certpush_observe(event):
 def ear(tmp_path, monkeypatch):
     """The installed observer's class."""
     site = tmp_path / "site"
-    (site / "ear-1.0.dist-info").mkdir(parents=True)
-    (site / "ear-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: ear\nVersion: 1.0\n")
-    (site / "ear-1.0.dist-info" / "entry_points.txt").write_text("[certpush]\near = fake_ear\n")
+    (site / "certpush-1.0.dist-info").mkdir(parents=True)
+    (site / "certpush-1.0.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: certpush\nVersion: 1.0\n"
+    )  # else it is heard in a process of its own
+    (site / "certpush-1.0.dist-info" / "entry_points.txt").write_text("[certpush]\near = fake_ear\n")
     (site / "fake_ear.py").write_text(dedent(EAR))
     monkeypatch.syspath_prepend(str(site))
     importlib.invalidate_caches()

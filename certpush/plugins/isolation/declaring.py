@@ -1,0 +1,82 @@
+"""A kind told as data, for the side that must not import it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from certpush.model import KeySpec
+from certpush.observer import ObserverKind
+from certpush.plugins.isolation import mirror
+from certpush.plugins.isolation.crossing import Plain
+from certpush.target import KeyOrigin, Reversible, Target, TargetKind
+
+
+class Declared(msgspec.Struct, kw_only=True):
+    """What a kind of target says of itself, without its functions: of those, only whether they are there."""
+
+    summary: str
+    settings: list[dict[str, Any]]
+    accepted_keys: frozenset[KeySpec]
+    reversible: Reversible
+    fallback: str
+    self_rescue: bool
+    disruption: str
+    settle: float
+    steady: float
+    deadline: float
+    key_origin: KeyOrigin
+    api: int
+    has: frozenset[str]
+    """Which of ``members``, ``identify`` and ``footprint`` there are, and ``endpoints`` where its targets know them."""
+    overhears: bool
+
+
+class DeclaredObserver(msgspec.Struct, kw_only=True):
+    """What a kind of observer says of itself."""
+
+    summary: str
+    settings: list[dict[str, Any]]
+    phases: frozenset[str] | None
+    api: int
+    has: frozenset[str]
+
+
+def target_out(kind: TargetKind[Any], *, overhears: bool) -> Plain:
+    """A kind of target, as plain data."""
+    has = {name for name in ("members", "identify", "footprint") if getattr(kind, name) is not None}
+    told = Declared(
+        summary=kind.summary,
+        settings=mirror.told(kind.settings),
+        accepted_keys=kind.accepted_keys,
+        reversible=kind.reversible,
+        fallback=kind.fallback,
+        self_rescue=kind.self_rescue,
+        disruption=kind.disruption,
+        settle=kind.settle.total_seconds(),
+        steady=kind.steady.total_seconds(),
+        deadline=kind.deadline.total_seconds(),
+        key_origin=kind.key_origin,
+        api=kind.api,
+        has=frozenset(has | ({"endpoints"} if knows_where(kind) else set())),
+        overhears=overhears,
+    )
+    plain: Plain = msgspec.to_builtins(told)
+    return plain
+
+
+def knows_where(kind: TargetKind[Any]) -> bool:
+    """Whether targets of this kind may know their endpoints by themselves; a function that opens them hides it."""
+    opened: object = kind.open
+    if isinstance(opened, type):
+        return issubclass(opened, Target) and opened.endpoints is not Target.endpoints
+    return bool(getattr(opened, "knows_where", True))
+
+
+def observer_out(kind: ObserverKind[Any]) -> Plain:
+    """A kind of observer, as plain data."""
+    has = frozenset(name for name in ("preflight", "writes") if getattr(kind, name) is not None)
+    told = DeclaredObserver(summary=kind.summary, settings=mirror.told(kind.settings), phases=kind.phases, api=kind.api, has=has)
+    plain: Plain = msgspec.to_builtins(told)
+    return plain
