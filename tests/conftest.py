@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
@@ -78,18 +78,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{reason}: {tests} tests", yellow=True)
 
 
-def unmeasured(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """An environment for processes that are killed, or whose coverage nobody needs: measuring costs them half their time."""
-    return {name: value for name, value in environ.items() if not name.startswith("COVERAGE_")}
-
-
-@pytest.fixture
-def unmeasured_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What starts in a box is measured where boxes themselves are tried; in each of hundreds it would take more time than the test."""
-    for name in os.environ.keys() - unmeasured().keys():
-        monkeypatch.delenv(name)
-
-
 def once_for_all(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
     """A directory that ``make`` fills once for all processes of a run; the others wait for it."""
     base = factory.getbasetemp()
@@ -103,6 +91,26 @@ def once_for_all(factory: pytest.TempPathFactory, name: str, make: Callable[[Pat
             make(directory)
             made.touch()
     return directory
+
+
+# --- what is measured -------------------------------------------------------------------------
+
+MEASURES = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+"""What makes a Python that is started here measure its coverage, where that is measured at all."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tests_alone_are_measured() -> None:
+    """Not what they start: in each of a thousand processes that would take longer than what is done there, and tests reach the same in here."""
+    for name in MEASURES:
+        os.environ.pop(name, None)
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure what this test starts, too: some of it runs nowhere else."""
+    for name, value in MEASURES.items():
+        monkeypatch.setenv(name, value)
 
 
 # --- no socket beyond this machine ------------------------------------------------------------

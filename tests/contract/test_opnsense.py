@@ -6,6 +6,5 @@ from certpush_opnsense import conformance
 
 
 @pytest.mark.live("sshd", "nginx", "php")
-@pytest.mark.usefixtures("unmeasured_boxes")
 class TestOpnsense(conformance.TestOpnsense):
     pass

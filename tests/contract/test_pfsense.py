@@ -4,7 +4,7 @@ import pytest
 
 from certpush_pfsense import conformance
 
-pytestmark = [pytest.mark.live("sshd", "nginx", "php"), pytest.mark.usefixtures("unmeasured_boxes")]
+pytestmark = pytest.mark.live("sshd", "nginx", "php")
 
 
 class TestPfSense(conformance.TestPfSense):

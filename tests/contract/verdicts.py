@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from conftest import once_for_all, unmeasured
+from conftest import once_for_all
 
 
 def verdicts_on(
@@ -23,7 +23,7 @@ def verdicts_on(
         (folder / "pytest.ini").write_text(f"[pytest]\n{settings}")
         options = ["-q", "-p", "no:cacheprovider", "--junitxml=report.xml"]
         command = [sys.executable, "-m", "pytest", *options, *(f"test_it.py::{one}" for one in tests)]
-        ended = subprocess.run(command, cwd=folder, check=False, capture_output=True, timeout=seconds, env=unmeasured())
+        ended = subprocess.run(command, cwd=folder, check=False, capture_output=True, timeout=seconds)
         assert ended.returncode == 1, ended.stdout.decode()[-3000:]
 
     report = ET.parse(once_for_all(factory, name, run) / "report.xml")

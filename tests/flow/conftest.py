@@ -174,7 +174,7 @@ class Bench:
             endpoints=() if self.files_only else (Endpoint("127.0.0.1", self.device.port()),),
             clock=self.clock,
             pause=self.pause or self.pauses.append,
-            patience=Patience(matches=2, interval=0.1),
+            patience=Patience(matches=2, interval=0.5),  # nobody waits; a look that is in vain is repeated until the deadline
             rescue_after=self.rescue_after,
             **{"observe": self.events.append, "look": look} | more,
         )

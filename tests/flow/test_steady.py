@@ -27,7 +27,7 @@ class Alternating:
         return replace(self.first, chain_ok=False) if self.count - 1 in self.old else seen
 
 
-def steady(bench, length: timedelta = timedelta(seconds=0.95)):
+def steady(bench, length: timedelta = timedelta(seconds=4.75)):
     bench.kind = replace(bench.kind, steady=length)
     return bench
 
@@ -36,7 +36,7 @@ def test_every_look_over_the_time_must_show_the_new_one(bench):
     looks = Alternating()
     receipt = steady(bench).rotate(look=looks, monotonic=lambda: 0.0)
     assert receipt.outcome is Outcome.ROTATED
-    assert bench.pauses == [0.1] * 10  # the time is counted by the pauses too, where the clock does not move
+    assert bench.pauses == [0.5] * 10  # the time is counted by the pauses too, where the clock does not move
     assert looks.count == 1 + 11
 
 
@@ -48,7 +48,7 @@ def test_an_old_worker_that_answers_once_more_makes_the_row_begin_anew(bench):
 
 
 def test_a_device_that_goes_on_alternating_is_brought_back(bench):
-    bench.kind = replace(bench.kind, deadline=timedelta(seconds=2))
+    bench.kind = replace(bench.kind, deadline=timedelta(seconds=10))
     receipt = steady(bench).rotate(look=Alternating(*range(1, 60, 5)), monotonic=lambda: 0.0)
     assert receipt.outcome is Outcome.ROLLED_BACK
     assert isinstance(receipt.error, VerificationFailed)

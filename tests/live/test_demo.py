@@ -18,7 +18,7 @@ import pytest
 
 from certpush.testing.lab import NotPossibleHere
 from certpush.testing.lab.pfsense import PfSense
-from conftest import not_run, once_for_all
+from conftest import MEASURES, not_run, once_for_all
 
 pytestmark = [pytest.mark.timeout(150)]
 
@@ -99,7 +99,7 @@ def for_a_machine(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     """The whole story as one document; told once for all that look at it."""
 
     def tell(directory: Path) -> None:
-        (directory / "ended.json").write_text(json.dumps(asdict(run_demo(directory, "--output", "json"))))
+        (directory / "ended.json").write_text(json.dumps(asdict(run_demo(directory, "--output", "json", **MEASURES))))
 
     return Ended(**json.loads((once_for_all(tmp_path_factory, "demo", tell) / "ended.json").read_text()))
 

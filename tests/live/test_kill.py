@@ -19,7 +19,7 @@ from certpush.kit.placement import Placement
 from certpush.model import Action, Outcome
 from certpush.testing.lab.process import wait_until
 from certpush_file.settings import FileSettings
-from conftest import STRIDE, unmeasured
+from conftest import STRIDE
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
 
@@ -87,9 +87,7 @@ class Mortal:
     """The program that forks them."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", KILLED_BEFORE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=unmeasured()
-        )
+        self._process = subprocess.Popen([sys.executable, "-c", KILLED_BEFORE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def killed_before(self, site, deed: int | str, *, force: bool = False) -> str | None:
         """Run, and die before this deed, by its name or number; its name, or None when the run came to its end."""
@@ -201,7 +199,7 @@ def test_killed_while_a_command_runs_that_goes_on_without_us_a_plain_run_converg
         toml = usual.replace("\nreload =", f"\n{line}\nreload =")
     monkeypatch.setattr(site, "_toml", lambda: toml)
     command = [sys.executable, "-c", KILLED_BY_A_COMMAND, str(site.configuration), str(site.directory / "pid")]
-    killed = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, env=unmeasured())
+    killed = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     a_plain_run_converges(site, f"{name}, call {on_call}")
     time.sleep(3)  # nothing can be waited for: what the orphan does at its end must not matter

@@ -16,7 +16,7 @@ from certpush.cli.completing import TAKES_A_TARGET, TAKES_TARGETS, configuration
 from certpush.cli.main import COMMANDS
 from certpush.config import default_state_directory, from_tables, locate
 from cli.frame.conftest import environment
-from conftest import need, unmeasured
+from conftest import need
 
 CONFIGURATION = """
 [target.wiki]
@@ -185,9 +185,8 @@ def tab(home: Path, line: str, **more: str) -> tuple[list[str], set[str], str]:
     """Press Tab without a shell; gives the words, what was imported, and what was said."""
     words, modules = home / "words", home / "modules"
     modules.unlink(missing_ok=True)
-    # What measures coverage would be found among the imports, too.
     asked = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_IFS": "\n", "COMP_LINE": line, "COMP_POINT": str(len(line)), "COMP_TYPE": "9"}
-    own = unmeasured(environment(home, **asked, **more))
+    own = environment(home, **asked, **more)
     own["_ARGCOMPLETE_STDOUT_FILENAME"] = str(words)
     words.write_text("")
     done = subprocess.run([sys.executable, "-c", ANSWER, str(modules)], capture_output=True, text=True, check=False, env=own)

@@ -14,7 +14,6 @@ import pytest
 
 from certpush.cli.main import COMMANDS
 from cli.frame.conftest import environment, file_target
-from conftest import unmeasured
 
 HEAVY = (
     "argcomplete",
@@ -46,7 +45,7 @@ finally:
 
 
 def imported_by(*command: str, home: Path) -> set[str]:
-    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False, env=unmeasured(environment(home)))
+    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False, env=environment(home))
     return set(json.loads(done.stderr[done.stderr.rindex("[") :]))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cli.frame.conftest import file_target, until
-from conftest import not_run, unmeasured
+from conftest import not_run
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -49,7 +49,7 @@ def test_what_the_service_starts_runs_without_a_path_and_with_no_more_system_cal
     refused = "inject=fchown:error=EPERM"  # as the filter refuses it; SQLite asks for it as root, and goes on
     done = subprocess.run(
         [strace, "-f", "-qq", "-e", refused, "-o", trace, *command],
-        env=unmeasured(given),
+        env=given,
         cwd="/",
         capture_output=True,
         text=True,

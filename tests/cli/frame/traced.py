@@ -15,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 
 from certpush.testing.lab.process import wait_until
-from conftest import not_run, unmeasured
+from conftest import not_run
 
 FORKED = """
 import ctypes, json, os, signal, sys
@@ -45,9 +45,7 @@ class Traced:
     def __init__(self, directory: Path) -> None:
         self._strace = shutil.which("strace") or not_run("there is no strace here")
         self._said, self._trace = directory / "said", directory / "trace"
-        self._program = subprocess.Popen(
-            [sys.executable, "-c", FORKED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=unmeasured()
-        )
+        self._program = subprocess.Popen([sys.executable, "-c", FORKED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def run(self, words: list[str], calls: str, *, inject: str = "") -> int:
         """Run certpush with these words, see these system calls, and do to them what is to be done; gives how it ended."""

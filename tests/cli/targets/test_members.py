@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from certpush.testing.device import TOKEN, MemoryDevice, Reload
-from conftest import unmeasured
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -253,7 +252,7 @@ def test_doctor_looks_at_each_member(certpush, row):
 
 def test_ctrl_c_brings_the_member_to_its_end_and_begins_no_other(row):
     command = [sys.executable, "-m", "certpush", "--config", str(row.yard.path), "deploy", "-v"]
-    inherited = {**unmeasured(dict(os.environ)), "PYTHONPATH": str(row.site)}
+    inherited = {**os.environ, "PYTHONPATH": str(row.site)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=inherited) as run:
         while run.stderr.readline() not in ("row/one: verifying\n", ""):
             """Until it is being switched."""
@@ -293,7 +292,7 @@ with Fleet.load(sys.argv[1]) as fleet:
 def test_a_run_killed_in_the_second_member_converges_with_the_next(certpush, deployed, phase):
     before = deployed.served
     command = [sys.executable, "-c", KILLED, str(deployed.yard.path), phase]
-    inherited = {**unmeasured(dict(os.environ)), "PYTHONPATH": str(deployed.site)}
+    inherited = {**os.environ, "PYTHONPATH": str(deployed.site)}
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, env=inherited)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert deployed.served["one"] != before["one"]

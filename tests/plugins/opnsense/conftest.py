@@ -32,7 +32,7 @@ OURS = "certpush fw"
 
 
 @pytest.fixture
-def start_box(unmeasured_boxes: None) -> Iterator[Callable[..., OpnSense]]:
+def start_box() -> Iterator[Callable[..., OpnSense]]:
     """Start a box: ``start_box(user="deploy", sudo=True)``."""
     need("sshd", "nginx", "php")
     with ExitStack() as boxes:

@@ -85,7 +85,7 @@ def meaning(box: PfSense) -> Mapping[str, object]:
 
 
 @pytest.fixture
-def start_box(unmeasured_boxes: None) -> Iterator[Callable[..., PfSense]]:
+def start_box() -> Iterator[Callable[..., PfSense]]:
     """Start a box: ``start_box("2.6.0", user="root")``; all are ended with the test."""
     need("sshd", "nginx", "php")
     with ExitStack() as boxes:

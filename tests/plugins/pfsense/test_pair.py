@@ -34,7 +34,7 @@ OWN = (
 
 
 @pytest.fixture
-def pair(unmeasured_boxes: None) -> Iterator[PfSensePair]:
+def pair() -> Iterator[PfSensePair]:
     need("sshd", "nginx", "php")
     try:
         with PfSensePair() as pair:

@@ -16,7 +16,7 @@ import pytest
 from certpush.model import fingerprint, read_certificates
 from certpush.testing.lab.process import wait_until
 from certpush.testing.lab.proxmox import Answer, Broken, ProxmoxNode
-from conftest import STRIDE, unmeasured
+from conftest import STRIDE
 from plugins.proxmox.conftest import Site, posts
 
 pytestmark = pytest.mark.timeout(300)
@@ -35,7 +35,7 @@ class Runs:
     def __init__(self, directory: Path) -> None:
         self._notes = str(directory / "deeds")
         program = [sys.executable, str(Path(__file__).with_name("killed.py"))]
-        self._process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=unmeasured())
+        self._process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def do(self, what: str, tables: dict[str, Any], at: Point | None = None, **wishes: Any) -> dict[str, Any]:
         call = {"do": what, "tables": tables, "at": at or (), "wishes": wishes, "notes": self._notes}

@@ -8,8 +8,6 @@ import sys
 
 import pytest
 
-from conftest import unmeasured
-
 LOADED = """
 import json, logging, sys, warnings
 before = list(warnings.filters)
@@ -25,9 +23,7 @@ OURS = "from certpush_proxmox.library import open_client; open_client('127.0.0.1
 
 
 def loaded(what: str, *options: str) -> dict[str, object]:
-    done = subprocess.run(
-        [sys.executable, *options, "-c", LOADED.format(what=what)], capture_output=True, text=True, check=False, env=unmeasured()
-    )
+    done = subprocess.run([sys.executable, *options, "-c", LOADED.format(what=what)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     told: dict[str, object] = json.loads(done.stdout)
     return told
@@ -61,5 +57,5 @@ def test_opened_twice_and_by_many_threads_it_still_does():
 )
 def test_declaring_the_kinds_loads_no_http_client(what):
     tell = "import json, sys; print(json.dumps([one for one in ('requests', 'urllib3', 'proxmoxer') if one in sys.modules]))"
-    done = subprocess.run([sys.executable, "-c", f"{what}\n{tell}"], capture_output=True, text=True, check=True, env=unmeasured())
+    done = subprocess.run([sys.executable, "-c", f"{what}\n{tell}"], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []
