@@ -55,6 +55,7 @@ class Bench(Generic[S]):
         self.minted: list[CertificateBundle] = []
         self._authority = authority
         self._opened: list[Watched] = []
+        self._endpoints: tuple[Endpoint, ...] = ()
 
     # --- making things --------------------------------------------------------------------
 
@@ -152,8 +153,9 @@ class Bench(Generic[S]):
     # --- looking ----------------------------------------------------------------------------
 
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """Where the device serves."""
-        return self.case.endpoints or self.open().endpoints()
+        """Where the device serves; asked once, because a rotation changes what is served and not where."""
+        self._endpoints = self._endpoints or self.case.endpoints or self.open().endpoints()
+        return self._endpoints
 
     def served(self) -> str | None:
         """What is served now, seen on a fresh connection."""
