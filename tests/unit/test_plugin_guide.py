@@ -125,6 +125,7 @@ def plugin(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.timeout(120)
 def test_the_plugin_of_the_guide_keeps_the_contract(plugin: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_acme_nas.py"],
@@ -132,7 +133,7 @@ def test_the_plugin_of_the_guide_keeps_the_contract(plugin: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=55,
+        timeout=110,
     )
     assert ran.returncode == 0, ran.stdout
     passed = re.search(r"(\d+) passed", ran.stdout)

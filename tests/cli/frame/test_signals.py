@@ -17,7 +17,7 @@ from certpush.cli.console import Console
 from certpush.cli.stopping import stoppable
 from cli.frame.conftest import environment, file_target
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.usefixtures("measured")]
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 STOPPING = "stopping: nothing new is begun; what is being switched is brought to its end first\n"
 FINISHING = "still finishing the switch or the way back, so that nothing is left half-way\n"

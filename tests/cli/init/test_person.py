@@ -11,7 +11,7 @@ from certpush.cli.main import run
 from certpush.config import load
 from certpush.testing.authority import JwkProvisioner
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.usefixtures("measured")]
 
 
 def trusting(shown, ca):
