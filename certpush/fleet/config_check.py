@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,7 @@ def check_configuration(
         yield from ((where, found) for found in _guarded(partial(_ca, configuration, name, read_secret, environ)))
     for spec in configuration.targets.values():
         yield from ((spec.path, found) for found in _guarded(partial(_target, spec, loader, read_secret)))
-    for observer in configuration.observers.values():
-        yield from ((observer.path, found) for found in _guarded(partial(_observer, observer, loader, read_secret)))
+    yield from examine_observers(configuration.observers.values(), loader, read_secret)
     yield from _left_over(configuration)
 
 
@@ -115,6 +114,12 @@ def _knows_where(kind: TargetKind[Any]) -> bool:
     """Whether targets of this kind may know their endpoints by themselves; a function that opens them hides it."""
     opened: object = kind.open
     return not isinstance(opened, type) or (issubclass(opened, Target) and opened.endpoints is not Target.endpoints)
+
+
+def examine_observers(specs: Iterable[ObserverSpec], loader: PluginLoader, read_secret: SecretReader) -> Iterator[Found]:
+    """Each observer's table as a run reads it, and what would keep it from its work."""
+    for spec in specs:
+        yield from ((spec.path, found) for found in _guarded(partial(_observer, spec, loader, read_secret)))
 
 
 def _observer(spec: ObserverSpec, loader: PluginLoader, read_secret: SecretReader) -> Iterator[Finding]:

@@ -311,8 +311,13 @@ class Fleet:
         return tuple(note for _, _, note in self._held.looking().journal.steps(deployment) if note)
 
     def doctor(self, words: Sequence[str] = ()) -> Iterator[tuple[str, Finding]]:
-        """Every check of each CA and each target involved: where (``ca``, ``state`` or ``target.NAME``), and what was found."""
+        """Every check of each CA and each target involved: where (``ca``, ``state``, ``target.NAME``), and what was found.
+
+        Without ``words`` each observer is checked, too (``observer.NAME``).
+        """
+        from certpush.fleet.config_check import examine_observers
         from certpush.fleet.doctor import examine_cas, examine_state, examine_targets, longest_requests
+        from certpush.fleet.observing import enabled
         from certpush.model import Severity
 
         specs = self.select(words)
@@ -322,6 +327,8 @@ class Fleet:
         yield from state
         usable = all(found.severity is not Severity.ERROR for _, found in state)
         yield from examine_targets(specs, self._held.looking() if usable else self._held.forgetful(), self._held.slots)
+        if not words:
+            yield from examine_observers(enabled(self.configuration), self._held.plugins(), self._held.read_secret)
 
     def check_configuration(self) -> Iterator[tuple[str, Finding]]:
         """Every table, read as a run would read it: where, and what was found. Asks nobody anything, and takes no secret."""

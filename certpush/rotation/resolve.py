@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from certpush.errors import CertpushError, ForeignCertificate, Interrupted, SafetyRefusal, Stranded, TargetDrifted, TargetUnreachable
+from certpush.errors import CertpushError, ForeignCertificate, SafetyRefusal, Stranded, TargetDrifted, TargetUnreachable
 from certpush.model import (
     Action,
     Decision,
@@ -21,7 +21,7 @@ from certpush.rotation.activate import note
 from certpush.rotation.inspect import View, address, inspect
 from certpush.rotation.plan import describe
 from certpush.rotation.receipts import as_it_is, receipt_for, went_back
-from certpush.rotation.rollback import RESCUE_MARGIN, roll_back
+from certpush.rotation.rollback import RESCUE_MARGIN, AskedToGoBack, roll_back
 from certpush.rotation.rotation import Rotation, as_ours
 from certpush.rotation.run import close_quietly
 from certpush.rotation.settle import settle_by_leaving, somebody_else_was_there
@@ -86,7 +86,7 @@ def _known(rotation: Rotation, deployment: Deployment, view: View, fingerprint: 
 
 
 def _finish(rotation: Rotation, deployment: Deployment, decision: Decision) -> Receipt:
-    asked = Interrupted("; ".join(filter(None, (str(decision), deployment.error))))
+    asked = AskedToGoBack(str(decision), earlier=deployment.error)
     if somebody_else_was_there(rotation, deployment, asked):
         raise ForeignCertificate(
             f"{rotation.name}: another certificate was installed since; going back would overwrite it",

@@ -15,8 +15,15 @@ from certpush.rotation.verify import verify_back
 RESCUE_MARGIN = 10.0  # seconds that the device may need after its timer, to reload
 
 
+_EARLIER = "; before that: "
+
+
 class AskedToGoBack(Interrupted):
-    """Nothing went wrong: a person wants the certificate from before."""
+    """Nothing went wrong now: a person wants the certificate from before. ``earlier`` is what went wrong when that was tried before."""
+
+    def __init__(self, message: str, *, earlier: str = "") -> None:
+        super().__init__("; ".join(filter(None, (message, earlier))))
+        self.earlier = earlier.rpartition(_EARLIER)[2]  # the first of all, however often a person asked
 
 
 def roll_back(rotation: Rotation, deployment: Deployment, cause: CertpushError) -> tuple[Deployment, tuple[Served, ...]]:
@@ -111,5 +118,5 @@ def stranded(rotation: Rotation, deployment: Deployment, cause: CertpushError, e
 
 def _both(cause: CertpushError, error: CertpushError) -> str:
     if isinstance(cause, AskedToGoBack):
-        return f"going back was asked for, and failed: {error.message}"
+        return f"going back was asked for, and failed: {error.message}{_EARLIER if cause.earlier else ''}{cause.earlier}"
     return f"{cause.message}; going back failed too: {error.message}"

@@ -260,9 +260,13 @@ def test_a_rollback_without_an_endpoint_is_told_by_what_is_installed(bench):
 def test_a_rollback_that_fails_again_stays_stranded(bench):
     strand(bench)
     bench.wrap = at("rollback", Raise(TargetRefused("still gone")))
-    receipt = decide(bench, FINISH)
-    assert receipt.outcome is Outcome.STRANDED
-    assert isinstance(receipt.error, Stranded)
+    for _ in range(2):  # however often a person asks: what went wrong first is told once
+        receipt = decide(bench, FINISH)
+        assert receipt.outcome is Outcome.STRANDED
+        assert isinstance(receipt.error, Stranded)
+        told = "going back was asked for, and failed: still gone; before that: no; going back failed too: gone"
+        assert receipt.error.message == f"STRANDED: {told}"
+        assert bench.journal.last("box").error == told
     assert bench.journal.unfinished("box")
 
 

@@ -386,3 +386,20 @@ def test_a_user_without_rights_behind_ssh_is_found(certpush, yard, behind_ssh, s
     ended = certpush("doctor", "wiki", "--output=json")
     assert ended.code == 1
     assert "directory-not-writable" in [one["code"] for one in problems(ended)]
+
+
+def test_observers_are_checked_as_a_run_would_use_them(certpush, yard, tmp_path):
+    yard.serve("wiki")
+    yard.tables["observer.page"] = f'kind = "metrics"\nfile = "{tmp_path}/nowhere/certpush.prom"'
+    yard.tables["observer.chat"] = (
+        f'kind = "notify"\nurl = "https://127.0.0.1:1/"\nheaders = {{ Authorization = "file:{tmp_path}/missing" }}'
+    )
+    yard.tables["observer.off"] = 'kind = "metrics"\nfile = "/nowhere/at/all.prom"\nenabled = false'
+    yard.write()
+    ended = certpush("doctor", "--output=json")
+    assert ended.code == 1
+    assert [severity for severity, _ in found(ended, "observer.page")] == ["ok", "error"]
+    assert found(ended, "observer.chat") == [("error", "table")]
+    assert [one["message"] for one in problems(ended) if "missing" in one["message"]]
+    assert found(ended, "observer.off") == []
+    assert [one for one in certpush("doctor", "wiki", "--output=json").document["findings"] if "observer" in one["where"]] == []
