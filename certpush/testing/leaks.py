@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import contextlib
 import logging
+import os
 import re
+import subprocess
 from collections.abc import Iterable, Iterator
+from typing import Any
 from unittest import mock
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -75,4 +78,26 @@ def everything_logged() -> Iterator[list[str]]:
 
     # A library may pin its logger's level when it is imported, which is often in the middle of a call.
     with mock.patch.multiple(logging.Logger, isEnabledFor=lambda *_: True, handle=listen):
+        yield heard
+
+
+# --- listening to every command -----------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def everything_started() -> Iterator[list[str]]:
+    """Collect the words of every command that this process starts, and what stands in its environment and not in ours."""
+    heard: list[str] = []
+    start, run = subprocess.Popen.__init__, os.system
+
+    def listen(self: subprocess.Popen[Any], args: Any, *more: Any, **named: Any) -> None:
+        given = named.get("env") or {}
+        heard.append(repr((args, {name: value for name, value in given.items() if os.environ.get(name) != value})))
+        start(self, args, *more, **named)
+
+    def listen_to_the_shell(command: str) -> int:
+        heard.append(command)
+        return run(command)
+
+    with mock.patch.object(subprocess.Popen, "__init__", listen), mock.patch.object(os, "system", listen_to_the_shell):
         yield heard

@@ -13,7 +13,7 @@ import pytest
 from certpush.kit.settings import Duration
 from certpush.model import Endpoint, Secret
 from certpush.testing.authority import Authority
-from certpush.testing.contract import EndsAndSecrets, GoingBack, TargetCase, TargetContract, Trial
+from certpush.testing.contract import EndsAndSecrets, GoingBack, InTheProcess, TargetCase, TargetContract, Trial
 from certpush.testing.files_on_disk import Reload, everything_in, plant, write_pair
 from certpush.testing.lab import hurry
 from certpush.testing.lab.nginx import Nginx
@@ -81,7 +81,7 @@ class TestNginxBehindSsh(TargetContract):
             yield case
 
 
-class TestManagedDirectoryBySsh(Trial, GoingBack, EndsAndSecrets):
+class TestManagedDirectoryBySsh(Trial, GoingBack, EndsAndSecrets, InTheProcess):
     """A directory of an account's own, which logs in by password where the lab can make one: what differs there."""
 
     @pytest.fixture

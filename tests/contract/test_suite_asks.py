@@ -64,7 +64,7 @@ def test_it_passes_over_the_way_back_of_a_kind_without_one(bench_of: Callable[[C
     bench = bench_of(lambda case: replace(case, kind=replace(case.kind, reversible=Reversible.NEVER)))
     with pytest.raises(pytest.skip.Exception, match="there is never a way back"):
         OBLIGATIONS.test_rollback_twice_is_harmless(bench)
-    OBLIGATIONS.test_logs_hold_no_secret(bench)
+    OBLIGATIONS.test_errors_hold_no_secret(bench)
 
 
 class RefusesExpired(MemoryTarget):

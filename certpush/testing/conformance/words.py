@@ -6,7 +6,7 @@ import pytest
 
 from certpush.errors import CertpushError
 from certpush.testing.conformance.events import Verdict
-from certpush.testing.contract.bench import Bench
+from certpush.testing.contract.bench import BENCH
 from certpush.testing.contract.demands import NOT_CLAIMED, NOT_TRIED
 from certpush.testing.leaks import find_leak
 
@@ -23,8 +23,8 @@ def verdict_of(excinfo: pytest.ExceptionInfo[BaseException]) -> Verdict:
 def words_of(error: BaseException, when: str, item: pytest.Function) -> str:
     """What it says, cut to a length; without it where a secret stands in it."""
     text = _text_of(error)
-    bench = item.funcargs.get("bench")
-    leak = find_leak(text, keys=bench.keys, secrets=bench.case.secrets) if isinstance(bench, Bench) else ""
+    bench = item.stash.get(BENCH, None)
+    leak = find_leak(text, keys=bench.keys, secrets=bench.case.secrets) if bench else ""
     if leak:
         return f"{type(error).__name__}, whose text is left out because it shows {leak}"
     around = {"setup": "setting up the case: ", "teardown": "after the test: "}.get(when, "")

@@ -22,15 +22,17 @@ from typing import Any
 import pytest
 
 from certpush.testing.authority import Authority
-from certpush.testing.contract.bench import AnyBench, Bench
+from certpush.testing.contract.bench import BENCH, AnyBench, Bench
 from certpush.testing.contract.case import TargetCase
+from certpush.testing.contract.confinement import confined
 from certpush.testing.contract.going_back import GoingBack
+from certpush.testing.contract.in_the_process import InTheProcess
 from certpush.testing.contract.looking import KindAndLooks
 from certpush.testing.contract.rescue import Rescue
 from certpush.testing.contract.secrecy import EndsAndSecrets
 from certpush.testing.contract.switching import Switching
 
-__all__ = ["EndsAndSecrets", "GoingBack", "KindAndLooks", "Rescue", "Switching", "TargetCase", "TargetContract", "Trial"]
+__all__ = ["EndsAndSecrets", "GoingBack", "InTheProcess", "KindAndLooks", "Rescue", "Switching", "TargetCase", "TargetContract", "Trial"]
 
 
 class Trial:
@@ -42,12 +44,13 @@ class Trial:
         raise NotImplementedError("override the fixture target_case; see certpush.testing.contract")
 
     @pytest.fixture
-    def bench(self, target_case: TargetCase[Any]) -> Iterator[AnyBench]:
+    def bench(self, request: pytest.FixtureRequest, target_case: TargetCase[Any]) -> Iterator[AnyBench]:
         """Give the bench that opens, watches and closes targets."""
-        bench = Bench(target_case, Authority("Contract"))
-        yield bench
-        bench.end()
+        bench = request.node.stash[BENCH] = Bench(target_case, Authority("Contract"))
+        with confined():
+            yield bench
+            bench.end()
 
 
-class TargetContract(Trial, KindAndLooks, Switching, Rescue, GoingBack, EndsAndSecrets):
+class TargetContract(Trial, KindAndLooks, Switching, Rescue, GoingBack, EndsAndSecrets, InTheProcess):
     """All parts. Subclass it as ``class TestYourKind(TargetContract)`` and override ``target_case``."""

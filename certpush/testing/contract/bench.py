@@ -214,6 +214,8 @@ class Bench(Generic[S]):
 
 
 AnyBench: TypeAlias = Bench[Any]
+BENCH = pytest.StashKey[AnyBench]()
+"""Where a test keeps its bench, for whoever tells how it went."""
 
 
 @cache

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from certpush.errors import CertpushError, TargetUnreachable
-from certpush.target import Reversible, Target
+from certpush.model import CertificateRequest
+from certpush.target import Target
 from certpush.testing.contract.bench import AnyBench
 from certpush.testing.contract.demands import must_raise, not_claimed
-from certpush.testing.leaks import everything_logged, find_leak
+from certpush.testing.leaks import find_leak
 
 
 class EndsAndSecrets:
@@ -60,32 +61,16 @@ class EndsAndSecrets:
         handles = (deployed.before, deployed.staged, bench.inspect())
         _refuse_leak("a handle", repr(handles), bench)
 
-    def test_logs_hold_no_secret(self, bench: AnyBench) -> None:
-        """At any level, of any library: the suite turns all of them up."""
-        with everything_logged() as lines:
-            _whole_rotation(bench)
-        _refuse_leak("the log", "\n".join(lines), bench)
-
-    def test_nothing_is_printed(self, bench: AnyBench, capfd: pytest.CaptureFixture[str]) -> None:
-        """Only the command line prints; use ``logging`` for events."""
-        capfd.readouterr()
-        _whole_rotation(bench)
-        printed = "".join(capfd.readouterr())
-        _refuse_leak("the output", printed, bench)
-        assert not printed, f"the plugin printed {printed[:200]!r}; use logging.getLogger(__name__)"
+    def test_plans_and_findings_show_no_secret(self, bench: AnyBench) -> None:
+        """They are printed before anything happens, and sent on by `doctor`."""
+        target, request = bench.open(), CertificateRequest(bench.mint().names)
+        shown = (target.preflight(request), target.changes(request), target.endpoints())
+        _refuse_leak("preflight(), changes() or endpoints()", repr(shown), bench)
 
     def test_errors_hold_no_secret(self, bench: AnyBench) -> None:
         """They are shown, logged and sent on."""
         texts = [*_errors_of_a_broken_switch(bench), *_errors_of_nobody_there(bench)]
         _refuse_leak("an error", "\n".join(texts), bench)
-
-
-def _whole_rotation(bench: AnyBench) -> None:
-    old = bench.deploy()
-    new = bench.switch(bench.mint())
-    if bench.kind.reversible is not Reversible.NEVER:
-        bench.open().rollback(new.before, new.staged, old.bundle)
-    bench.open().tidy({old.bundle.fingerprint})
 
 
 def _errors_of_a_broken_switch(bench: AnyBench) -> Iterator[str]:

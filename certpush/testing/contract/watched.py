@@ -13,6 +13,7 @@ import pytest
 from certpush.errors import CertpushError
 from certpush.model import CertificateBundle, CertificateRequest, Endpoint, Expected, Finding, Installed, Staged
 from certpush.target import Target
+from certpush.testing.contract.confinement import Attempt, attempts_of_this_thread
 
 T = TypeVar("T")
 
@@ -28,12 +29,15 @@ class Watched(Target):
         self.inner: Target = self._do("open()", make)
 
     def _serve(self) -> None:
-        while (job := self._work.get()) is not None:
-            deed, answers = job
-            try:
-                answers.put((deed(), None))
-            except BaseException as error:  # noqa: BLE001 - handed to the test, whatever it is
-                answers.put((None, error))
+        with attempts_of_this_thread() as attempts:
+            while (job := self._work.get()) is not None:
+                deed, answers = job
+                attempts.clear()
+                try:
+                    answer, error = deed(), None
+                except BaseException as raised:  # noqa: BLE001 - handed to the test, whatever it is
+                    answer, error = None, raised
+                answers.put((answer, Attempt(attempts[0]) if attempts else error))
 
     def _do(self, verb: str, deed: Callable[[], T]) -> T:
         answers: queue.SimpleQueue[tuple[T, BaseException | None]] = queue.SimpleQueue()
@@ -44,6 +48,8 @@ class Watched(Target):
             pytest.fail(f"{verb} did not come back within {self._patience:g} s: every wait needs a deadline", pytrace=False)
         if error is None:
             return answer
+        if isinstance(error, Attempt):
+            pytest.fail(f"{verb} {error}", pytrace=False)
         if isinstance(error, CertpushError | NotImplementedError):
             raise error
         raise AssertionError(

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import uuid
 from dataclasses import replace
@@ -195,9 +197,53 @@ class EndsTheProcess(MemoryTarget):
         raise SystemExit(f"cannot upload {bundle.serial}")
 
 
+class CallsOsExit(MemoryTarget):
+    """Ends the whole process, and says that all went well."""
+
+    def activate(self, staged: Staged, bundle: CertificateBundle) -> None:
+        super().activate(staged, bundle)
+        os._exit(0)
+
+
+class KillsItself(MemoryTarget):
+    """Sends its own process a signal, as a daemon does that wants to start anew."""
+
+    def stage(self, bundle: CertificateBundle) -> Staged:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return super().stage(bundle)
+
+
+class ReplacesTheProcess(MemoryTarget):
+    """Becomes the vendor's tool, from which nobody comes back."""
+
+    def activate(self, staged: Staged, bundle: CertificateBundle) -> None:
+        super().activate(staged, bundle)
+        os.execv("/bin/true", ["true"])  # noqa: S606 - the fault
+
+
+class ForksTheProcess(MemoryTarget):
+    """Does the upload in a copy of the whole process, which holds the keys of all targets."""
+
+    def stage(self, bundle: CertificateBundle) -> Staged:
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+        return super().stage(bundle)
+
+
+class HangsInClose(MemoryTarget):
+    """Says goodbye to a device that does not answer."""
+
+    def close(self) -> None:
+        threading.Event().wait(30)
+
+
 def _without_ed25519(kind: TargetKind[MemorySettings]) -> TargetKind[MemorySettings]:
     return replace(kind, accepted_keys=kind.accepted_keys - {KeySpec.ED25519})
 
+
+_LEFT_ALONE = "test_the_process_is_left_alone"
 
 FAULTS = (
     Fault(ChangesTheDeviceInInspect, "test_inspect_changes_nothing", "inspect() changed something on the device"),
@@ -227,6 +273,16 @@ FAULTS = (
         HangsInActivate,
         "test_activate_makes_the_new_one_served",
         "activate() did not come back within 0.5 s",
+        patience=timedelta(seconds=0.5),
+    ),
+    Fault(CallsOsExit, _LEFT_ALONE, "activate() called os._exit, which would have ended certpush"),
+    Fault(KillsItself, _LEFT_ALONE, "stage() called os.kill, which would have ended certpush"),
+    Fault(ReplacesTheProcess, _LEFT_ALONE, "activate() called os.execv, which would have ended certpush"),
+    Fault(ForksTheProcess, _LEFT_ALONE, "stage() forked the process"),
+    Fault(
+        HangsInClose,
+        "test_close_is_harmless_at_any_time",
+        "close() did not come back within 0.5 s",
         patience=timedelta(seconds=0.5),
     ),
     Fault(EndsTheProcess, "test_stage_does_not_change_what_is_served", "stage() let SystemExit escape"),

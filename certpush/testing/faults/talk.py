@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import base64
 import logging
+import subprocess
 import threading
 from dataclasses import replace
 from datetime import timedelta
 
 from certpush.errors import TargetRefused, TargetUnreachable
 from certpush.kit.settings import Duration, Settings
-from certpush.model import CertificateBundle, Expected, Installed, Staged
+from certpush.model import CertificateBundle, CertificateRequest, Expected, Installed, Staged
 from certpush.target import TargetKind
 from certpush.testing.device import DeviceGone
 from certpush.testing.faults.fault import Fault
@@ -69,6 +70,47 @@ class PutsTheKeyIntoAnError(MemoryTarget):
             super().activate(staged, bundle)
         except TargetRefused as error:
             raise TargetRefused(f"{error}: the request was {bundle.key.reveal_pem()!r}") from None
+
+
+class KeepsTheTokenInTheHandle(MemoryTarget):
+    """Writes the token into the journal, so that the next process need not be given it."""
+
+    def inspect(self) -> Installed:
+        found = super().inspect()
+        return replace(found, handle={**found.handle, "url": f"https://{self._settings.token.reveal()}@nas.lan"})
+
+
+class LeavesTheKeyInTheCause(MemoryTarget):
+    """Words its error with care, and leaves the library's own behind it, which has the whole request."""
+
+    def activate(self, staged: Staged, bundle: CertificateBundle) -> None:
+        try:
+            super().activate(staged, bundle)
+        except TargetRefused as error:
+            raise TargetRefused("the device refused the certificate") from ValueError(f"{error}: {bundle.key.reveal_pem()!r}")
+
+
+class TellsTheTokenInThePlan(MemoryTarget):
+    """Shows with which token it will log in."""
+
+    def changes(self, request: CertificateRequest) -> tuple[str, ...]:
+        return (*super().changes(request), f"logs in by {self._settings.token.reveal()}")
+
+
+class PassesTheTokenInArgv(MemoryTarget):
+    """Runs a vendor's tool with the token among its words, where everybody on the machine reads it."""
+
+    def activate(self, staged: Staged, bundle: CertificateBundle) -> None:
+        subprocess.run(["/bin/true", "--token", self._settings.token.reveal()], check=True)  # noqa: S603 - the fault
+        super().activate(staged, bundle)
+
+
+class PassesTheKeyInTheEnvironment(MemoryTarget):
+    """Gives the key to a vendor's tool in a variable, which that hands on to all that it starts."""
+
+    def activate(self, staged: Staged, bundle: CertificateBundle) -> None:
+        subprocess.run(["/bin/true"], check=True, env={"KEY": bundle.key.reveal_pem().decode()})
+        super().activate(staged, bundle)
 
 
 class Prints(MemoryTarget):
@@ -176,6 +218,11 @@ FAULTS = (
     Fault(LogsTheToken, "test_logs_hold_no_secret", "the log shows secret number 1 of the settings"),
     Fault(KeepsTheKeyInTheHandle, "test_handles_hold_no_secret", "a handle shows the private part of a key"),
     Fault(PutsTheKeyIntoAnError, "test_errors_hold_no_secret", "an error shows a private key in PEM"),
+    Fault(KeepsTheTokenInTheHandle, "test_handles_hold_no_secret", "a handle shows secret number 1 of the settings"),
+    Fault(LeavesTheKeyInTheCause, "test_errors_hold_no_secret", "an error shows a private key in PEM"),
+    Fault(TellsTheTokenInThePlan, "test_plans_and_findings_show_no_secret", "endpoints() shows secret number 1 of the settings"),
+    Fault(PassesTheTokenInArgv, "test_commands_show_no_secret", "a command that the plugin runs shows secret number 1 of the settings"),
+    Fault(PassesTheKeyInTheEnvironment, "test_commands_show_no_secret", "a command that the plugin runs shows a private key in PEM"),
     Fault(Prints, "test_nothing_is_printed", "the plugin printed"),
     Fault(PlainToken, "test_settings_show_no_secret", "repr(settings) shows secret number 1", settings=_plain),
     Fault(AcceptsAnyKey, "test_the_settings_are_frozen_and_refuse_unknown_keys", "DID NOT RAISE", claims=_lax),
