@@ -62,6 +62,16 @@ def pytest_configure() -> None:
         os.environ.setdefault("CERTPUSH_STEP_CA", str(found))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What may take minutes begins first: else all would wait at the end for one that began last."""
+    items.sort(key=_minutes_asked, reverse=True)
+
+
+def _minutes_asked(item: pytest.Item) -> int:
+    timeout = item.get_closest_marker("timeout")
+    return timeout.args[0] // 60 if timeout and timeout.args[0] > 120 else 0
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A mark may name its tools: ``@pytest.mark.live("sshd", "nginx")``; fixtures look for theirs by themselves."""
     for mark in item.iter_markers("live"):
