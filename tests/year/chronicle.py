@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 
 from certpush import Outcome, Receipt
 from certpush.cli.exits import OK, code_of_receipt
-from certpush.model import DEFAULT_RENEW_AT
+from certpush.model import DEFAULT_RENEW_AT, issued_by
 from certpush.schedule import due_at
-from year.troubles import YEAR, Trouble, troubles_of
+from year.troubles import SNAPSHOT, YEAR, Trouble, troubles_of
 from year.world import BEGIN, DAY, HOUR, Box, World
 
 GOOD = (Outcome.ROTATED, Outcome.UNCHANGED)
@@ -22,8 +22,8 @@ _SKEW = timedelta(seconds=30)
 
 
 def patience(box: Box) -> timedelta:
-    """How long all may be well before certpush must have set it right: its longest wait after failures, and two calls of the timer."""
-    return min(DAY, box.lifetime / 6) + 2 * HOUR
+    """How long all may be well before certpush must have set it right: its longest wait after failures, two calls of the timer, its window."""
+    return min(DAY, box.lifetime / 6) + 2 * HOUR + box.waits
 
 
 @dataclass
@@ -71,7 +71,7 @@ class Year:
         self._lasting.remove(trouble)
         trouble.end(self.world)
         for name in self.world.boxes:
-            if trouble.concerns(name):
+            if trouble.concerns(name) or trouble.what == SNAPSHOT:
                 self._well_since[name] = self.world.now
         self._at_rest = False
 
@@ -165,9 +165,10 @@ class Year:
             assert journal.setbacks.of(name) is None
             assert journal.unfinished(name) == ()
             assert box.served in journal.deployed(name)
+            assert issued_by(box.chain[-1], self.world.next_pki.root), f"{name}: still below the root that the CA has no more"
         assert self.world.person.knows_that_all_is_well()
         known = {one.wanted for one in journal.history(limit=10**6)}
-        orphans = set(self.world.signed()) - known
+        orphans = set(self.world.signed()) - known - self.world.lost
         assert len(orphans) <= self.counts["runs killed"], "a certificate was signed, and is in no record"
         assert known <= set(self.world.signed())
 

@@ -25,6 +25,7 @@ class Trouble:
     begins: datetime
     ends: datetime
     box: str | None
+    """The empty name is no box's: something happens, and it troubles none."""
     chance: float
     """Between 0 and 1: what else there is to choose."""
 
@@ -45,6 +46,7 @@ def troubles_of(seed: int, boxes: Iterable[Box]) -> list[Trouble]:
     """A year's, ordered by when they begin. One box has one at a time, beside those that all have."""
     dice = random.Random(seed)
     found = [
+        *_once(dice),
         *_a_row(dice, None, "the CA is down", every=35 * DAY, longest=30 * HOUR),
         *_a_row(dice, None, "no timer", every=80 * DAY, longest=35 * DAY),
         *_a_row(dice, None, "the clock is wrong", every=40 * DAY, longest=9 * HOUR),
@@ -54,6 +56,17 @@ def troubles_of(seed: int, boxes: Iterable[Box]) -> list[Trouble]:
         often = 12 * DAY if box.lifetime < 2 * DAY else 60 * DAY
         found += _a_row(dice, box.name, *OF_A_BOX, every=often, longest=3 * DAY)
     return sorted(found, key=lambda one: one.begins)
+
+
+def _once(dice: random.Random) -> Iterator[Trouble]:
+    """What a year has once: its first half a state from an old snapshot, its second half a new root at the CA."""
+    snapshot = BEGIN + dice.uniform(20, 60) * DAY
+    yield Trouble(SNAPSHOT, _at_half_past(snapshot), _at_half_past(snapshot + dice.uniform(1, 40) * DAY), "", 0)
+    announced = BEGIN + dice.uniform(110, 170) * DAY
+    changed = announced + dice.uniform(50, 70) * DAY  # longer than any timer of this year is away
+    withdrawn = changed + dice.uniform(20, 60) * DAY
+    yield Trouble(NEXT_ROOT, _at_half_past(announced), _at_half_past(changed), "", 0)
+    yield Trouble(BOTH_ROOTS, _at_half_past(changed), _at_half_past(withdrawn), "", 0)
 
 
 def _a_row(dice: random.Random, box: str | None, *what: str, every: timedelta, longest: timedelta) -> Iterator[Trouble]:
@@ -123,6 +136,8 @@ def _reset(world: World, trouble: Trouble) -> None:
     _device_of(world, trouble).install(DEFAULT)
 
 
+SNAPSHOT, NEXT_ROOT, BOTH_ROOTS = "a snapshot, put back at its end", "the CA announces a root", "the CA signs below its new root"
+ONCE = (SNAPSHOT, NEXT_ROOT, BOTH_ROOTS)
 _BEGIN: dict[str, Callable[[World, Trouble], None]] = {
     "the CA is down": lambda world, _: world.ca.stop(),
     "no timer": lambda world, _: world.end_process(),
@@ -134,6 +149,9 @@ _BEGIN: dict[str, Callable[[World, Trouble], None]] = {
     "ignores reloads": _reload_does(Reload.IGNORED),
     "somebody else's certificate": _somebody_installs_theirs,
     "reset": _reset,
+    SNAPSHOT: lambda world, _: world.keep_copy(),
+    NEXT_ROOT: lambda world, _: world.announce_root(),
+    BOTH_ROOTS: lambda world, _: world.change_root(),
 }
 _END: dict[str, Callable[[World, Trouble], None]] = {
     "the CA is down": lambda world, _: world.ca.start(),
@@ -143,6 +161,8 @@ _END: dict[str, Callable[[World, Trouble], None]] = {
     "refuses reloads": _reload_does(Reload.WORKS),
     "ignores reloads": _reload_does(Reload.WORKS),
     "somebody else's certificate": _they_are_asked,
+    SNAPSHOT: lambda world, _: world.put_copy_back(),
+    BOTH_ROOTS: lambda world, _: world.withdraw_root(),
 }
 OF_A_BOX = ("silent", "refuses logins", "refuses reloads", "ignores reloads", "somebody else's certificate", "reset")
 OF_ALL = ("the CA is down", "no timer", "the clock is wrong", "killed")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
@@ -22,8 +24,10 @@ from certpush.observer import ENDED
 from certpush.state.escrow import Escrow
 from certpush.state.journal import Journal
 from certpush.testing.authority import Authority, EmbeddedCa, JwkProvisioner
+from certpush.testing.authority.pki import Pki
 from certpush.testing.device import TOKEN, MemoryDevice
 from certpush.testing.memory import MemoryTarget, memory_kind
+from certpush.window import Window
 from conftest import FAST_P2C
 from year.person import Person
 
@@ -48,7 +52,13 @@ class Box:
     name: str
     lifetime: timedelta
     device: MemoryDevice
+    window: str = ""
     silent: bool = False
+
+    @property
+    def waits(self) -> timedelta:
+        """How long it may wait for its window."""
+        return Window.parse(self.window).longest_wait() if self.window else NOTHING
 
     @property
     def chain(self) -> tuple[x509.Certificate, ...]:
@@ -79,6 +89,7 @@ class World:
 
     directory: Path
     lifetimes: dict[str, timedelta]
+    windows: dict[str, str] = field(default_factory=dict)
     now: datetime = BEGIN
     ahead: timedelta = NOTHING
     ca: EmbeddedCa = field(init=False)
@@ -91,6 +102,12 @@ class World:
     person: Person = field(default_factory=Person)
     ended: list[Event] = field(default_factory=list)
     """What the runs since the person read their messages told at the end of each target."""
+    lost: set[str] = field(default_factory=set)
+    """What stood in the journal when an older state was put in its place."""
+    next_pki: Pki = field(init=False)
+    """Root and intermediate that the CA will change to."""
+    configured_root: str = field(init=False)
+    _kept: Person | None = None
     _fleet: Fleet | None = None
 
     def __post_init__(self) -> None:
@@ -100,9 +117,10 @@ class World:
             claims={"maxTLSCertDuration": "10000h", "minTLSCertDuration": "1s"},
         )
         self.boxes = {
-            name: Box(name, lifetime, MemoryDevice(self.directory / f"{name}.json", own_certificate=True))
+            name: Box(name, lifetime, MemoryDevice(self.directory / f"{name}.json", own_certificate=True), self.windows.get(name, ""))
             for name, lifetime in self.lifetimes.items()
         }
+        self.next_pki, self.configured_root = Authority("Next", clock=lambda: self.now).pki, self.ca.fingerprint
 
     # --- certpush ---------------------------------------------------------------------------
 
@@ -160,7 +178,7 @@ class World:
         return {
             "ca": {
                 "url": self.ca.url,
-                "fingerprint": self.ca.fingerprint,
+                "fingerprint": self.configured_root,
                 "provisioner": self.ca.provisioner,
                 "password": "env:PASSWORD",
             },
@@ -178,10 +196,54 @@ class World:
             "lifetime": f"{box.lifetime.total_seconds():.0f}s",
             "state": str(box.device.path),
             "token": "env:TOKEN",
+            **({"window": box.window} if box.window else {}),
         }
 
     def _environ(self) -> dict[str, str]:
         return {"HOME": "/nonexistent", "TOKEN": TOKEN, "PASSWORD": self.ca.password}
+
+    # --- the state of certpush's machine -------------------------------------------------------
+
+    def keep_copy(self) -> None:
+        """The machine's state is copied, as a snapshot of its disk would."""
+        self.end_process()
+        shutil.copytree(self.directory / "state", self.directory / "copy", symlinks=True)
+        self._kept = deepcopy(self.person)
+
+    def put_copy_back(self) -> None:
+        """That copy takes the place of the state: what certpush knew since, and what it remembers to have told, is gone."""
+        known = self._recorded()
+        self.end_process()
+        shutil.rmtree(self.directory / "state")
+        (self.directory / "copy").rename(self.directory / "state")
+        assert self._kept is not None
+        self.person, self._kept = replace(self._kept, counts=self.person.counts), None
+        self.lost |= known - self._recorded()
+
+    def _recorded(self) -> set[str]:
+        return {one.wanted for one in self.journal.history(limit=10**6)}
+
+    # --- the CA's root ----------------------------------------------------------------------------
+
+    def announce_root(self) -> None:
+        """The CA names its next root, and signs below the present one."""
+        self._set_ca(self.ca.pki, self.next_pki)
+
+    def change_root(self) -> None:
+        """The CA signs below its next root, and names both."""
+        self._set_ca(self.next_pki, self.ca.pki)
+
+    def withdraw_root(self) -> None:
+        """The CA names its former root no more, and the configuration has the new one's fingerprint."""
+        self._set_ca(self.ca.pki)
+        self.configured_root = self.ca.fingerprint
+        self.end_process()
+        vars(self).pop("configuration", None)
+
+    def _set_ca(self, pki: Pki, *further: Pki) -> None:
+        self.ca.state.pki, self.ca.state.further_roots = pki, tuple(one.root for one in further)
+        if self.ca.running:  # else it comes back with them
+            self.ca.restart()
 
     # --- the world's own --------------------------------------------------------------------------
 
@@ -203,8 +265,8 @@ class World:
         if box.silent or not box.chain:
             raise TargetUnreachable(f"{endpoint}: no answer in time")
         leaf = box.chain[0]
-        problem = "" if any(issued_by(box.chain[-1], root) for root in roots) else "the chain does not lead to our root"
-        problem = problem or _problem_with_dates(leaf, now)
+        verified = any(issued_by(box.chain[-1], root) for root in roots)
+        problem = _problem_with_dates(leaf, now) if verified else "the chain does not lead to our root"
         return Served(
             endpoint,
             fingerprint(leaf),
@@ -215,6 +277,7 @@ class World:
             leaf.issuer.rfc4514_string(),
             problem,
             bool(roots),
+            verified,
         )
 
     def pause(self, seconds: float) -> None:
