@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from certpush.model import Deployment, Endpoint, Served
 
 
@@ -64,6 +66,9 @@ class IssuerUnreachable(IssuerError):
 
 class IssuerRefused(IssuerError):
     """The CA answered no, or the provisioner cannot be used."""
+
+    allowed: timedelta | None = None
+    """The longest life that it would give, where one that is too long was asked for."""
 
 
 class BundleInvalid(IssuerError):

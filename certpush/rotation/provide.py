@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from certpush.errors import IssuerRefused
+from certpush.kit.settings import format_duration
 from certpush.model import Action, CertificateBundle, Plan
 from certpush.rotation.obtain import obtain
 from certpush.rotation.plan import changed
 from certpush.rotation.reissue import Reissued, reissue
 from certpush.rotation.rotation import Rotation
+from certpush.schedule import danger_from
 
 _SHARED_CERTIFICATE_WAIT = 60.0  # seconds for another target of the same run to obtain the certificate that both push
 
@@ -29,9 +34,23 @@ def provide(rotation: Rotation, plan: Plan) -> Reissued:
             return Reissued(newer)
         rotation.escrow.prove()
         rotation.tell("obtain")
-        obtained = _new_one(rotation, held)
+        obtained = _as_long_as_allowed(rotation, held)
         rotation.escrow.store(rotation.spec.name, obtained.bundle)
         return obtained
+
+
+def _as_long_as_allowed(rotation: Rotation, held: CertificateBundle | None) -> Reissued:
+    """A new one; for less time than is configured only where the one in place would end else, and until the next run asks again."""
+    try:
+        return _new_one(rotation, held)
+    except IssuerRefused as error:
+        spec, now = rotation.spec, rotation.clock()
+        if error.allowed is None or held is None or now < danger_from(held.not_before, held.not_after, spec.danger_left):
+            raise
+        short = replace(spec, request=replace(spec.request, lifetime=error.allowed))
+        note = f"for {format_duration(error.allowed)} only, because the one in place would end else: {error.message}"
+        rotation.tell("warning", note)
+        return Reissued(obtain(short, rotation.issuer, rotation.clock, former=held), note)
 
 
 def _new_one(rotation: Rotation, held: CertificateBundle | None) -> Reissued:

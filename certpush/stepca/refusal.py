@@ -50,11 +50,12 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """What happened and what to do; ``retryable`` where waiting may help."""
+    """What happened and what to do; ``retryable`` where waiting may help, ``allowed`` where a shorter life would do."""
 
     what: str
     hint: str
     retryable: bool = False
+    allowed: timedelta | None = None
 
 
 Explain = Callable[[re.Match[str], Asked], Explained | None]

@@ -43,6 +43,7 @@ def _too_long(match: re.Match[str], asked: Asked) -> Explained | None:
     return Explained(
         f"{format_duration(wanted)} was asked for, and the CA allows {format_duration(allowed)} at most",
         f"ask for {format_duration(allowed)} or less; {allow_longer(wanted, asked.provisioner)}",
+        allowed=allowed,
     )
 
 
@@ -274,9 +275,11 @@ def explain(status: int, text: str, request_id: str, asked: Asked) -> CaRefusal:
 
 
 def _refusal(told: Explained, status: int, text: str, request_id: str, asked: Asked) -> CaRefusal:
-    return CaRefusal(
+    refusal = CaRefusal(
         f"{asked.what}: {told.what}", status=status, text=text, request_id=request_id, hint=told.hint, retryable=told.retryable
     )
+    refusal.allowed = told.allowed
+    return refusal
 
 
 def _unknown(status: int, text: str) -> Explained:

@@ -88,6 +88,43 @@ def test_a_rekeyed_certificate_is_checked_like_a_signed_one(bench, old):
     assert "signed anew, because" in bench.rotate().plan.why
 
 
+# --- a CA that allows less than before ------------------------------------------------------------
+
+
+@pytest.fixture
+def stricter(bench, old):
+    """A CA that renews nothing any more, and signs for six hours at most."""
+    sign = bench.issuer.sign
+
+    def for_six_hours(request, csr):
+        if request.lifetime > timedelta(hours=6):
+            refusal = IssuerRefused("24h was asked for, and the CA allows 6h at most", hint="ask for 6h or less")
+            refusal.allowed = timedelta(hours=6)
+            raise refusal
+        return sign(request, csr)
+
+    bench.issuer.sign, bench.issuer.refusal = for_six_hours, "renewal is disabled"
+    return old
+
+
+def test_a_shorter_maximum_is_told_while_the_certificate_in_place_is_good(bench, stricter):
+    receipt = bench.rotate()
+    assert (receipt.outcome, bench.served) == (Outcome.FAILED, stricter.fingerprint)
+    assert receipt.error.message.startswith("24h was asked for, and the CA allows 6h at most")
+
+
+def test_a_shorter_maximum_lets_no_certificate_end_and_is_told_again_afterwards(bench, stricter):
+    bench.clock.now = stricter.not_after - timedelta(hours=3)
+    receipt = bench.rotate()
+    assert receipt.outcome is Outcome.ROTATED
+    assert receipt.not_after <= bench.clock.now + timedelta(hours=6)
+    assert "; for 6h only, because the one in place would end else: 24h was asked for" in receipt.plan.why
+    assert bench.journal.last("box").why == receipt.plan.why
+    again = bench.rotate()
+    assert (again.outcome, bench.served) == (Outcome.FAILED, receipt.now)
+    assert again.plan.why == "another lifetime is configured: 24h"
+
+
 # --- after its end ------------------------------------------------------------------------------
 
 

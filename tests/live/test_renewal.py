@@ -76,3 +76,15 @@ def test_a_revoked_certificate_is_signed_anew_and_the_record_says_why(made, tmp_
     assert receipt.outcome is Outcome.ROTATED
     assert "signed anew, because showing the present certificate to the CA did not do" in receipt.plan.why
     assert "or it was revoked" in receipt.plan.why
+
+
+def test_what_would_end_is_replaced_by_as_long_a_life_as_a_real_ca_allows(made):
+    ca, renew, _ = made
+    short = renew(lifetime="2s")
+    ca.update(admin_claims={"disableRenewal": True, "maxTLSCertDuration": "1h", "defaultTLSCertDuration": "1h"})
+    time.sleep(max(0.0, short.not_after.timestamp() - time.time()))
+    receipt = renew(lifetime="24h")
+    assert receipt.outcome is Outcome.ROTATED, receipt.error
+    assert "; for 1h only, because the one in place would end else: " in receipt.plan.why
+    assert 3500 < receipt.not_after.timestamp() - time.time() <= 3600
+    assert renew(lifetime="24h").outcome is Outcome.FAILED

@@ -280,6 +280,7 @@ def test_too_long_a_lifetime_prints_the_claims_to_set():
     text = FORBIDDEN + "requested duration of 9480h1m0s is more than the authorized maximum certificate duration of 24h1m0s."
     refusal = told("sign", 403, text, lifetime=timedelta(days=395), provisioner="my admin")
     assert "395d was asked for, and the CA allows 24h at most" in refusal.message
+    assert refusal.allowed == timedelta(hours=24)
     assert '"claims": {"maxTLSCertDuration": "9480h0m0s"}' in refusal.hint
     assert "step ca provisioner update 'my admin' --x509-max-dur 9480h0m0s" in refusal.hint
 
