@@ -1,4 +1,4 @@
-"""Write the reference pages from the code, so that they cannot be wrong: configuration.md and commands.md.
+"""Write the reference pages from the code, so that they cannot be wrong: configuration.md, commands.md, reference/.
 
 ``python docs/generate.py`` writes them; ``--check`` says whether they are as the code is (part of ``make lint``).
 """
@@ -11,6 +11,8 @@ import importlib
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+
+import reference_pages
 
 from certpush.cli.exits import MEANINGS
 from certpush.cli.main import COMMANDS, GROUPS
@@ -32,7 +34,6 @@ _EVERYWHERE = ("-v", "-q", "--output", "--no-color", "--config", "--log-format",
 
 def configuration() -> Iterator[str]:
     """The page about certpush.toml."""
-    yield MADE
     yield (PARTS / "configuration.md").read_text().rstrip()
     yield from _table("The CA", '`[ca]`, or several as `[ca.NAME]`; `ca = "NAME"` in a target chooses one.', CaSettings)
     yield from _table("Targets", "`[target.NAME]`: what every target has, whatever its kind.", TargetKeys, leave_out=CertificateKeys)
@@ -78,7 +79,6 @@ def _cell(text: str) -> str:
 
 def commands() -> Iterator[str]:
     """The page about the command line."""
-    yield MADE
     yield (PARTS / "commands.md").read_text().rstrip()
     yield "| option | does |\n|---|---|\n" + "\n".join(_options(parser_for("demo", COMMANDS["demo"]), everywhere=True))
     yield "## Exit codes\n\n| code | meaning |\n|---|---|\n" + "\n".join(f"| {code} | {text} |" for code, text in MEANINGS.items())
@@ -145,20 +145,26 @@ def _below(parser: argparse.ArgumentParser) -> Iterable[argparse.ArgumentParser]
 
 # --- writing and checking --------------------------------------------------------------------
 
-PAGES: dict[str, Callable[[], Iterator[str]]] = {"configuration.md": configuration, "commands.md": commands}
+PAGES: dict[str, Callable[[], Iterator[str]]] = {"configuration.md": configuration, "commands.md": commands, **reference_pages.PAGES}
+
+
+def _marked(parts: Iterator[str]) -> Iterator[str]:
+    yield MADE
+    yield from parts
 
 
 def main(words: list[str]) -> int:
     """Write the pages, or with --check say what differs; gives the exit code."""
     check, differs = "--check" in words, False
     for name, make in PAGES.items():
-        path, text = DOCS / name, "\n\n".join(make()) + "\n"
+        path, text = DOCS / name, "\n\n".join(_marked(make())) + "\n"
         there = path.read_text() if path.exists() else ""
         if check and text != there:
             differs = True
             print(f"docs/{name} is not as the code is: run `make docs`", file=sys.stderr)
             print("\n".join([*difflib.unified_diff(there.splitlines(), text.splitlines(), lineterm="", n=0)][:20]), file=sys.stderr)
         elif not check:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text)
     return 1 if differs else 0
 

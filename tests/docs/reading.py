@@ -15,6 +15,7 @@ PAGES = sorted(
         "*.md",
         "docs/*.md",
         "docs/decisions/*.md",
+        "docs/reference/*.md",
         "plugins/*/README.md",
         "changelog/*.md",
         "benchmarks/*.md",

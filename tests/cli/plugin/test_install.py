@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import site
 import stat
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from certpush.cli.plugin.keepers import Pipx
 from certpush.cli.plugin.surroundings import Surroundings
+from cli.plugin.author import Author
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -34,31 +30,18 @@ def wheel(directory: Path, distribution: str, entry_points: str) -> Path:
     return path
 
 
-class Environment:
+@pytest.fixture
+def environment(tmp_path) -> Author:
     """An environment of its own, in which certpush and pip are seen."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self._python = directory / "venv" / "bin" / "python"
-        subprocess.run([sys.executable, "-m", "venv", "--without-pip", directory / "venv"], check=True)
-        (packages,) = (directory / "venv").glob("lib/python*/site-packages")
-        (packages / "ours.pth").write_text("".join(f"import site; site.addsitedir({path!r})\n" for path in site.getsitepackages()))
-
-    def certpush(self, *words: str | Path, code: int = 0) -> dict[str, Any]:
-        environment = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
-        ended = subprocess.run(
-            [self._python, "-m", "certpush", *words, "--output", "json"],
-            cwd=self.directory, env={**environment, "PATH": "/usr/bin:/bin", "HOME": str(self.directory), "PIP_NO_INDEX": "1"},
-            capture_output=True, text=True, timeout=100, check=False,
-        )  # fmt: skip
-        assert ended.returncode == code, ended.stdout + ended.stderr
-        return json.loads(ended.stdout)
+    author = Author(tmp_path, "acme-nas")
+    author.project.mkdir()
+    author.make_environment()
+    return author
 
 
-def test_a_plugin_comes_into_the_environment_and_goes_again(tmp_path):
-    environment = Environment(tmp_path)
+def test_a_plugin_comes_into_the_environment_and_goes_again(environment, tmp_path):
     plugin = wheel(tmp_path, "certpush-acme-nas", "[certpush]\nacme-nas = certpush_acme_nas\n")
-    document = environment.certpush("plugin", "install", plugin)
+    document = environment.certpush("plugin", "install", plugin, PIP_NO_INDEX="1")
     assert [(one["kind"], one["version"], one["conflict"]) for one in document["plugins"]] == [("acme-nas", "1.0", None)]
     assert (document["environment"], document["ran"], document["run"][1:4]) == ("pip", True, ["-m", "pip", "install"])
     gone = environment.certpush("plugin", "remove", "acme-nas")
@@ -66,11 +49,12 @@ def test_a_plugin_comes_into_the_environment_and_goes_again(tmp_path):
     assert "certpush-acme-nas" not in json.dumps(environment.certpush("plugins"))
 
 
-def test_what_cannot_be_used_is_said(tmp_path):
-    environment = Environment(tmp_path)
-    nothing = environment.certpush("plugin", "install", wheel(tmp_path, "acme-thing", "[console_scripts]\n"), code=2)
+def test_what_cannot_be_used_is_said(environment, tmp_path):
+    nothing = environment.certpush("plugin", "install", wheel(tmp_path, "acme-thing", "[console_scripts]\n"), code=2, PIP_NO_INDEX="1")
     assert (nothing["ran"], nothing["error"]["message"].endswith("is installed, and offers nothing to certpush")) == (True, True)
-    conflict = environment.certpush("plugin", "install", wheel(tmp_path, "certpush-other", "[certpush]\nssh = certpush_other\n"), code=2)
+    conflict = environment.certpush(
+        "plugin", "install", wheel(tmp_path, "certpush-other", "[certpush]\nssh = certpush_other\n"), code=2, PIP_NO_INDEX="1"
+    )
     assert (conflict["error"]["type"], conflict["error"]["hint"]) == ("PluginConflict", "certpush plugin remove certpush-other")
     assert "belongs to certpush itself" in conflict["error"]["message"]
 
