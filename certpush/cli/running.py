@@ -51,6 +51,9 @@ def run_command(name: str, words: Sequence[str]) -> int:
         failure = error
     except KeyboardInterrupt:
         failure = Interrupted("interrupted", hint="nothing is left in the middle of a switch; run it again when you like")
+    except MemoryError:
+        hint = "give this process more (ulimit -v, MemoryMax= of its unit); the next run settles what was begun"
+        failure = CertpushError("there is not enough memory for it", hint=hint)
     except Exception as error:  # noqa: BLE001 - a person gets a message, not a traceback with who knows what in it
         failure = CertpushError(
             f"certpush itself failed: {type(error).__name__}",

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shlex
 import signal
-import stat
-from collections.abc import Iterator
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from certpush import Fleet, Outcome
-from certpush.cli.exits import OK, code_of_receipt
-from certpush.kit.tls import look, utc_now
-from certpush.model import Endpoint, read_certificates
-from cli.frame.conftest import Place, file_target
-from cli.frame.traced import Traced
+from certpush.cli.running import run_command
+from cli.frame.machine import ALWAYS, machine
 from conftest import STRIDE
+
+__all__ = ["machine"]  # a fixture
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -31,74 +27,17 @@ CALLS = {
     "connect": "connect",
 }
 """By their class; what is sent is a write, too: TLS writes to its sockets."""
-ALWAYS = 'renew_at = "1/1000000"'
-"""What is due at each run."""
-
-
-class Machine:
-    """A TLS server whose files are a target, and certpush beside it: killed, and then called as a timer would."""
-
-    def __init__(self, place: Place, server, traced: Traced) -> None:
-        self.place, self.server, self.traced = place, server, traced
-        self.roots, self.reload = read_certificates(place.ca.root_pem), place.directory / "reload"
-        self.reload.write_text(f"#!/bin/sh\nexec {shlex.join(server.reload_command)}\n")
-        self.reload.chmod(stat.S_IRWXU)
-        self.configure(ALWAYS)
-
-    def configure(self, more: str) -> None:
-        self.place.targets = file_target(self.place.directory, "wiki", port=self.server.port, reload=[str(self.reload)], more=more)
-
-    def renew(self):
-        with Fleet.load(self.place.configuration, environ={"HOME": str(self.place.directory)}) as fleet:
-            (receipt,) = fleet.renew()
-        return receipt
-
-    def traced_renew(self, calls: str, *, inject: str = "") -> int:
-        """A run that finds a new certificate due."""
-        self.configure(ALWAYS)
-        return self.traced.run(["--config", str(self.place.configuration), "renew", "wiki"], CALLS[calls], inject=inject)
-
-    @property
-    def served(self) -> str:
-        """What a client sees, with its whole chain."""
-        seen = look(Endpoint("127.0.0.1", self.server.port), self.roots, utc_now())
-        assert seen.chain_ok, seen.problem
-        return seen.fingerprint
-
-    def a_plain_run_converges(self, point: str) -> None:
-        assert self.served, point
-        self.configure("")
-        receipt = self.renew()
-        assert code_of_receipt(receipt) == OK, (point, receipt.error)
-        assert receipt.now == self.served, point
-        assert self.renew().outcome is Outcome.UNCHANGED, point
-        assert self.litter() == [], point
-        open_to_others = [path for path in (self.place.directory / "state").rglob("*") if stat.S_IMODE(path.stat().st_mode) & 0o077]
-        assert open_to_others == [], point
-
-    def litter(self) -> list[str]:
-        """What is beside the certificate that should not be there after a good run; a kept copy may."""
-        found = [path.name for path in self.place.directory.glob(".certpush/*") if path.suffix != ".old"]
-        return found + [path.name for path in self.place.directory.glob(".wiki*")]
-
-
-@pytest.fixture
-def machine(place, serve, tmp_path) -> Iterator[Machine]:
-    with contextlib.closing(Traced(tmp_path)) as traced:
-        made = Machine(place, serve("wiki"), traced)
-        assert made.renew().outcome is Outcome.ROTATED
-        yield made
 
 
 @pytest.mark.parametrize("calls", CALLS)
 def test_killed_at_a_system_call_while_it_renews_a_plain_run_converges(machine, calls):
     before = machine.served
-    assert machine.traced_renew(calls) == 0, machine.traced.said
+    assert machine.traced_renew(CALLS[calls]) == 0, machine.traced.said
     assert machine.served != before, "nothing was renewed"
     most = machine.traced.most
     assert most
     for number in range(1, most + 1, 1 if STRIDE == 1 else max(1, most // 2)):
-        ended = machine.traced_renew(calls, inject=f"signal=SIGKILL:when={number}")
+        ended = machine.traced_renew(CALLS[calls], inject=f"signal=SIGKILL:when={number}")
         assert ended in (-signal.SIGKILL, 0), (number, machine.traced.said)
         machine.a_plain_run_converges(f"{calls} {number} of {most}")
         if ended == 0:
@@ -112,7 +51,7 @@ def test_killed_at_a_system_call_while_it_renews_a_plain_run_converges(machine, 
 @pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
 def test_where_nothing_reaches_the_disk_for_certain_nothing_is_touched(machine, error):
     before, signed = machine.served, len(machine.place.ca.exchanges)
-    assert machine.traced_renew("fsync", inject=f"error={error}") == 5
+    assert machine.traced_renew(CALLS["fsync"], inject=f"error={error}") == 5
     assert len(machine.traced.said.split("error: ")) == 2
     assert "hint: " in machine.traced.said
     assert "Traceback" not in machine.traced.said
@@ -189,6 +128,30 @@ def test_a_target_on_a_disk_that_is_full_or_read_only_waits_until_that_is_mended
         mounted("-o", "remount,rw", more)
     assert place.run("renew", "wiki").returncode == 0
     assert machine.served != before
+
+
+# --- L13: memory ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mebibytes", [30, 95, 110])
+def test_with_too_little_memory_what_is_served_stays_or_is_renewed(machine, mebibytes):
+    """Wherever it runs out: in an import, in a library that then ends the process, in the middle of a switch."""
+    before = machine.served
+    machine.configure(ALWAYS)
+    limited = ["sh", "-c", f'ulimit -v {mebibytes * 1024}; exec "$@"', "sh", *machine.place.command("renew", "wiki")]
+    done = subprocess.run(limited, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode or machine.served != before
+    assert "Traceback" not in done.stderr
+    machine.a_plain_run_converges(f"{mebibytes} MiB")
+
+
+def test_that_memory_ran_out_is_said_as_that(monkeypatch, capsys):
+    def run(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("certpush.cli.renew.run", run)
+    assert run_command("renew", []) == 1
+    assert "error: there is not enough memory for it" in capsys.readouterr().err
 
 
 def _put(state: Path, files: dict[Path, bytes], links: dict[Path, Path]) -> None:

@@ -38,6 +38,9 @@ for line in sys.stdin:
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
+_OURS_ALONE = ("-f", "-b", "execve")
+"""Each thread, and no command that is called: that is another program, and mostly on a device."""
+
 
 class Traced:
     """The program that forks them."""
@@ -47,14 +50,13 @@ class Traced:
         self._said, self._trace = directory / "said", directory / "trace"
         self._program = subprocess.Popen([sys.executable, "-c", FORKED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def run(self, words: list[str], calls: str, *, inject: str = "") -> int:
+    def run(self, words: list[str], calls: str, *, inject: str = "", options: tuple[str, ...] = _OURS_ALONE) -> int:
         """Run certpush with these words, see these system calls, and do to them what is to be done; gives how it ended."""
         print(json.dumps([words, str(self._said)]), file=self._program.stdin, flush=True)
         pid = int(self._program.stdout.readline())
         expressions = ["-e", f"trace={calls}", *(["-e", f"inject={calls}:{inject}"] if inject else [])]
         self._trace.unlink(missing_ok=True)
-        ours_alone = ["-f", "-b", "execve"]  # each thread, and no command that is called: another program, on a device mostly
-        tracer = subprocess.Popen([self._strace, "-qq", *ours_alone, *expressions, "-o", self._trace, "-p", str(pid)])
+        tracer = subprocess.Popen([self._strace, "-qq", *options, *expressions, "-o", self._trace, "-p", str(pid)])
         wait_until(lambda: f"TracerPid:\t{tracer.pid}\n" in Path(f"/proc/{pid}/status").read_text(), "strace")
         subprocess.run(["kill", "-CONT", str(pid)], check=True)
         ended = int(self._program.stdout.readline())
@@ -65,6 +67,11 @@ class Traced:
     def said(self) -> str:
         """What the latest run wrote to its user."""
         return self._said.read_text()
+
+    @property
+    def seen(self) -> list[str]:
+        """The system calls of the latest run, in their order."""
+        return self._trace.read_text().splitlines()
 
     @property
     def most(self) -> int:
