@@ -76,7 +76,7 @@ def _status_of(subject: _Subject, opener: Opener, *, remembering: bool) -> Targe
     last = opener.journal.last(subject.name)
     sight = _look(subject, opener)
     view, served, certificate = sight.view, tuple(sight.view.served.values()), subject.certificate
-    held = opener.escrow.find(view.installed.fingerprint) if view.installed.fingerprint and not served else None
+    held = opener.escrow.find(view.installed.fingerprint, first=certificate.name) if view.installed.fingerprint and not served else None
     first = min(served, key=lambda one: one.not_after, default=held)  # the one that ends first
     life = _Life.of(first.not_before, first.not_after, certificate) if first else _Life()
     if remembering:

@@ -11,8 +11,7 @@ from certpush.model import Endpoint, Installed, Served
 from certpush.rotation.retry import persistently
 
 if TYPE_CHECKING:  # a view is also what `status` has, which rotates nothing
-    from cryptography import x509
-
+    from certpush.kit.tls import Roots
     from certpush.rotation.rotation import Look, Rotation
 
 
@@ -55,7 +54,7 @@ def inspect(rotation: Rotation) -> View:
     """
     rotation.tell("inspect")
     installed = ask_installed(rotation)
-    served, silent = look_at(rotation.endpoints, _known_roots(rotation), rotation)
+    served, silent = look_at(rotation.endpoints, rotation.escrow.roots(rotation.spec.name), rotation)
     return View(installed, served, silent)
 
 
@@ -78,9 +77,7 @@ class Looking(Protocol):
         ...
 
 
-def look_at(
-    endpoints: tuple[Endpoint, ...], roots: tuple[x509.Certificate, ...], looking: Looking
-) -> tuple[dict[Endpoint, Served], dict[Endpoint, str]]:
+def look_at(endpoints: tuple[Endpoint, ...], roots: Roots, looking: Looking) -> tuple[dict[Endpoint, Served], dict[Endpoint, str]]:
     """One look at every endpoint: what is served, and where nothing answers."""
     served: dict[Endpoint, Served] = {}
     silent: dict[Endpoint, str] = {}
@@ -90,8 +87,3 @@ def look_at(
         except TargetUnreachable as error:
             silent[endpoint] = error.message
     return served, silent
-
-
-def _known_roots(rotation: Rotation) -> tuple[x509.Certificate, ...]:
-    current = rotation.escrow.current(rotation.spec.name)
-    return current.roots if current else ()

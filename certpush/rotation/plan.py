@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -45,8 +46,8 @@ class Situation:
     """The newest certificate that we hold."""
     ours: frozenset[str]
     """Fingerprints of what certpush deployed to this target, or a person gave into its hands."""
-    held: frozenset[str]
-    """Fingerprints among those present whose key we hold, so that we can put them back."""
+    held: Container[str]
+    """Fingerprints whose key we hold, so that we can put them back."""
     changes: tuple[str, ...]
     rescue_after: timedelta
     anchors: frozenset[str] = frozenset()

@@ -23,15 +23,17 @@ def provide(rotation: Rotation, plan: Plan) -> Reissued:
         IssuerError: a new one is needed, and none came.
 
     """
+    newest = rotation.escrow.newest(rotation.spec.name)  # before it is read: a later one is seen as such
     held = rotation.escrow.current(rotation.spec.name)
     if plan.action is not Action.OBTAIN and held is not None:
         return Reissued(held)
     rotation.stop_here_if_asked()
     with rotation.locks.hold(f"certificate+{rotation.spec.name}", wait=_SHARED_CERTIFICATE_WAIT):
         # Another target that pushes the same certificate may have obtained it while we waited.
-        newer = rotation.escrow.current(rotation.spec.name)
-        if newer is not None and (held is None or newer.fingerprint != held.fingerprint):
-            return Reissued(newer)
+        if rotation.escrow.newest(rotation.spec.name) != newest:
+            newer = rotation.escrow.current(rotation.spec.name)
+            if newer is not None and (held is None or newer.fingerprint != held.fingerprint):
+                return Reissued(newer)
         rotation.escrow.prove()
         rotation.tell("obtain")
         obtained = _as_long_as_allowed(rotation, held)

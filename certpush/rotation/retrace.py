@@ -60,7 +60,7 @@ def _retrace(rotation: Rotation, last: Deployment) -> Receipt:
 
 def nothing_happened(rotation: Rotation, last: Deployment) -> bool:
     """Whether the target still is as the last deployment left it, so that it refused to go back and nobody is stranded."""
-    bundle = rotation.escrow.find(last.wanted)
+    bundle = rotation.escrow.find(last.wanted, first=rotation.spec.name)
     try:
         return bundle is not None and ask_installed(rotation).fingerprint == last.wanted and is_served(rotation, bundle)
     except CertpushError:

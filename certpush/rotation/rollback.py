@@ -59,7 +59,7 @@ def _go_back(rotation: Rotation, deployment: Deployment) -> tuple[Deployment, Ex
 
 def _ask_to_go_back(rotation: Rotation, deployment: Deployment) -> Expected:
     before = deployment.before
-    previous = rotation.escrow.find(before.fingerprint) if before.fingerprint else None
+    previous = rotation.escrow.find(before.fingerprint, first=rotation.spec.name) if before.fingerprint else None
 
     def go_back() -> Expected:
         return rotation.target.rollback(before, deployment.staged, previous)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from certpush.errors import (
@@ -187,13 +187,13 @@ def plan_for(rotation: Rotation, view: View) -> Plan:
             view=view,
             current=rotation.escrow.current(rotation.spec.name),
             ours=ours,
-            held=frozenset(one for one in view.present if _holds(rotation, one)),
+            held=_Held(rotation),
             changes=(*changes, *(f"pinned by {one}: tell them" for one in rotation.pinned_by)),
             rescue_after=rotation.rescue_after,
             window=rotation.window,
             anchors=rotation.anchors,
             confirmed=rotation.journal.confirmed(rotation.name),
-            lives=_lives(rotation, view, ours),
+            lives=_lives(rotation, view, ours) if rotation.window else (),
             force=rotation.force,
             adopt=rotation.adopt or (rotation.adopt_first and not deployed),
         )
@@ -203,14 +203,21 @@ def plan_for(rotation: Rotation, view: View) -> Plan:
 def _lives(rotation: Rotation, view: View, ours: frozenset[str]) -> tuple[tuple[datetime, datetime], ...]:
     """From when until when what is there of ours lives; what nobody serves is known to us where we hold it."""
     seen = tuple((one.not_before, one.not_after) for one in view.served.values() if one.not_before and one.fingerprint in ours)
-    held = rotation.escrow.find(view.installed.fingerprint) if view.installed.fingerprint and not seen else None
+    installed = view.installed.fingerprint
+    held = rotation.escrow.find(installed, first=rotation.spec.name) if installed and not seen else None
     return ((held.not_before, held.not_after),) if held else seen
 
 
-def _holds(rotation: Rotation, fingerprint: str) -> bool:
-    handed_over = rotation.previous is not None and rotation.previous.fingerprint == fingerprint
-    held = rotation.escrow.find(fingerprint, rotation.spec.name) or rotation.escrow.find(fingerprint)  # mostly its own
-    return handed_over or held is not None
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The certificates whose keys we hold. Mostly nobody asks, and what is not ours is looked for in each certificate's folder."""
+
+    rotation: Rotation
+
+    def __contains__(self, fingerprint: object) -> bool:
+        previous, spec = self.rotation.previous, self.rotation.spec
+        handed_over = previous is not None and previous.fingerprint == fingerprint
+        return handed_over or self.rotation.escrow.find(str(fingerprint), first=spec.name) is not None
 
 
 def _unfinished(rotation: Rotation) -> tuple[Finding, ...]:
@@ -284,14 +291,15 @@ def _tidy(rotation: Rotation, deployment: Deployment) -> None:
     try:
         with rotation.calling("tidy"):
             rotation.target.tidy(frozenset(one for one in keep if one))
-        rotation.escrow.prune(rotation.spec.name, rotation.journal.needed(rotation.spec.name))
+        name = rotation.spec.name
+        rotation.escrow.prune(name, rotation.journal.needed(name, rotation.escrow.superseded(name)))
     except CertpushError as error:
         rotation.tell("warning", f"leftovers could not be removed: {error.message}", deployment)
 
 
 def _unchanged(rotation: Rotation, view: View, plan: Plan) -> Receipt:
     receipt = as_it_is(rotation, plan, view)
-    held = rotation.escrow.find(receipt.now) if receipt.now and not receipt.served else None
+    held = rotation.escrow.find(receipt.now, first=rotation.spec.name) if receipt.now and not receipt.served else None
     return replace(receipt, not_after=held.not_after if held else receipt.not_after, due=_due(rotation, plan))
 
 

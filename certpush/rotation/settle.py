@@ -36,7 +36,7 @@ def _settle_one(rotation: Rotation, deployment: Deployment) -> Deployment:
         rotation.tell("warning", _LEFT_ALONE, deployment)
         return settle_by_leaving(rotation, deployment, _LEFT_ALONE)
     if deployment.phase in _SWITCHED:
-        bundle = rotation.escrow.find(deployment.wanted)
+        bundle = rotation.escrow.find(deployment.wanted, first=rotation.spec.name)
         if bundle is not None and is_served(rotation, bundle):
             try:
                 verified, _ = verify(rotation, deployment, bundle)

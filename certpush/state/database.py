@@ -10,11 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from certpush.errors import JournalUnreadable, StateError
+from certpush.model import Phase
 from certpush.state.disk import ailment
 
 VERSION = 2  # 1 had no setbacks
 _BUSY_SECONDS = 10
-_SCHEMA = """
+_SETTLED = ", ".join(f"'{phase.value}'" for phase in Phase if phase.settled)
+OPEN = f"phase NOT IN ({_SETTLED})"
+"""The condition for what no run has brought to its end, as its index has it: each rotation asks, and a journal holds years."""
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS deployments (
     seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -27,6 +31,7 @@ CREATE TABLE IF NOT EXISTS deployments (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS deployments_by_target ON deployments (target, seq);
 CREATE INDEX IF NOT EXISTS deployments_by_certificate ON deployments (certificate, seq);
+CREATE INDEX IF NOT EXISTS deployments_open ON deployments (seq) WHERE {OPEN};
 CREATE TABLE IF NOT EXISTS steps (
     seq INTEGER PRIMARY KEY,
     deployment TEXT NOT NULL,

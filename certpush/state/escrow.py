@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,15 +88,26 @@ class Escrow:
         except OSError:
             return b""
 
+    def newest(self, certificate: str) -> str | None:
+        """What tells the newest generation from any other; None where there is none. Reads no certificate and no key."""
+        return _current_name(self._home(certificate))
+
+    def superseded(self, certificate: str) -> frozenset[str]:
+        """How the fingerprints of the other generations begin, with their first 16 digits."""
+        home = self._home(certificate)
+        current = _current_name(home)
+        return frozenset(_leaf_of(one.name) for one in _generations(home) if one.name != current)
+
     def make_current(self, certificate: str, fingerprint: str | None) -> None:
         """Make an older generation the one to deploy, where we hold it; else leave things as they are."""
         bundle = self.find(fingerprint, certificate) if fingerprint else None
         if bundle is not None:
             self.store(certificate, bundle)
 
-    def find(self, fingerprint: str, certificate: str | None = None) -> CertificateBundle | None:
-        """The generation whose leaf has this fingerprint, of this certificate or of any."""
-        for home in self._homes(certificate):
+    def find(self, fingerprint: str, certificate: str | None = None, *, first: str = "") -> CertificateBundle | None:
+        """The generation whose leaf has this fingerprint, of this certificate or of any; ``first`` is the one where it mostly is."""
+        likely = [self._home(first)] if first else []
+        for home in chain(likely, self._homes(certificate)):  # a fleet has thousands, and each target asks
             for generation in _generations_of(home, fingerprint):
                 bundle = _read(generation)
                 if bundle is not None and bundle.fingerprint == fingerprint:
@@ -116,7 +128,7 @@ class Escrow:
         home = self._home(certificate)
         kept, current = {fingerprint[:16] for fingerprint in keep}, _current_name(home)
         for generation in _generations(home):
-            if generation.name != current and generation.name.rpartition("-")[2] not in kept:
+            if generation.name != current and _leaf_of(generation.name) not in kept:
                 _remove(generation)
         for leftover in home.glob(f"{_UNFINISHED}*"):
             _clear_away(leftover)  # what stays is no harm; the next prune meets it again
@@ -143,10 +155,11 @@ class Escrow:
         with Directory.open(str(self._directory)) as certificates:
             certificates.make(_folder(certificate), mode=0o700)
 
-    def _homes(self, certificate: str | None) -> list[Path]:
+    def _homes(self, certificate: str | None) -> Iterator[Path]:
         if certificate is not None:
-            return [self._home(certificate)]
-        return sorted(self._directory.iterdir()) if self._directory.is_dir() else []
+            yield self._home(certificate)
+        elif self._directory.is_dir():
+            yield from sorted(self._directory.iterdir())
 
 
 @contextmanager
@@ -172,6 +185,10 @@ def certificate_in(folder: str) -> str:
 def _generation(bundle: CertificateBundle) -> str:
     # Sorts by age; the fingerprint keeps two of one second apart.
     return f"{bundle.not_before:%Y%m%dT%H%M%SZ}-{bundle.fingerprint[:16]}"
+
+
+def _leaf_of(generation: str) -> str:
+    return generation.rpartition("-")[2]
 
 
 def _generations(home: Path) -> list[Path]:

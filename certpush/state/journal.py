@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 from certpush.model import Deployment, Outcome, Phase
-from certpush.state.database import Database, connect
-from certpush.state.record import checksum_of, read_record, seal
+from certpush.state.database import OPEN, Database, connect
+from certpush.state.record import checksum_of, found_by, read_record, seal
 from certpush.state.setbacks import Setbacks
 
 _LISTED = "(SELECT value FROM json_each(?))"  # any number of values as one
@@ -26,6 +26,8 @@ _EVERYTHING = {
     **dict.fromkeys(_BY_TARGET, f"target IN {_LISTED}"),
 }
 """Each table, and which of its rows are about a list of targets; the steps first, which are found by their record."""
+_SOME = 64
+_PAST_ALL = 2**63 - 1
 _COLUMNS = "id, target, certificate, wanted, phase, record, checksum"
 
 
@@ -69,10 +71,11 @@ class Journal:
             JournalUnreadable: an open record of any target is damaged: whose it is cannot be told any more.
 
         """
-        settled = tuple(phase.value for phase in Phase if phase.settled)
-        marks = ", ".join("?" * len(settled))
-        every = self._iterate(f"phase NOT IN ({marks}) ORDER BY seq", settled)
-        return tuple(one for one in every if (one.target.startswith(f"{target}/") if members else one.target == target))
+        with self._database.reading() as connection:
+            rows = connection.execute(f"SELECT {_COLUMNS} FROM deployments WHERE {OPEN} ORDER BY seq").fetchall()  # noqa: S608 - constants of this module
+        for row in rows:  # those of a whole fleet under way, of which one is read
+            self._refuse(row, _wrong_with(*row))
+        return tuple(read_record(row[5]) for row in rows if (row[1].startswith(f"{target}/") if members else row[1] == target))
 
     def last(self, target: str, *, outcome: Outcome | None = None) -> Deployment | None:
         """The newest deployment to this target, of this outcome where one is given."""
@@ -122,14 +125,21 @@ class Journal:
             ]
         return frozenset(row[0] for some in rows for row in some)
 
-    def needed(self, certificate: str) -> frozenset[str]:
-        """Fingerprints that a way back may still need: for each target of a certificate, its last one and the one before."""
-        newest: dict[str, Deployment] = {}
-        for one in self._iterate("certificate = ? ORDER BY seq", (certificate,)):
-            if one.outcome is Outcome.ROTATED or not one.phase.settled:
-                newest[one.target] = one
-        pairs = ((one.wanted, one.before.fingerprint) for one in newest.values())
-        return frozenset(fingerprint for pair in pairs for fingerprint in pair if fingerprint)
+    def needed(self, certificate: str, among: Collection[str]) -> frozenset[str]:
+        """Fingerprints that a way back may still need, ``among`` those that begin so: each target's last one and the one before.
+
+        Targets that share a certificate mostly need the same two, so the newest records tell; all are
+        read where nobody needs one any more.
+        """
+        found: set[str] = set()
+        seen: set[str] = set()
+        for one in self._backwards(certificate) if among else ():
+            if one.target not in seen and (one.outcome is Outcome.ROTATED or not one.phase.settled):
+                seen.add(one.target)
+                found |= {either for either in (one.wanted, one.before.fingerprint) if either and either.startswith(tuple(among))}
+                if len({either[:16] for either in found}) == len(among):
+                    break
+        return frozenset(found)
 
     def in_use(self, certificate: str) -> frozenset[str]:
         """Fingerprints of this certificate that some target has now, as far as the journal knows."""
@@ -172,7 +182,7 @@ class Journal:
         """Every record by its id, oldest first; in place of one that was changed by others, what is wrong with it."""
         with self._database.reading() as connection:
             rows = connection.execute(f"SELECT {_COLUMNS} FROM deployments ORDER BY seq").fetchall()  # noqa: S608 - constants of this module
-        return ((row[0], _read_row(*row)) for row in rows)
+        return ((row[0], _wrong_with(*row) or read_record(row[5])) for row in rows)
 
     def copy(self) -> bytes:
         """All of it as it is at one moment, as a file that SQLite opens; others may write meanwhile."""
@@ -245,24 +255,41 @@ class Journal:
     def _deployments(self, where: str, values: Sequence[object]) -> tuple[Deployment, ...]:
         return tuple(self._iterate(where, values))
 
+    def _backwards(self, certificate: str) -> Iterator[Deployment]:
+        """Deployments of a certificate, newest first, some at a time: who has seen enough reads no further."""
+        before = _PAST_ALL
+        while True:
+            with self._database.reading() as connection:
+                rows = connection.execute(
+                    f"SELECT seq, {_COLUMNS} FROM deployments WHERE certificate = ? AND seq < ? ORDER BY seq DESC LIMIT {_SOME}",  # noqa: S608 - constants of this module
+                    (certificate, before),
+                ).fetchall()
+            if not rows:
+                return
+            before = rows[-1][0]
+            yield from (self._sound(row[1:]) for row in rows)
+
     def _iterate(self, where: str, values: Sequence[object]) -> Iterator[Deployment]:
         with self._database.reading() as connection:
             rows = connection.execute(f"SELECT {_COLUMNS} FROM deployments WHERE {where}", values).fetchall()  # noqa: S608 - constants of this module
-        for row in rows:
-            found = _read_row(*row)
-            if isinstance(found, str):
-                raise self._database.damaged(f"record {row[0]} {found}")
-            yield found
+        yield from map(self._sound, rows)
+
+    def _sound(self, row: tuple[str, ...]) -> Deployment:
+        self._refuse(row, _wrong_with(*row))
+        return read_record(row[5])
+
+    def _refuse(self, row: tuple[str, ...], problem: str) -> None:
+        if problem:
+            raise self._database.damaged(f"record {row[0]} {problem}")
 
 
-def _read_row(identifier: str, target: str, certificate: str, wanted: str, phase: str, record: str, checksum: str) -> Deployment | str:
-    """The deployment in a row; or what is wrong with it."""
+def _wrong_with(identifier: str, target: str, certificate: str, wanted: str, phase: str, record: str, checksum: str) -> str:
+    """What is wrong with a row; empty where nothing is."""
     if checksum_of(phase, record) != checksum:
         return "does not match its checksum"
-    deployment = read_record(record)
-    if (identifier, target, certificate, wanted) != (deployment.id, deployment.target, deployment.certificate, deployment.wanted):
+    if found_by(record) != (identifier, target, certificate, wanted):
         return "does not match what it is found by"
-    return deployment
+    return ""
 
 
 def _any_of(targets: Sequence[str]) -> tuple[str, tuple[str, ...]]:

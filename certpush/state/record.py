@@ -50,6 +50,21 @@ def _write(deployment: Deployment) -> str:
     return json.dumps(fields, separators=(",", ":"))
 
 
+def found_by(record: str) -> tuple[str, str, str, str]:
+    """Of a record whose checksum is right, what its row must say too: id, target, certificate, wanted."""
+    fields = msgspec.json.decode(record, type=_FoundBy)
+    return fields.id, fields.target, fields.certificate, fields.wanted
+
+
+class _FoundBy(msgspec.Struct):
+    """Of a whole fleet's open records each rotation reads no more than that."""
+
+    id: str
+    target: str
+    certificate: str
+    wanted: str
+
+
 def read_record(record: str) -> Deployment:
     """The deployment in a record whose checksum is right."""
     fields = msgspec.json.decode(record)
