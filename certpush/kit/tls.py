@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from certpush.errors import TargetUnreachable
@@ -152,8 +152,9 @@ def _as_pem(roots: Roots) -> bytes:
     return to_pem(*roots)
 
 
+@cache
 def accepting_all() -> ssl.SSLContext:
-    """A client's context that takes every certificate: for looking at it alone, never for sending anything."""
+    """A client's context that takes every certificate: for looking at it alone, never for sending anything. All looks share it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # only to see what is there; nothing is sent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,11 @@ from certpush.kit.ssh.watchdog import Watchdog
 _SHELL = "/bin/sh -s"
 _SUDO_SHELL = "sudo -n /bin/sh -s"
 _SUDO_SHELL_OF_FREEBSD = "/usr/local/bin/sudo -n /bin/sh -s"
+
+_IDLE = 5.0  # seconds
+_LOOK = 0.25  # seconds between looks at what a script said so far
+_LAST_WORDS = 0.05  # seconds; output that was under way when the script ended comes within
+_MOST = 4 * 1024 * 1024  # more than the window lets come in between
 
 # Only a directory of the login user is removed, which in /tmp nobody else can swap for another one: anybody may plant
 # something under this name there, and a link would lead us to delete files elsewhere.
@@ -52,6 +58,8 @@ class SshConnection:
         self._transport = transport
         self._patience = patience.total_seconds()
         self._under = under
+        # paramiko wakes ten times a second to see whether it was closed, for each connection of a fleet; here `wake` tells it.
+        transport.sock.settimeout(_IDLE)
 
     @property
     def alive(self) -> bool:
@@ -70,6 +78,7 @@ class SshConnection:
 
     def close(self) -> None:
         """End the connection; closing twice is harmless."""
+        wake(self._transport)
         self._transport.close()
         if self._under is not None:
             self._under.close()
@@ -104,15 +113,14 @@ class SshConnection:
     def _collect(self, channel: paramiko.Channel, deadline: float, limit: int) -> Answer | None:
         """Read both outputs until the exit status is there; None when the deadline came first."""
         output, errors = bytearray(), bytearray()
-        channel.settimeout(0.05)
-        while time.monotonic() < deadline:
-            # Output may be held open by what the script left running: the exit status is what counts.
-            ended = channel.exit_status_ready()
-            got = _take(channel, output, errors, limit)
+        channel.settimeout(_LAST_WORDS)
+        while (left := deadline - time.monotonic()) > 0:
+            # Output may be held open by what the script left running: the exit status is what counts. It is also waited for
+            # no more when channel or connection end; in between a long output is taken, which else would fill the window.
+            ended = channel.status_event.wait(min(_LOOK, left))
+            got = _take(channel, output, errors, limit, wait=ended)
             if ended and not got:
                 return Answer(self._status(channel), bytes(output), bytes(errors))
-            if not got and not ended and not self.alive:
-                break
         if self.alive:
             return None
         raise TargetUnreachable(f"{self.where}: the connection broke while a script ran")
@@ -144,7 +152,6 @@ class SshConnection:
             TargetRefused: there is no SFTP, or nowhere to write.
 
         """
-        self.discard(folder, within=timedelta(seconds=self._patience))
         with self._sftp(within) as sftp:
             place = self._private(sftp, folder)
             for name, content in files.items():
@@ -187,8 +194,15 @@ class SshConnection:
                 ) from error
 
     def _private(self, sftp: paramiko.SFTPClient, folder: str) -> str:
+        """Make the directory, at home or else in /tmp; what stands in the way may be what a dead run left."""
+        homes = _homes(sftp)
+        try:
+            sftp.mkdir(f"{homes[0]}/{folder}", 0o700)
+            return f"{homes[0]}/{folder}"
+        except OSError:
+            self.discard(folder, within=timedelta(seconds=self._patience))
         why = ""
-        for home in _homes(sftp):
+        for home in homes:
             try:
                 sftp.mkdir(f"{home}/{folder}", 0o700)
                 return f"{home}/{folder}"
@@ -210,7 +224,20 @@ class SshConnection:
             return self._transport.open_channel("direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=self._patience)
 
     def _watch(self, seconds: float, what: str) -> Watchdog:
-        return Watchdog(self._transport.sock.close, seconds, f"{self.where}: {what}")
+        return Watchdog(lambda: cut(self._transport), seconds, f"{self.where}: {what}")
+
+
+def cut(transport: paramiko.Transport) -> None:
+    """Take the socket away from whoever waits for it."""
+    wake(transport)
+    transport.sock.close()
+
+
+def wake(transport: paramiko.Transport) -> None:
+    """End what is being read: a close alone wakes nobody who waits in a read already."""
+    if isinstance(transport.sock, socket.socket):  # else it is a channel of another connection, and its own close wakes
+        with contextlib.suppress(OSError):  # it is at its end
+            transport.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _command(sudo: bool | str) -> str:  # noqa: FBT001 - as run has it
@@ -219,19 +246,19 @@ def _command(sudo: bool | str) -> str:  # noqa: FBT001 - as run has it
     return _SUDO_SHELL if sudo else _SHELL
 
 
-def _take(channel: paramiko.Channel, output: bytearray, errors: bytearray, limit: int) -> bool:
-    """Read what is there, keeping at most ``limit`` of each; wait a moment when there is nothing. False at the end, or after the moment."""
+def _take(channel: paramiko.Channel, output: bytearray, errors: bytearray, limit: int, *, wait: bool) -> bool:
+    """Read what is there, keeping at most ``limit`` of each; ``wait`` a moment for more. False at the end, or when nothing came."""
     got = False
     if channel.recv_stderr_ready():
-        piece = channel.recv_stderr(65536)
+        piece = channel.recv_stderr(_MOST)
         errors += piece[: limit - len(errors)]
         got = bool(piece)
+    if not wait and not channel.recv_ready():
+        return got
     try:
-        piece = channel.recv(65536)
+        piece = channel.recv(_MOST)
     except TimeoutError:
         return got
-    if not piece and not got:
-        channel.status_event.wait(0.05)  # the end of the output came, the exit status is still on its way
     output += piece[: limit - len(output)]
     return got or bool(piece)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import paramiko
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -54,8 +55,11 @@ def load_key(identity: Secret, passphrase: Secret | None) -> paramiko.PKey:
         ConfigError: it cannot be read; the message never holds the key.
 
     """
-    text = identity.reveal().strip() + "\n"
-    password = passphrase.reveal() if passphrase is not None else None
+    return _loaded(identity.reveal().strip() + "\n", passphrase.reveal() if passphrase is not None else None)
+
+
+@lru_cache(maxsize=8)  # a fleet logs in everywhere with the same, twice each; a passphrase alone costs a tenth of a second
+def _loaded(text: str, password: str | None) -> paramiko.PKey:
     kind = type(_read(text.encode(), password.encode() if password is not None else None))
     for ours, theirs in _CLASSES:
         if issubclass(kind, ours):

@@ -16,7 +16,7 @@ from certpush.errors import CertpushError, HostKeyMismatch, TargetUnreachable, T
 from certpush.kit.boundary import translate
 from certpush.kit.command import escaped
 from certpush.kit.ssh.algorithms import HOST_KEYS, Offer, harden, read_offer
-from certpush.kit.ssh.connection import BROKEN, SshConnection
+from certpush.kit.ssh.connection import BROKEN, SshConnection, cut
 from certpush.kit.ssh.hostkeys import Known, known_keys
 from certpush.kit.ssh.login import log_in
 from certpush.kit.ssh.settings import SshSettings, blob_fingerprint, parse_jump
@@ -181,7 +181,7 @@ class _Hop:
         return self.under.tunnel(self.host, self.port)
 
     def _watch(self, transport: paramiko.Transport, what: str) -> Watchdog:
-        return Watchdog(transport.sock.close, self.seconds, f"{self.where}: {what}")
+        return Watchdog(lambda: cut(transport), self.seconds, f"{self.where}: {what}")
 
 
 def _dial(host: str, port: int, where: str, seconds: float) -> socket.socket:
