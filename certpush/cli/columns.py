@@ -63,8 +63,8 @@ def _left_open(line: str) -> str:
 
 def width_of(text: str) -> int:
     """How many columns of a terminal the text takes."""
+    text = _COLOUR.sub("", text)
+    if text.isascii():
+        return len(text)
     marks = ("Mn", "Me")  # they stand on the letter before
-    return sum(
-        0 if unicodedata.category(letter) in marks else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
-        for letter in _COLOUR.sub("", text)
-    )
+    return sum(0 if unicodedata.category(letter) in marks else 2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)

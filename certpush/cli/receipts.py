@@ -49,7 +49,8 @@ def show_receipts(console: Console, receipts: Iterable[Receipt], now: datetime) 
                 console.line(f"  {console.paint('hint:', 'cyan')} {indented(warning.hint)}")
         if one.error is not None:
             console.complain(one.error, one.target)
-    console.document["targets"] = [receipt_document(one) for one in receipts]
+    if console.json:  # nobody else reads it, and of thousands it is as large as the receipts
+        console.document["targets"] = [receipt_document(one) for one in receipts]
 
 
 def show_plans(console: Console, receipts: Iterable[Receipt], wanted: dict[str, str], now: datetime) -> None:
@@ -69,7 +70,8 @@ def show_plans(console: Console, receipts: Iterable[Receipt], wanted: dict[str, 
             console.result(f"{pad}  {warning.severity:<8}  {indented(warning.message, width + 12)}")
         if one.error is not None:
             console.complain(one.error, one.target)
-    console.document["targets"] = [receipt_document(one) for one in receipts]
+    if console.json:  # nobody else reads it, and of thousands it is as large as the receipts
+        console.document["targets"] = [receipt_document(one) for one in receipts]
 
 
 def in_order(told: Iterable[T], fleet: Fleet) -> list[T]:

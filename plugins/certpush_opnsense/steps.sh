@@ -5,6 +5,7 @@ rescue=/var/run/certpush.rescue
 back='the web GUI has its former certificate back'
 
 probe() {
+	myself
 	say "user $me"
 	say "date $(date +%s)"
 	for one in awk cat chmod date df grep id kill logger mkdir mv ps rm sed sleep tail tr uname wc; do

@@ -32,6 +32,7 @@ without_secrets() {
 }
 
 probe() {
+	myself
 	say "user $me $(id -un)"
 	say "date $(date +%s)"
 	say "version $(cat /etc/version 2>/dev/null)"

@@ -6,6 +6,7 @@ import logging
 import shlex
 import time
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from certpush.errors import NoWayBack, TargetError
 from certpush.kit.placement import Placement, before_of, prepared_of, to_handle
@@ -16,10 +17,19 @@ from certpush.kit.remote.preflight import ask_to_probe, findings
 from certpush.kit.remote.settings import RemoteSettings
 from certpush.kit.remote.shell import Shell
 from certpush.kit.settings import format_duration
+from certpush.kit.ssh.session import Told
 from certpush.kit.trouble import Trouble
 from certpush.model import CertificateBundle, CertificateRequest, Expected, Finding, Installed, Staged
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What was told of files and machine, and when, by our own clock."""
+
+    told: Told
+    at: float
 
 
 class RemoteFiles:
@@ -30,23 +40,19 @@ class RemoteFiles:
         self._placement = Placement(settings)
         self._shell = Shell(settings, sudo=settings.sudo, folder=f".certpush-{self._placement.slot}")
         self._seen: Installed | None = None
+        self._look: _Look | None = None
+        self._confirmed: str | None = None
 
     def inspect(self) -> Installed:
         """Have the files looked at; a set that does not belong together counts as nothing installed, and the handle says so."""
-        hands = self._hands()
-        ask_to_look(hands, self._placement)
-        self._seen = self._placement.installed(what_was_seen(self._shell.perform(hands), self._placement))
+        self._look = self._looked()
+        self._seen = self._placement.installed(what_was_seen(self._look.told, self._placement))
         return self._seen
 
     def preflight(self, request: CertificateRequest) -> tuple[Finding, ...]:
         """Look for what would stop the login, the writing, the switch or the commands; change nothing."""
-        hands = self._hands()
-        ask_to_look(hands, self._placement)
-        ask_to_probe(hands, self._settings, self._placement)
-        started = time.time()
-        told = self._shell.perform(hands)
-        middle = (started + time.time()) / 2
-        return findings(told, self._settings, self._placement, request, connection=self._shell.connection, now=middle)
+        look = self._look or self._looked()
+        return findings(look.told, self._settings, self._placement, request, connection=self._shell.connection, now=look.at)
 
     def changes(self, request: CertificateRequest) -> tuple[str, ...]:  # noqa: ARG002 - the same for every request
         """Name the files, the commands, and the machine's own way back."""
@@ -67,7 +73,7 @@ class RemoteFiles:
         elif self._settings.check and all(was.state for was in before.switched.values()):
             # A configuration that is broken already stops us here, where nothing was touched.
             hands.command(Trouble.CHECK, self._settings.check)
-        self._shell.perform(hands)
+        self._perform(hands)
         return Staged(to_handle(prepared))
 
     def activate(self, staged: Staged, bundle: CertificateBundle) -> None:  # noqa: ARG002 - all is staged already
@@ -82,14 +88,15 @@ class RemoteFiles:
             hands.command(Trouble.CHECK, self._settings.check)
         if self._settings.reload:
             hands.command(Trouble.RELOAD, self._settings.reload)
-        self._shell.perform(hands)
+        self._perform(hands)
 
     def confirm(self, staged: Staged) -> None:
         """Disarm the way back, over a connection of its own: what cannot be reached anew is not confirmed."""
         self._shell.close()
-        hands = self._hands()
-        rescue.confirm(hands, self._placement, prepared_of(staged))
-        self._shell.perform(hands)
+        hands, prepared = self._hands(), prepared_of(staged)
+        rescue.confirm(hands, self._placement, prepared)
+        self._perform(hands)
+        self._confirmed = prepared.fingerprint
 
     def rollback(self, to: Installed, staged: Staged | None, previous: CertificateBundle | None) -> Expected:
         """Disarm the timer and put the old files back, byte for byte, from the kept copies; without them, from ``previous``."""
@@ -98,21 +105,21 @@ class RemoteFiles:
         try:
             hands = self._standing_down()
             self._placement.go_back(hands, before, prepared)
-            self._shell.perform(hands)
+            self._perform(hands)
         except NoWayBack:
             if previous is None or previous.fingerprint != to.fingerprint:
                 raise
             hands = self._standing_down()
             self._placement.rebuild(hands, before, prepared, previous)
-            self._shell.perform(hands, without_sftp=True)
+            self._perform(hands, without_sftp=True)
         return Expected.leaf(to.fingerprint)
 
     def tidy(self, keep: Collection[str]) -> None:
         """Remove kept copies and generations that nobody asks for any more."""
-        current = self.inspect().fingerprint
+        current = self._confirmed or self.inspect().fingerprint
         hands = self._hands()
         self._placement.tidy(hands, keep, current)
-        self._shell.perform(hands)
+        self._perform(hands)
 
     def close(self) -> None:
         """End the connection."""
@@ -124,6 +131,20 @@ class RemoteFiles:
             self._shell.discard_uploads()
         except TargetError as error:
             _log.warning("%s; files that were handed over may be left there until the next run", error.message)
+
+    def _looked(self) -> _Look:
+        """One script for both: a login's shell costs more than the questions, and a rotation has them all."""
+        hands = self._hands()
+        ask_to_look(hands, self._placement)
+        ask_to_probe(hands, self._settings, self._placement)
+        started = time.time()
+        told = self._shell.perform(hands)
+        return _Look(told, (started + time.time()) / 2)
+
+    def _perform(self, hands: RemoteHands, *, without_sftp: bool = False) -> None:
+        """Run steps that change something: what was known before does not hold any more."""
+        self._look = self._confirmed = None
+        self._shell.perform(hands, without_sftp=without_sftp)
 
     def _hands(self) -> RemoteHands:
         return RemoteHands(self._settings.limits)

@@ -23,9 +23,11 @@ def ask_to_look(hands: RemoteHands, placement: Placement) -> None:
 def what_was_seen(told: Told, placement: Placement) -> dict[str, Seen]:
     """Understand what those steps said."""
     lines = dict(line.split(" ", 1) for line in told.of("seen"))
-    texts = dict(line.split(" ", 1) for line in told.of("text") if " " in line)
+    texts = {number: bytes.fromhex(text) for number, _, text in (line.partition(" ") for line in told.of("text"))}
+    for number, _, line in (line.partition(" ") for line in told.of("pem")):
+        texts[number] = texts.get(number, b"") + line.encode() + b"\n"
     return {
-        path: _seen(lines[str(number)], texts.get(str(number), "")) if str(number) in lines else Seen()
+        path: _seen(lines[str(number)], texts.get(str(number), b"")) if str(number) in lines else Seen()
         for number, path in enumerate(_paths(placement))
     }
 
@@ -34,9 +36,9 @@ def _paths(placement: Placement) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*placement.switched, *placement.places.values())))
 
 
-def _seen(line: str, text: str) -> Seen:
+def _seen(line: str, text: bytes) -> Seen:
     mode, uid, gid, state = line.split(" ", 3)
-    return Seen(state, parse_mode(mode), int(uid), int(gid), bytes.fromhex(text))
+    return Seen(state, parse_mode(mode), int(uid), int(gid), text)
 
 
 def parse_mode(shown: str) -> int:

@@ -2,15 +2,16 @@
 # what each step promises. Nothing runs until `main` is called. Paths and values are arguments only.
 
 generation=
-# state PATH: the SHA-256 of a file, link:TARGET, other, or nothing; not zero where it cannot be read.
+# state PATH: in `state` the SHA-256 of a file, link:TARGET, other, or nothing; not zero where it cannot be read.
 state() {
+	state=
 	if [ -h "$1" ]; then
-		printf 'link:%s\n' "$(readlink "$1")"
+		state=link:$(readlink "$1")
 	elif [ -f "$1" ]; then
-		[ -r "$1" ] || return 1
-		if [ "$(wc -c <"$1")" -gt 1048576 ]; then echo other; else sum "$1"; fi
+		[ -r "$1" ] && digest "$1" || return 1
+		state=$digest
 	elif [ -e "$1" ]; then
-		echo other
+		state=other
 	elif [ -d "${1%/*}" ] && [ ! -x "${1%/*}" ]; then
 		return 1
 	fi
@@ -18,7 +19,9 @@ state() {
 
 # is PATH STATE
 is() {
-	state=$(state "$1") || fail read "$1"
+	# A file that was too big to be looked at has no digest that is known.
+	if [ "$2" = other ] && [ -f "$1" ] && [ "$(wc -c <"$1")" -gt 1048576 ]; then return; fi
+	state "$1" || fail read "$1"
 	[ "$state" = "$2" ]
 }
 
@@ -26,23 +29,33 @@ is() {
 
 # look NUMBER PATH none|pem|all
 look() {
-	state=$(state "$2") || fail read "$2"
-	if [ -z "$state" ]; then return; fi
-	how=$3
+	number=$1
 	path=$2
-	# POSIX knows no stat, but what `ls -ldn` prints: mode, names, uid, gid.
-	set -- "$1" $(ls -ldn "$2")
-	say "seen $1 $2 $4 $5 $state"
+	how=$3
+	# POSIX knows no stat, but what `ls -ldn` prints: mode, names, uid, gid, size.
+	set -- $(ls -ldn "$path" 2>/dev/null)
+	case ${1-} in -*) [ "$5" -le 1048576 ] || how=big ;; esac
+	if [ "$how" = big ]; then state=other; else state "$path" || fail read "$path"; fi
+	if [ -z "$state" ]; then return; fi
+	[ $# -gt 4 ] || fail read "$path"
+	say "seen $number $1 $3 $4 $state"
 	case $state in link:* | other) return ;; esac
 	case $how in
-	pem) say "text $1 $(sed -n '/-----BEGIN CERTIFICATE-----/,/-----END CERTIFICATE-----/p' "$path" | hex)" ;;
-	all) say "text $1 $(hex <"$path")" ;;
+	pem) tell_certificates "$number" "$path" ;;
+	all) say "text $number $(hex <"$path")" ;;
 	esac
+}
+
+# tell_certificates NUMBER PATH: line by line, with no private key that may stand beside them.
+tell_certificates() {
+	sed -n "/-----BEGIN CERTIFICATE-----/,/-----END CERTIFICATE-----/s/^/${tag}pem $1 /p" "$2"
+	echo # the last line may have no end
 }
 
 # --- before a rotation: says what is wrong, and goes on ------------------------------------------
 
 probe() {
+	myself
 	say "date $(date +%s)"
 	say "user $me"
 	for one in cat chmod chown cp date df env expr grep id ln ls mkdir mv od readlink rm rmdir sed sleep sync tail tr wc; do
@@ -59,12 +72,11 @@ probe_directory() {
 		say "no-directory $1"
 		return
 	fi
-	(trusted "$1")
-	if there "$1/.certpush"; then (private "$1"); fi
+	if there "$1/.certpush"; then (private "$1"); else (trusted "$1"); fi
 	[ -w "$1" ] && [ -x "$1" ] || say "unwritable $1"
-	# One line whatever the device is called; the fourth field is what we may use, in KiB.
-	set -- "$1" $(df -Pk "$1" 2>/dev/null | tail -n 1)
-	say "free ${5:-0} $1"
+	# Seven words of a heading, then one line; its fourth field is what we may use, in KiB.
+	set -- "$1" $(df -Pk "$1" 2>/dev/null)
+	say "free ${12:-0} $1"
 }
 
 probe_file() { if there "$1"; then (plain "$1"); fi; }
@@ -82,15 +94,47 @@ probe_command() { program "$2" || say "no-command $1 $2"; }
 # plain PATH: a file with this one name.
 plain() {
 	[ -f "$1" ] && [ ! -h "$1" ] || fail odd "$1"
-	set -- "$1" $(ls -ldn "$1")
-	[ "$3" = 1 ] || fail odd "$1"
+	rights "$1"
+	[ "$names" = 1 ] || fail odd "$1"
+}
+
+# rights FILE: mode and owner in `rights`, and in `names` how many it has.
+rights() {
+	set -- $(ls -ldn "$1")
+	names=${2-}
+	rights="${1%[.+@]} ${3-} ${4-}" # behind the mode stands a mark, where there is more to the rights
 }
 
 # trusted PATH: no link of another user on the way, no directory that everybody may write to.
 trusted() {
 	[ -d "$1" ] || fail write "$1" 'no such directory'
+	if plain_way "$1"; then return; fi # without a link on it, so it leads nowhere else
 	trusted_way "$1"
 	trusted_way "$(cd -P "$1" && pwd -P)"
+}
+
+# plain_way PATH: directories only, none of them open to everybody; by one program, where `trusted_way` starts one for each.
+plain_way() {
+	way=
+	rest=${1#/}
+	set --
+	while [ -n "$rest" ]; do
+		way=$way/${rest%%/*}
+		case $rest in */*) rest=${rest#*/} ;; *) rest= ;; esac
+		set -- "$@" "$way"
+	done
+	count=$#
+	[ "$count" -gt 0 ] || return
+	listed=$(ls -ldn "$@") || return
+	old=$IFS
+	IFS='
+'
+	set -- $listed
+	IFS=$old
+	[ $# = "$count" ] || return
+	for line in "$@"; do
+		case $line in d???????[!w]* | d????????[tT]*) ;; *) return 1 ;; esac
+	done
 }
 
 trusted_way() {
@@ -101,7 +145,7 @@ trusted_way() {
 		case $rest in */*) rest=${rest#*/} ;; *) rest= ;; esac
 		set -- $(ls -ldn "$way")
 		case $1 in
-		l*) [ "$3" = 0 ] || [ "$3" = "$me" ] || fail foreign-link "$way" ;;
+		l*) myself && [ "$3" = 0 ] || [ "$3" = "$me" ] || fail foreign-link "$way" ;;
 		d???????w[!tT]*) fail open-to-all "$way" ;;
 		esac
 	done
@@ -110,6 +154,7 @@ trusted_way() {
 private() {
 	trusted "$1"
 	house "$1/.certpush"
+	myself
 	set -- "$1/.certpush" $(ls -ldn "$1/.certpush")
 	case $2 in drwx------*) [ "$4" = "$me" ] || fail private "$1" ;; *) fail private "$1" ;; esac
 }
@@ -128,7 +173,7 @@ clock() { [ "$(date +%s)" -ge "$1" ] || fail clock "$(date)"; }
 keep() {
 	if is "$3" "$2"; then return; fi
 	is "$1" "$2" || fail drift "$1"
-	rm -f "$3" "$3.part"
+	erase "$3" "$3.part"
 	case $2 in
 	link:*)
 		err=$(ln -s "${2#link:}" "$3" 2>&1) || fail write "$3" "$err"
@@ -136,29 +181,26 @@ keep() {
 		;;
 	esac
 	plain "$1"
+	wanted=$rights
 	err=$(cp -p "$1" "$3.part" 2>&1) || fail_copy "$3" "$err"
 	is "$3.part" "$2" || fail_copy "$3" 'the copy differs'
 	# cp does not say when it could not give the copy its owner.
-	[ "$(rights "$3.part")" = "$(rights "$1")" ] || fail owner "$1" 'its copy would belong to another user'
+	rights "$3.part"
+	[ "$rights" = "$wanted" ] || fail owner "$1" 'its copy would belong to another user'
 	durable "$3.part"
 	mv -f "$3.part" "$3"
 }
 
-rights() {
-	set -- $(ls -ldn "$1")
-	printf '%.10s %s %s\n' "$1" "$3" "$4"
-}
-
 fail_copy() {
-	rm -f "$1.part"
+	erase "$1.part"
 	fail write "$1" "$2"
 }
 
 # put NAME STAGED STATE MODE OWNER; `given NAME` writes the new file that was handed over under this name.
 put() {
-	rm -f "$2"
+	erase "$2"
 	house "${2%/*}"
-	err=$( (given "$1" >"$2") 2>&1) || fail_put write "$2" "$err"
+	err=$({ given "$1" >"$2"; } 2>&1) || fail_put write "$2" "$err"
 	is "$2" "$3" || fail_put damaged "$2"
 	if [ -n "$5" ]; then err=$(chown "$5" "$2" 2>&1) || fail_put owner "$2" "$err"; fi
 	err=$(chmod "$4" "$2" 2>&1) || fail_put owner "$2" "$err"
@@ -172,7 +214,7 @@ fail_put() {
 
 # link STAGED TARGET
 link() {
-	rm -f "$1"
+	erase "$1"
 	err=$(ln -s "$2" "$1" 2>&1) || fail write "$1" "$err"
 	durable "${1%/*}"
 }
@@ -188,7 +230,7 @@ make() {
 ready() {
 	case $3 in link:*) ;; *) if there "$1"; then plain "$1"; fi ;; esac
 	if ! is "$1" "$3"; then
-		is "$1" "$4" || fail drift "$1"
+		[ "$state" = "$4" ] || fail drift "$1"
 		is "$2" "$3" || fail damaged "$2"
 	fi
 	if [ -n "$4" ]; then is "$5" "$4" || fail gone "$1"; fi
@@ -197,7 +239,7 @@ ready() {
 intact() { is "$1" "$2" || fail damaged "$1"; }
 
 mark() {
-	err=$( (: >"$1") 2>&1) || fail write "$1" "$err"
+	err=$({ : >"$1"; } 2>&1) || fail write "$1" "$err"
 	durable "$1" "${1%/*}"
 }
 
@@ -224,9 +266,9 @@ run() {
 unstage() {
 	if [ -h "$1" ]; then
 		generation=$(readlink "$1")
-		for one in $generation_files; do rm -f "${1%/*}/$one.new"; done
+		for one in $generation_files; do erase "${1%/*}/$one.new"; done
 	fi
-	rm -f "$1"
+	erase "$1"
 }
 
 # guard PATH WAS FILE STATE
@@ -234,9 +276,9 @@ guard() { is "$1" "$2" || is "$3" "$4" || fail gone "$3"; }
 
 # restore PATH WAS KEPT NEW MARKER
 restore() {
-	if [ -n "$3" ]; then rm -f "$3.part"; fi
+	if [ -n "$3" ]; then erase "$3.part"; fi
 	if is "$1" "$2"; then
-		if [ -n "$3" ]; then rm -f "$3"; fi
+		if [ -n "$3" ]; then erase "$3"; fi
 		return
 	fi
 	# We never switched it: whoever changed it meant to.
@@ -262,7 +304,7 @@ begin() {
 # aside PATH: nothing of what somebody put there between the switch and now is lost.
 aside() {
 	house "${1%/*}/.certpush"
-	state=$(state "$1") || fail read "$1"
+	state "$1" || fail read "$1"
 	swap "$1" "${1%/*}/.certpush/${1##*/}.$(printf '%.32s' "$state" | tr -c 'A-Za-z0-9.-' _).changed"
 }
 
@@ -277,7 +319,7 @@ reload_if() {
 	say "note reload $status"
 }
 
-remove() { rm -f "$1"; }
+remove() { erase "$1"; }
 
 # drop DIRECTORY GENERATION
 drop() {
@@ -286,15 +328,25 @@ drop() {
 	done
 }
 
-is_generation() { [ -n "$(expr "$1" : '\(gen-[0-9a-f]\{16\}\)$')" ]; }
+is_generation() {
+	case $1 in gen-*[!0-9a-f]*) return 1 ;; gen-*) [ ${#1} = 20 ] ;; *) return 1 ;; esac
+}
 
 remove_generation() {
 	if [ ! -d "$1" ] || [ -h "$1" ]; then return; fi
-	for file in $generation_files; do rm -f "$1/$file"; done
+	for file in $generation_files; do erase "$1/$file"; done
 	rmdir "$1" 2>/dev/null || :
 }
 
-leave() { rmdir "$1/.certpush" 2>/dev/null || :; }
+leave() {
+	set +f
+	for one in "$1"/.certpush/*; do
+		set -f
+		if there "$one"; then return; fi # not empty, as most
+	done
+	set -f
+	rmdir "$1/.certpush" 2>/dev/null || :
+}
 
 # --- afterwards --------------------------------------------------------------------------------------
 
@@ -305,10 +357,18 @@ tidy() {
 	set +f
 	for one in "$start"*.old; do
 		set -f
-		leaf=$(expr "${one#"$start"}" : '[0-9a-f]\{32\}\.\([0-9a-f]\{16\}\)\.old$')
+		kept_leaf "${one#"$start"}"
 		if [ -n "$leaf" ] && ! among "$leaf" "$@"; then rm -f "$one"; fi
 	done
 	set -f
+}
+
+# kept_leaf DIGEST.LEAF.old: in `leaf` the first 16 digits of the certificate whose copy it is; nothing where it is called otherwise.
+kept_leaf() {
+	leaf=${1#*.}
+	leaf=${leaf%.old}
+	if [ "$1" != "${1%%.*}.$leaf.old" ] || [ ${#1} != 53 ] || [ ${#leaf} != 16 ]; then leaf=; fi
+	case ${1%%.*}$leaf in *[!0-9a-f]*) leaf= ;; esac
 }
 
 # tidy_generations DIRECTORY KEEP...
@@ -335,6 +395,7 @@ among() {
 
 # settled PATH STATE
 settled() {
-	is "$1" "$2" || [ -n "$claimed" ] || fail rescued "$1"
-	is "$1" "$2" || fail damaged "$1"
+	if is "$1" "$2"; then return; fi
+	[ -n "$claimed" ] || fail rescued "$1"
+	fail damaged "$1"
 }

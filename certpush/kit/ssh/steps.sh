@@ -12,9 +12,17 @@ set -f -u
 trap : HUP PIPE
 
 tag=certpush:
-me=$(id -u)
+me=
 
-say() { printf '%s%s\n' "$tag" "$(printf '%s' "$*" | tr '\n\r' '  ')" || :; }
+# myself: who we are, in `me`. What starts a program is asked for once, and where it is needed: a fleet asks a thousand machines.
+myself() { if [ -z "$me" ]; then me=$(id -u); fi; }
+
+say() {
+	case "$*" in
+	*[[:cntrl:]]*) printf '%s%s\n' "$tag" "$(printf '%s' "$*" | tr '\n\r' '  ')" || : ;;
+	*) printf '%s%s\n' "$tag" "$*" || : ;;
+	esac
+}
 
 # fail TROUBLE SUBJECT [DETAIL]
 fail() {
@@ -26,17 +34,26 @@ fail() {
 
 there() { [ -e "$1" ] || [ -h "$1" ]; }
 
+# erase PATH...: as `rm -f`, which is started where there is something to remove only.
+erase() {
+	for item in "$@"; do
+		if there "$item"; then rm -f "$item"; fi
+	done
+}
+
+# digest FILE: its SHA-256, in `digest`.
 if command -v sha256sum >/dev/null 2>&1; then
-	sum() { sum=$(sha256sum <"$1" 2>/dev/null) && printf '%s\n' "${sum%% *}"; }
+	digest() { digest=$(sha256sum <"$1" 2>/dev/null) && digest=${digest%% *}; }
 elif command -v sha256 >/dev/null 2>&1; then
-	sum() { sha256 -q "$1" 2>/dev/null; } # FreeBSD
+	digest() { digest=$(sha256 -q "$1" 2>/dev/null); } # FreeBSD
 elif command -v shasum >/dev/null 2>&1; then
-	sum() { sum=$(shasum -a 256 <"$1" 2>/dev/null) && printf '%s\n' "${sum%% *}"; }
+	digest() { digest=$(shasum -a 256 <"$1" 2>/dev/null) && digest=${digest%% *}; }
 elif command -v openssl >/dev/null 2>&1; then
-	sum() { sum=$(openssl dgst -sha256 -r <"$1" 2>/dev/null) && printf '%s\n' "${sum%% *}"; }
+	digest() { digest=$(openssl dgst -sha256 -r <"$1" 2>/dev/null) && digest=${digest%% *}; }
 else
-	sum() { return 1; } # `probe` tells
+	digest() { return 1; } # `probe` tells
 fi
+sum() { digest "$1" && printf '%s\n' "$digest"; }
 
 # Durable: the files and directories named, or all where `sync` takes no names.
 durable() { sync "$@" 2>/dev/null || sync; }
@@ -82,7 +99,17 @@ claim() { mv -f "$1/armed" "$1/$2" 2>/dev/null; }
 
 # waiting DIR: whether its timer's process is there. A process id alone may be another's by now.
 waiting() {
-	pid=$(cat "$1/pid" 2>/dev/null) || return 1
+	pid=
+	read -r pid 2>/dev/null <"$1/pid"
+	[ -n "$pid" ] || return 1
+	# Linux tells it without a program; what is not understood there, `ps` is asked for.
+	if [ -d "/proc/$$" ]; then
+		[ -d "/proc/$pid" ] || return 1
+		args=
+		read -r args 2>/dev/null <"/proc/$pid/cmdline"
+		case $args in *"$1/run"*) return 0 ;; esac
+		[ -n "$args" ] || [ ! -r "/proc/$pid/cmdline" ] || return 1 # it has just ended
+	fi
 	if args=$(ps -ww -o args= -p "$pid" 2>/dev/null); then
 		case $args in *"$1/run"*) return 0 ;; *) return 1 ;; esac
 	fi
@@ -131,7 +158,7 @@ arm() {
 		retire "$1"
 	fi
 	err=$(mkdir -m 700 "$1" 2>&1) || fail arm "$1" "$err"
-	err=$( (cat >"$1/run" && : >"$1/armed") 2>&1) || fail_arm "$1" "$err"
+	err=$({ cat >"$1/run" && : >"$1/armed"; } 2>&1) || fail_arm "$1" "$err"
 	durable "$1/run" "$1/armed" "$1"
 	detach "$1"
 	if ! started "$1"; then fail_arm "$1" 'it did not start'; fi
@@ -139,10 +166,10 @@ arm() {
 
 # A transient unit of the system outlives the login also where logind ends everything else.
 detach() {
-	if [ "$me" = 0 ] && [ -d /run/systemd/system ] && command -v systemd-run >/dev/null 2>&1; then
+	if [ -d /run/systemd/system ] && command -v systemd-run >/dev/null 2>&1 && myself && [ "$me" = 0 ]; then
 		systemd-run --quiet --collect --description='certpush: put the old certificate back' /bin/sh "$1/run" </dev/null >/dev/null 2>&1 && return
 	fi
-	if [ "$(uname -s)" = FreeBSD ] && command -v daemon >/dev/null 2>&1; then
+	if command -v daemon >/dev/null 2>&1 && [ "$(uname -s)" = FreeBSD ]; then
 		daemon -f /bin/sh "$1/run" </dev/null >/dev/null 2>&1 # a session of its own; Linux knows another program by this name
 	elif command -v setsid >/dev/null 2>&1; then
 		setsid /bin/sh "$1/run" </dev/null >/dev/null 2>&1 &
