@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from itertools import zip_longest
 
@@ -66,5 +65,7 @@ def width_of(text: str) -> int:
     text = _COLOUR.sub("", text)
     if text.isascii():
         return len(text)
+    import unicodedata  # the table of all letters takes longer to load than a look at an endpoint
+
     marks = ("Mn", "Me")  # they stand on the letter before
     return sum(0 if unicodedata.category(letter) in marks else 2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)

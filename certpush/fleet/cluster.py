@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from certpush.config import TargetSpec
 from certpush.errors import CertpushError, Interrupted, Stranded
-from certpush.fleet.opening import Opener, Wishes
+from certpush.fleet.opening import Opener
+from certpush.fleet.wishes import Wishes
 from certpush.model import Event, Outcome, Phase, Receipt
 
 if TYPE_CHECKING:  # who only looks at an endpoint rotates nothing

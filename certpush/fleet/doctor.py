@@ -14,7 +14,8 @@ from certpush.config import DEFAULT_CA, TargetSpec
 from certpush.errors import CertpushError, ConfigError, StateError
 from certpush.fleet.fitting import key_fits, names_fit, reload_fits, timer_fits
 from certpush.fleet.members import MemberSpec
-from certpush.fleet.opening import Opener, Wishes
+from certpush.fleet.opening import Opener
+from certpush.fleet.wishes import Wishes
 from certpush.fleet.workers import Slots, all_of
 from certpush.kit.dns import unknown_names
 from certpush.model import Action, CertificateRequest, DnsName, Endpoint, Finding, Severity

@@ -37,6 +37,8 @@ if TYPE_CHECKING:  # each verb imports what it needs: who only looks at an endpo
     )
     from certpush.stepca.issuer import StepCaIssuer
 
+_LOOKS_AT_FIRST = 4  # a handshake is a millisecond of computing
+
 
 class Fleet:
     """Every target of a configuration. Use it as a context manager: it holds connections and the journal.
@@ -127,8 +129,8 @@ class Fleet:
     ) -> Iterator[Receipt]:
         """Say what ``deploy`` would do, in each receipt's ``plan``, ``findings`` and ``error``; change nothing anywhere."""
         from certpush.fleet.cluster import members_foreseen
-        from certpush.fleet.opening import Wishes
         from certpush.fleet.waves import in_waves
+        from certpush.fleet.wishes import Wishes
         from certpush.rotation.run import foresee
 
         self._refuse_previous_for_many(words, previous)
@@ -158,10 +160,10 @@ class Fleet:
 
         """
         from certpush.fleet.cluster import members_of
-        from certpush.fleet.opening import Wishes
         from certpush.fleet.receipts import Receipts
         from certpush.fleet.renewing import remembering
         from certpush.fleet.waves import in_waves
+        from certpush.fleet.wishes import Wishes
         from certpush.rotation.run import rotate
 
         self._refuse_previous_for_many(words, previous)
@@ -182,10 +184,10 @@ class Fleet:
             ConfigError: a word means nothing.
 
         """
-        from certpush.fleet.opening import Wishes
         from certpush.fleet.receipts import Receipts
         from certpush.fleet.renewing import renewed
         from certpush.fleet.waves import in_waves
+        from certpush.fleet.wishes import Wishes
 
         specs, run = self.select(words), self._held.run("renew")
         wishes = Wishes(unattended=True, stop=stop or threading.Event())
@@ -278,7 +280,7 @@ class Fleet:
 
         opener = self._held.looking() if remembering else self._held.forgetful()
         jobs = [partial(statuses_of, spec, opener, remembering=remembering) for spec in self.select(words)]
-        looked = all_of(jobs, self._held.slots, threading.Event()) if len(jobs) > 1 else (job() for job in jobs)
+        looked = all_of(jobs, self._held.slots, threading.Event(), at_first=_LOOKS_AT_FIRST) if len(jobs) > 1 else (job() for job in jobs)
         return chain.from_iterable(looked)
 
     def history(

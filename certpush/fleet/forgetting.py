@@ -11,8 +11,9 @@ from pathlib import Path
 from certpush.config import Configuration
 from certpush.errors import CertpushError, ConfigError, SafetyRefusal
 from certpush.fleet.members import MemberSpec
-from certpush.fleet.opening import Opener, Wishes
+from certpush.fleet.opening import Opener
 from certpush.fleet.selecting import named
+from certpush.fleet.wishes import Wishes
 from certpush.model import Outcome, Receipt
 from certpush.state.forgetting import archive
 

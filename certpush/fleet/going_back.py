@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 from certpush.config import TargetSpec
 from certpush.fleet.cluster import is_cluster
 from certpush.fleet.members import MemberSpec, one_of
-from certpush.fleet.opening import Opener, Wishes
+from certpush.fleet.opening import Opener
+from certpush.fleet.wishes import Wishes
 from certpush.model import Outcome, Receipt
 from certpush.rotation.retrace import retrace
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from certpush.rotation.calling import calling
 
 if TYPE_CHECKING:  # who only looks at an endpoint opens no target, and has nothing to rotate
     from certpush.fleet.members import MemberSpec
+    from certpush.fleet.wishes import Wishes
     from certpush.issuer import Issued, Issuer
     from certpush.kit.trust import Trust
     from certpush.model import CertificateBundle, CertificateRequest, Endpoint, Event
@@ -29,20 +30,6 @@ if TYPE_CHECKING:  # who only looks at an endpoint opens no target, and has noth
 
 _VERIFY_FILES = "files"
 _CORE_PINS = {"trust"}  # recorded for the core's key of that name, which is more than a text to the kind
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wishes:
-    """What a person asked for beside the configuration."""
-
-    force: bool = False
-    adopt: bool = False
-    previous: CertificateBundle | None = None
-    unattended: bool = False
-    """Nobody is at hand: targets wait for their windows."""
-    at_once: bool = False
-    """Named by a person: what failed before is tried again without waiting."""
-    stop: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from certpush.config import TargetSpec
 from certpush.errors import BackingOff, CertpushError, ConfigError, Interrupted, PluginError, StateError
 from certpush.fleet.cluster import GOOD, members_of
-from certpush.fleet.opening import Opener, Wishes
+from certpush.fleet.opening import Opener
+from certpush.fleet.wishes import Wishes
 from certpush.model import Outcome, Receipt
 from certpush.rotation.glance import glance
 from certpush.rotation.receipts import receipt_for

@@ -8,7 +8,8 @@ from certpush.config import TargetSpec
 from certpush.errors import CertpushError, ConfigError
 from certpush.fleet.going_back import alone_on, is_its_alone
 from certpush.fleet.members import MemberSpec
-from certpush.fleet.opening import Opener, Wishes
+from certpush.fleet.opening import Opener
+from certpush.fleet.wishes import Wishes
 from certpush.model import Action, Decision, Deployment, Outcome, Plan, Receipt, Unresolved
 
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from certpush.config import TargetSpec
 from certpush.errors import CertpushError, TargetAuthFailed, TargetUnreachable, TrustError
-from certpush.fleet.opening import Opener, Wishes
 from certpush.model import Installed, Outcome, Phase, Standing, TargetStatus
 from certpush.rotation.inspect import View
 from certpush.schedule import danger_from, due_at
 
 if TYPE_CHECKING:  # who only looks at an endpoint loads no plugin, and so lists no members
     from certpush.fleet.members import MemberSpec
+    from certpush.fleet.opening import Opener
     from certpush.model import CertificateBundle, CertificateSpec, Deployment, Endpoint, Served, Waiting
 
 
@@ -197,6 +197,7 @@ def _look(subject: _Subject, opener: Opener) -> _Sight:
 
 def _asked(subject: _Subject, member: MemberSpec, opener: Opener) -> tuple[Installed, tuple[Endpoint, ...], CertpushError | None]:
     """What the target itself says is installed, where to look at it, and why it could not be asked."""
+    from certpush.fleet.wishes import Wishes
     from certpush.rotation.run import close_quietly
 
     try:

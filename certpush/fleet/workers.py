@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _THREADS_PER_SLOT = 2  # a waiting rotation keeps its thread, and another one works meanwhile
 _HEARD_WITHIN = 1.0  # seconds; a signal that comes just before the main thread falls asleep is heard when it wakes, and not before
+_MOMENT = 0.003  # seconds; fewer ends than one in that time leave most of the CPU idle
 _SHORT = 0.5  # seconds; giving the slot away for less costs more than it brings
 
 
@@ -76,8 +77,12 @@ class Slots:
             (self._coming_back if self._returning else self._beginning).notify()
 
 
-def all_of(jobs: Iterable[Callable[[], T]], slots: Slots, stop: threading.Event) -> Iterator[T]:
+def all_of(jobs: Iterable[Callable[[], T]], slots: Slots, stop: threading.Event, *, at_first: int | None = None) -> Iterator[T]:
     """Do every job, and give the results as they come. ``jobs`` is drawn from as slots come free, so memory stays flat.
+
+    With ``at_first`` so many are under way, and one more whenever none ended for a moment: of
+    jobs that compute more than they wait, a few take all of the CPU, and more of them would
+    only keep each other from it.
 
     When the caller goes away (an exception, an early end) ``stop`` is set and the jobs under
     way are waited for: none is left in the middle of a switch.
@@ -86,18 +91,21 @@ def all_of(jobs: Iterable[Callable[[], T]], slots: Slots, stop: threading.Event)
     from queue import SimpleQueue
 
     waiting = iter(jobs)
-    threads = max(1, slots.count * _THREADS_PER_SLOT)
-    with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="certpush") as pool:
-        under_way = 0
+    most = max(1, slots.count * _THREADS_PER_SLOT)
+    with ThreadPoolExecutor(max_workers=most, thread_name_prefix="certpush") as pool:
+        under_way, room = 0, min(at_first or most, most)
         ended: SimpleQueue[Future[T]] = SimpleQueue()
         try:
             while True:
-                for job in islice(waiting, threads - under_way):
+                for job in islice(waiting, room - under_way):
                     pool.submit(slots.work, job).add_done_callback(ended.put)
                     under_way += 1
                 if not under_way:
                     return
-                future = _next(ended)
+                future = _next(ended, _HEARD_WITHIN if room == most else _MOMENT)
+                if future is None:
+                    room = min(room + 1, most)
+                    continue
                 under_way -= 1
                 yield future.result()
         except BaseException:
@@ -105,11 +113,10 @@ def all_of(jobs: Iterable[Callable[[], T]], slots: Slots, stop: threading.Event)
             raise
 
 
-def _next(ended: SimpleQueue[T]) -> T:
+def _next(ended: SimpleQueue[T], within: float) -> T | None:
     from queue import Empty
 
-    while True:
-        try:
-            return ended.get(timeout=_HEARD_WITHIN)
-        except Empty:
-            continue
+    try:
+        return ended.get(timeout=within)
+    except Empty:
+        return None

@@ -204,12 +204,13 @@ def _decoded(wanted: type, value: Any, read_secret: SecretReader) -> Any:
 
 def _with_endpoints(table: Mapping[str, Any], into: type[Settings], path: str) -> dict[str, Any]:
     """Read endpoints beforehand: msgspec takes a dataclass for a table, and would refuse ``"host:port"``."""
-    read = dict(table)
-    for item in fields_of(into):
-        key = item.encode_name
-        if key in read and _holds_endpoints(item.type):
-            read[key] = _endpoints(read[key], f"{path}.{key}")
-    return read
+    held = _endpoint_keys(cast("Any", into))
+    return {**table, **{key: _endpoints(table[key], f"{path}.{key}") for key in held if key in table}}
+
+
+@functools.cache
+def _endpoint_keys(settings: Any) -> tuple[str, ...]:
+    return tuple(one.encode_name for one in _fields(settings) if _holds_endpoints(one.type))
 
 
 def _holds_endpoints(annotation: Any) -> bool:

@@ -7,12 +7,13 @@ damaged page but not a changed letter. Never a secret in it.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+
+import msgspec
 
 from certpush.model import Deployment, Outcome, Phase
 from certpush.state.database import OPEN, Database, connect
@@ -166,7 +167,7 @@ class Journal:
             *([_any_of(targets)] if targets else []),
             *([_told_by("datetime(json_extract(record, '$.started')) >= datetime(?)", _in_utc(since))] if since else []),
             *([_told_by("datetime(json_extract(record, '$.started')) < datetime(?)", _in_utc(until))] if until else []),
-            *([_told_by(f"ifnull(json_extract(record, '$.outcome'), '') IN {_LISTED}", json.dumps(outcomes))] if outcomes else []),
+            *([_told_by(f"ifnull(json_extract(record, '$.outcome'), '') IN {_LISTED}", _as_json(outcomes))] if outcomes else []),
         ]
         where = " AND ".join(condition for condition, _ in conditions) or "1"
         values = tuple(value for _, some in conditions for value in some)
@@ -199,7 +200,7 @@ class Journal:
 
     def certificates_of(self, targets: Sequence[str]) -> frozenset[str]:
         """The names of the certificates that were deployed to these and to no other target."""
-        where, values = f"target IN {_LISTED}", (json.dumps(list(targets)),)
+        where, values = f"target IN {_LISTED}", (_as_json(targets),)
         with self._database.reading() as connection:
             mine, others = (
                 {row[0] for row in connection.execute(f"SELECT DISTINCT certificate FROM deployments WHERE {which}", values)}  # noqa: S608 - likewise
@@ -212,7 +213,7 @@ class Journal:
         found: dict[str, list[dict[str, object]]] = {}
         with self._database.reading() as connection:
             for table, where in _EVERYTHING.items():
-                rows = connection.execute(f"SELECT * FROM {table} WHERE {where}", (json.dumps(list(targets)),))  # noqa: S608 - likewise
+                rows = connection.execute(f"SELECT * FROM {table} WHERE {where}", (_as_json(targets),))  # noqa: S608 - likewise
                 found[table] = [dict(zip((column[0] for column in rows.description), row, strict=True)) for row in rows]
         return found
 
@@ -220,7 +221,7 @@ class Journal:
         """Take all of that out, or nothing."""
         with self._database.writing() as connection:
             for table, where in _EVERYTHING.items():
-                connection.execute(f"DELETE FROM {table} WHERE {where}", (json.dumps(list(targets)),))  # noqa: S608 - likewise
+                connection.execute(f"DELETE FROM {table} WHERE {where}", (_as_json(targets),))  # noqa: S608 - likewise
 
     # --- what people decided ---
 
@@ -292,11 +293,15 @@ def _wrong_with(identifier: str, target: str, certificate: str, wanted: str, pha
     return ""
 
 
+def _as_json(values: Sequence[str]) -> str:
+    return msgspec.json.encode(values).decode()
+
+
 def _any_of(targets: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     """The condition for records of several targets and of their members: one of them is found by the index, any number in one pass."""
     if len(targets) == 1:
         return _and_members(targets[0])
-    names = json.dumps(targets)
+    names = _as_json(targets)
     return f"(target IN {_LISTED} OR substr(target, 1, instr(target, '/') - 1) IN {_LISTED})", (names, names)
 
 

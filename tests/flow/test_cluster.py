@@ -28,10 +28,11 @@ from certpush.errors import (
 )
 from certpush.fleet.cluster import members_foreseen, members_of
 from certpush.fleet.going_back import go_back
-from certpush.fleet.opening import Opener, Wishes
+from certpush.fleet.opening import Opener
 from certpush.fleet.renewing import renewed
 from certpush.fleet.revoking import superseded
 from certpush.fleet.status import statuses_of
+from certpush.fleet.wishes import Wishes
 from certpush.model import Action, Event, Phase, Standing
 from certpush.rotation.obtain import obtain
 from certpush.rotation.run import foresee, rotate

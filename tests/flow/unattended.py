@@ -10,8 +10,9 @@ from typing import Any
 from certpush import Receipt, Secret
 from certpush.config import TargetSpec, from_tables
 from certpush.fleet.cluster import members_of
-from certpush.fleet.opening import Opener, Wishes
+from certpush.fleet.opening import Opener
 from certpush.fleet.renewing import remembering, renewed
+from certpush.fleet.wishes import Wishes
 from certpush.kit.tls import look
 from certpush.rotation.run import rotate
 from certpush.state.lock import Locks

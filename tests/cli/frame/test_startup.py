@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import ast
 import shlex
 import stat
 import subprocess
@@ -32,7 +32,7 @@ HEAVY = (
     "sqlite3",
     "ssl",
 )
-TELL = "import json, sys; sys.stderr.write(json.dumps(sorted(sys.modules)))"
+TELL = "import sys; sys.stderr.write(repr(sorted(sys.modules)))"  # no json: it must be seen whether that was loaded
 CALL = f"""
 import sys
 sys.argv = ["certpush", *sys.argv[1:]]
@@ -46,7 +46,7 @@ finally:
 
 def imported_by(*command: str, home: Path) -> set[str]:
     done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False, env=environment(home))
-    return set(json.loads(done.stderr[done.stderr.rindex("[") :]))
+    return set(ast.literal_eval(done.stderr[done.stderr.rindex("[") :]))
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ dataclasses._process_class = counted
 
 def test_a_look_makes_few_dataclasses(deployed, tmp_path):
     """Each is half a millisecond, a twentieth of starting Python: Python writes their methods as text, and compiles it, in every process."""
-    call = f"{CLASSES}\n{CALL.replace(TELL, 'import json; sys.stderr.write(json.dumps(found))')}"
+    call = f"{CLASSES}\n{CALL.replace(TELL, 'sys.stderr.write(repr(found))')}"
     made = imported_by("-c", call, "status", "--config", deployed, home=tmp_path)
     assert len(made) <= 20, sorted(made)
 

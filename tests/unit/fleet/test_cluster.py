@@ -11,7 +11,7 @@ import pytest
 from certpush import Deployment, Installed, Outcome, Phase, Receipt, WayBack, WayBackKind
 from certpush.errors import Interrupted, LockHeld, Stranded, TargetRefused, TargetUnreachable
 from certpush.fleet.cluster import members_foreseen, members_of
-from certpush.fleet.opening import Wishes
+from certpush.fleet.wishes import Wishes
 from certpush.model import Action, Plan
 from unit.fleet.conftest import Box, BoxSettings, kind, spec, with_members
 

@@ -11,7 +11,7 @@ from certpush.config import from_tables
 from certpush.errors import ConfigError, TargetBug, TargetUnreachable, TrustError
 from certpush.fleet.first_contact import identities
 from certpush.fleet.members import one_of
-from certpush.fleet.opening import Wishes
+from certpush.fleet.wishes import Wishes
 from certpush.kit.tls import utc_now
 from certpush.model import CertificateRequest
 from certpush.target import Member

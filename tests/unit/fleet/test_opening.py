@@ -9,7 +9,7 @@ import pytest
 
 from certpush import Duration, Endpoint, Settings
 from certpush.errors import ConfigError, TargetBug, TargetUnreachable
-from certpush.fleet.opening import Wishes
+from certpush.fleet.wishes import Wishes
 from certpush.kit.tls import utc_now
 from unit.fleet.conftest import Box, kind, spec
 

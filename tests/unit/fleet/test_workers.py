@@ -9,6 +9,7 @@ from functools import partial
 
 import pytest
 
+from certpush.fleet import workers
 from certpush.fleet.workers import Slots, all_of
 from certpush.testing.lab.process import wait_until
 
@@ -123,6 +124,19 @@ def test_nobody_is_left_asleep_where_many_begin_and_come_back_by_turns():
         one.join(30)
     assert sorted(done) == list(range(60))
     assert (slots._free, slots._returning) == (2, 0)
+
+
+def test_jobs_that_end_at_once_need_no_more_than_a_few_threads(monkeypatch):
+    monkeypatch.setattr(workers, "_MOMENT", 60)
+    names = set(all_of([lambda: threading.current_thread().name] * MANY, Slots(16), threading.Event(), at_first=2))
+    assert len(names) <= 2
+
+
+def test_jobs_that_wait_get_as_many_as_there_are_slots():
+    """One that begins with few must not make dead machines wait for each other."""
+    together = threading.Barrier(16)
+    waits = [partial(together.wait, 30) for _ in range(16)]
+    assert sorted(all_of(waits, Slots(16), threading.Event(), at_first=1)) == list(range(16))
 
 
 def test_a_slot_comes_back_from_a_job_that_fails():
