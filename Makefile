@@ -6,7 +6,7 @@ JOBS ?= 6
 # A shell may forbid what Python keeps of a module that it has compiled: a thousand processes would each do it anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-fast soak lint audit format bench docs clean
+.PHONY: help demo test test-fast soak lint audit format bench docs site clean
 
 help: ## list these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,5 +52,10 @@ bench: $(VENV)/.ready ## the claims, as ratios against what you would use instea
 docs: $(VENV)/.ready ## write the generated reference anew
 	$(BIN)/python docs/generate.py
 
+site: $(VENV)/.ready ## the documentation as a site, in build/site
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group site
+	$(BIN)/python docs/site.py build/pages
+	$(BIN)/zensical build --clean --strict
+
 clean: ## remove what the targets above made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* build dist
