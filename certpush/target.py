@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from certpush.kit.settings import Settings
 from certpush.model import (
@@ -172,5 +172,12 @@ class TargetKind(Generic[S]):
     """Show who answers, without logging in; for ``certpush trust``."""
     footprint: Callable[[S], Footprint] | None = None
     """What its targets change on this machine; None for kinds that change another one."""
+    variant: Callable[[Mapping[str, Any]], TargetKind[S]] | None = None
+    """The kind as it is for a target with this table, where what it promises depends on that: a recipe says its own way back.
+
+    Name and settings stay the same. It is asked before any secret is read, and asks no device.
+    """
+    catalogue: Callable[[], tuple[tuple[str, str], ...]] | None = None
+    """What comes with the plugin for targets to choose from, each with what it is for; shown by ``certpush targets KIND``."""
     api: int = 1
     """The version of this contract that the plugin was written for."""

@@ -1,4 +1,5 @@
-"""Write the reference pages from the code, so that they cannot be wrong: configuration.md, commands.md, reference/.
+"""Write the reference pages from the code, so that they cannot be wrong: configuration.md, commands.md, recipes.md,
+reference/.
 
 ``python docs/generate.py`` writes them; ``--check`` says whether they are as the code is (part of ``make lint``).
 """
@@ -22,6 +23,8 @@ from certpush.kit.description import Field, describe
 from certpush.kit.settings import Settings
 from certpush.plugins import PluginLoader, available
 from certpush.stepca.settings import CaSettings
+from certpush_recipe import recipe
+from certpush_recipe.reading import read_recipe, shipped_names
 
 DOCS = Path(__file__).parent
 PARTS = DOCS / "parts"  # what a page begins with, written by hand
@@ -58,10 +61,12 @@ def configuration() -> Iterator[str]:
             )
 
 
-def _table(title: str, about: str, settings: type[Settings], *, leave_out: type[Settings] | None = None) -> Iterator[str]:
+def _table(
+    title: str, about: str, settings: type[Settings], *, leave_out: type[Settings] | None = None, level: str = "##"
+) -> Iterator[str]:
     known = {one.key for one in describe(leave_out)} if leave_out else set()
     rows = [_row(one) for one in describe(settings) if one.key not in known]
-    yield f"## {title}\n\n{about}"
+    yield f"{level} {title}\n\n{about}"
     yield "\n".join(["| key | type | default | for |", "|---|---|---|---|", *rows])
 
 
@@ -143,9 +148,62 @@ def _below(parser: argparse.ArgumentParser) -> Iterable[argparse.ArgumentParser]
     return dict.fromkeys(several.choices.values()) if several else ()
 
 
+# --- recipes.md ------------------------------------------------------------------------------
+
+
+def recipes() -> Iterator[str]:
+    """The page about recipes: how to use and write one, the format, and those that come with certpush."""
+    yield MADE
+    yield (PARTS / "recipes.md").read_text().rstrip()
+    yield "## The format"
+    for title, about, shape in _FORMAT:
+        common = recipe.Head if shape is not recipe.Head and issubclass(shape, recipe.Head) else None
+        yield from _table(title, about, shape, leave_out=common, level="###")
+    yield "## Those that come with certpush"
+    shipped = [read_recipe(name) for name in shipped_names()]
+    rows = [
+        f"| [`{one.name}`](#{one.name}) | {_cell(one.summary.partition(': ')[2])} | {one.tried or 'written from the sources'} |"
+        for one in shipped
+    ]
+    yield "\n".join(["| recipe | what | tried on |", "|---|---|---|", *rows])
+    for one in shipped:
+        yield from _recipe(one)
+
+
+_FORMAT: tuple[tuple[str, str, type[Settings]], ...] = (
+    ("Every recipe", "At the top of the file.", recipe.Head),
+    ("Parameters", "`[parameters.NAME]`", recipe.Parameter),
+    ("Endpoints", "`endpoints = [{ at = ... }]`", recipe.EndpointTemplate),
+    ("Times", "`[times]`", recipe.Times),
+    ("With files", "At the top of the file, beside `[files]`.", recipe.FileRecipe),
+    ("Files", "`[files]`; each path may hold placeholders.", recipe.Files),
+    ("Commands", "`[[check]]` and `[[activate]]` of a recipe with files.", recipe.Command),
+    ("With an API", "At the top of the file, beside `[api]`.", recipe.ApiRecipe),
+    ("API", "`[api]`", recipe.Api),
+    ("Login", "`[api.login]`: user and password, or headers.", recipe.Login),
+    ("Look", "`[look]`: exactly one of `certificate`, `fingerprint`, `pattern`, `handshake`.", recipe.Look),
+    ("Calls", "`[[check]]`, `[[stage]]`, `[[activate]]`, `[[undo.clear]]`, `[[undo.remove]]` and `[api.login.session]`.", recipe.Call),
+    ("Undo", "`[undo]`", recipe.Undo),
+)
+
+
+def _recipe(one: recipe.Recipe) -> Iterator[str]:
+    yield f"### {one.name}\n\n{one.summary}." + (f" {one.notes}" if one.notes else "")
+    rows = [f"| `{name}` | {each.type} | {_default(each)} | {_cell(each.about)} |" for name, each in one.parameters.items()]
+    yield "\n".join(["| parameter | type | default | for |", "|---|---|---|---|", *rows])
+    yield "From " + ", ".join(f"<{source}>" for source in one.source) + "."
+
+
+def _default(one: recipe.Parameter) -> str:
+    if one.default is None:
+        return "required"
+    words = f"[{', '.join(map(repr, one.default))}]".replace("'", '"') if isinstance(one.default, tuple) else one.default
+    return f"`{words}`"
+
+
 # --- writing and checking --------------------------------------------------------------------
 
-PAGES: dict[str, Callable[[], Iterator[str]]] = {"configuration.md": configuration, "commands.md": commands, **reference_pages.PAGES}
+PAGES: dict[str, Callable[[], Iterator[str]]] = {"configuration.md": configuration, "commands.md": commands, "recipes.md": recipes, **reference_pages.PAGES}
 
 
 def _marked(parts: Iterator[str]) -> Iterator[str]:

@@ -65,12 +65,17 @@ def _show_kind(console: Console, kind: TargetKind[Any]) -> None:
         console.line(f"  {label:<10}  {safe(text)}")
     console.line()
     show_keys(console, fields)
+    offered = kind.catalogue() if kind.catalogue is not None else ()
+    if offered:
+        console.line()
+        console.table((kind.name, "for"), [[console.paint(safe(name), "bold"), safe(text)] for name, text in offered])
     console.document["kind"] = {
         "kind": kind.name,
         "summary": kind.summary,
         **{label.replace(" ", "_"): text for label, text in _facts(kind)},
         "key_types": sorted(str(one) for one in kind.accepted_keys),
         "keys": [key_document(one) for one in fields],
+        "catalogue": [{"name": name, "for": text} for name, text in offered],
     }
 
 

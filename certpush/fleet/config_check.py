@@ -12,6 +12,7 @@ from typing import Any
 from certpush.config import DEFAULT_CA, Configuration, ObserverSpec, TargetSpec
 from certpush.errors import CertpushError
 from certpush.fleet.fitting import key_fits, names_fit, timer_fits
+from certpush.fleet.kinds import kind_of
 from certpush.fleet.observing import read_observer
 from certpush.fleet.opening import keys_of, read_settings
 from certpush.kit.settings import SecretReader, format_duration
@@ -73,7 +74,7 @@ def _ca(configuration: Configuration, name: str, read_secret: SecretReader, envi
 
 
 def _target(spec: TargetSpec, loader: PluginLoader, read_secret: SecretReader) -> Iterator[Finding]:
-    kind = loader.load_kind(spec.kind)
+    kind = kind_of(spec, loader.load_kind)
     read_settings(spec, kind, read_secret)
     names = ", ".join(str(name) for name in spec.certificate.request.names)
     yield Finding(Severity.OK, "table", f"{spec.kind}: {names}{'' if spec.enabled else ' (not enabled)'}")

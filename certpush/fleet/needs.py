@@ -11,6 +11,7 @@ from typing import Any
 
 from certpush.config import DEFAULT_CA, Configuration, TargetSpec
 from certpush.errors import ConfigError, PluginError
+from certpush.fleet.kinds import kind_of
 from certpush.fleet.observing import enabled, read_observer
 from certpush.fleet.opening import read_settings
 from certpush.kit.settings import SecretReader
@@ -105,8 +106,8 @@ def needs_of(configuration: Configuration, loader: PluginLoader, environ: Mappin
 def is_here(spec: TargetSpec, loader: PluginLoader) -> bool:
     """Whether the target changes this machine; one whose kind cannot be loaded does not, and its own receipt says what is wrong."""
     try:
-        return loader.load_kind(spec.kind).footprint is not None
-    except PluginError:
+        return kind_of(spec, loader.load_kind).footprint is not None
+    except (PluginError, ConfigError):
         return False
 
 
@@ -136,7 +137,7 @@ def longest_switch(specs: Iterable[TargetSpec]) -> timedelta:
 
 def _footprints(specs: tuple[TargetSpec, ...], loader: PluginLoader, secrets: dict[SecretNeed, None]) -> Iterator[tuple[str, Footprint]]:
     for spec in specs:
-        kind = loader.load_kind(spec.kind)
+        kind = kind_of(spec, loader.load_kind)
         settings = read_settings(spec, kind, _noting(spec.path, secrets))
         if kind.footprint is not None:
             yield spec.name, kind.footprint(settings)

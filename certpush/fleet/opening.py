@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from certpush.config import TargetKeys, TargetSpec
 from certpush.errors import ConfigError, TargetBug
+from certpush.fleet.kinds import kind_of
 from certpush.kit.settings import SecretReader, Settings, convert, key_names
 from certpush.kit.tls import look
 from certpush.rotation.calling import calling
@@ -56,9 +57,10 @@ class Opener:
 
         Raises:
             PluginError: there is none, or it cannot be used.
+            ConfigError: the target asks for something that the kind does not have.
 
         """
-        return self.load_kind(spec.kind)
+        return kind_of(spec, self.load_kind)
 
     def settings(self, spec: TargetSpec, kind: TargetKind[Any], *, ask_ca: bool = True) -> Settings:
         """The kind's settings for this target: its table, what a person pinned, and core keys that the kind also wants.

@@ -98,7 +98,7 @@ def _in_words(annotation: Any) -> str:
 def _default(one: msgspec.structs.FieldInfo) -> str:
     """As a person would write it; empty where leaving the key out means something that no value says."""
     value = one.default
-    if one.required or value is msgspec.NODEFAULT or value is None or value in ((), ""):
+    if one.required or value is msgspec.NODEFAULT or value is None or value in ((), "") or isinstance(value, msgspec.Struct):
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"

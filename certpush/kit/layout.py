@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
 from certpush.errors import ConfigError
+from certpush.kit.order import Order
 from certpush.kit.rendering import Role, render
 from certpush.kit.settings import Doc, Duration, Settings
 from certpush.kit.trouble import Trouble
@@ -109,8 +110,17 @@ class LayoutSettings(Settings):
         """Whether the check command names files in braces."""
         return any(True for argument in self.check for _ in _placeholders(argument))
 
-    def check_command(self, paths: Mapping[Role, str]) -> tuple[str, ...]:
-        """The check command with the paths in the place of the names in braces."""
+    def checks(self, paths: Mapping[Role, str]) -> tuple[Order, ...]:
+        """What must succeed before the service is told; ``paths`` is where the files to look at are, for names in braces."""
+        if not self.check:
+            return ()
+        return (Order(self._check_command(paths) if self.check_uses_files else self.check),)
+
+    def reloads(self) -> tuple[Order, ...]:
+        """What makes the service take up the files that are in place, be they new or old."""
+        return (Order(self.reload),) if self.reload else ()
+
+    def _check_command(self, paths: Mapping[Role, str]) -> tuple[str, ...]:
         return tuple(_BRACES.sub(lambda found: paths[Role(found[1])] if found[1] else found[0][0], argument) for argument in self.check)
 
 

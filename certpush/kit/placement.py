@@ -23,6 +23,7 @@ import msgspec
 from certpush.errors import BundleInvalid
 from certpush.kit.escaping import escaped
 from certpush.kit.layout import CURRENT, LayoutSettings, generation_name, generation_paths
+from certpush.kit.order import Order
 from certpush.kit.rendering import Role, read_leaf
 from certpush.kit.shapes import known
 from certpush.kit.trouble import Trouble, explain
@@ -129,11 +130,11 @@ class Hands(Protocol):
     def restore(self, path: str, was: Was, new: str, marker: str) -> None:
         """Put ``path`` back to what it was, if we switched it; a file that is neither old nor new is kept aside."""
 
-    def command(self, label: str, command: tuple[str, ...]) -> None:
+    def command(self, label: str, order: Order) -> None:
         """Run a command; refuse to go on unless it succeeds."""
 
-    def reload_if(self, marker: str, command: tuple[str, ...], *, must: bool) -> None:
-        """Run the reload command if the marker says that new files may have been seen."""
+    def reload_if(self, marker: str, order: Order, *, must: bool) -> None:
+        """Run a reload command if the marker says that new files may have been seen."""
 
     def remove(self, path: str) -> None:
         """Remove a file or link of our private directory."""
@@ -286,7 +287,8 @@ class Placement:
 
     def _finish_going_back(self, hands: Hands, before: Before, generation: str) -> None:
         # Where nothing was installed the service may well be unable to reload without it: that is how it was before.
-        hands.reload_if(self.marker, self._settings.reload, must=any(was.state for was in before.switched.values()))
+        for order in self._settings.reloads():
+            hands.reload_if(self.marker, order, must=any(was.state for was in before.switched.values()))
         hands.remove(self.marker)
         if self._managed:
             hands.drop(self._managed, generation)

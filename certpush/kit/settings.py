@@ -148,12 +148,24 @@ def parse_host(text: str) -> str:
     return name
 
 
-def convert(table: Mapping[str, Any], into: type[S], *, path: str, read_secret: SecretReader, beside: type[Settings] | None = None) -> S:
+_REFERENCE = "`certpush targets` lists each key with its type"
+
+
+def convert(
+    table: Mapping[str, Any],
+    into: type[S],
+    *,
+    path: str,
+    read_secret: SecretReader,
+    beside: type[Settings] | None = None,
+    reference: str = _REFERENCE,
+) -> S:
     """Check a configuration table against a settings class and make an instance of it.
 
     ``path`` is where the table stands (``target.proxmox``), for the error. ``read_secret``
     resolves secret references; it is called for fields of type ``Secret`` only. ``beside`` has
     the keys of the same table that somebody else reads: one of them may have been mistyped.
+    ``reference`` is the hint where no nearer one is known: where the keys are listed.
 
     Raises:
         ConfigError: with the path of the wrong key, and the nearest known key for an unknown one.
@@ -169,7 +181,7 @@ def convert(table: Mapping[str, Any], into: type[S], *, path: str, read_secret: 
     try:
         return msgspec.convert(_with_endpoints(table, into, path), known(into), dec_hook=decode)
     except msgspec.ValidationError as error:
-        raise _explained(error, into, path, beside) from None
+        raise _explained(error, into, path, beside, reference) from None
     except ConfigError as error:  # from a __post_init__, which knows keys but not where the table stands
         message = error.message if error.message.startswith(path) else f"{path}: {error.message}"
         raise ConfigError(message, hint=error.hint) from None
@@ -184,7 +196,6 @@ _TOML = {
     "object": "a table",
     "null": "nothing",
 }
-_REFERENCE = "`certpush targets` lists each key with its type"
 
 
 class _Refused(ValueError):
@@ -233,7 +244,9 @@ def _path_of(error: msgspec.ValidationError, path: str) -> str:
     return f"{path}.{found[1]}" if found and found[1] else path
 
 
-def _explained(error: msgspec.ValidationError, into: type[Settings], path: str, beside: type[Settings] | None) -> ConfigError:
+def _explained(
+    error: msgspec.ValidationError, into: type[Settings], path: str, beside: type[Settings] | None, reference: str
+) -> ConfigError:
     cause = error.__cause__.__cause__ if isinstance(error.__cause__, _Refused) else None
     if isinstance(cause, ConfigError):
         return ConfigError(f"{_path_of(error, path)}: {cause.message}", hint=cause.hint)
@@ -241,19 +254,21 @@ def _explained(error: msgspec.ValidationError, into: type[Settings], path: str, 
     where = _path_of(error, path)
     unknown = re.search(r"unknown field `([^`]*)`", text)
     if unknown:
-        # In a table inside the table, other keys are known.
-        known = [field.encode_name for field in fields_of(into)] if where == path else []
-        others = [field.encode_name for field in fields_of(beside)] if beside and known else []
         import difflib  # only for a mistyped key
 
+        from certpush.kit.nested import keys_at
+
+        known = keys_at(into, where.removeprefix(path).removeprefix("."))
+        others = [field.encode_name for field in fields_of(beside)] if beside and where == path else []
         near = difflib.get_close_matches(unknown[1], [*known, *others], n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}" if known else _REFERENCE
+        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}" if known else reference
         return ConfigError(f"{where}.{unknown[1]}: unknown key", hint=hint)
     missing = re.search(r"missing required field `([^`]*)`", text)
     if missing:
-        return ConfigError(f"{where}: the key {missing[1]!r} is missing", hint=f"add {missing[1]} = ... to [{path}]")
+        there = f"to [{path}]" if where == path else "there"
+        return ConfigError(f"{where}: the key {missing[1]!r} is missing", hint=f"add {missing[1]} = ... {there}")
     allowed = _allowed(into, where.removeprefix(f"{path}.")) if text.startswith("Invalid enum value") else ""
-    return ConfigError(f"{where}: {_in_toml_words(text)}", hint=f"one of: {allowed}" if allowed else _REFERENCE)
+    return ConfigError(f"{where}: {_in_toml_words(text)}", hint=f"one of: {allowed}" if allowed else reference)
 
 
 def _in_toml_words(text: str) -> str:

@@ -274,7 +274,7 @@ def test_settings_cannot_be_changed():
         ({"host": "box", "at": 3}, "target.box.at: expected", "certpush targets"),
         ({"host": "box", "places": ["a.lan:1", "b:0"]}, "target.box.places[1]: 'b:0' is not an endpoint", "host:port"),
         ({"host": "box", "inner": [{"port": 1}, {}]}, "target.box.inner[1]: the key 'port' is missing", "add port"),
-        ({"host": "box", "inner": [{"port": 1, "prt": 2}]}, "target.box.inner[0].prt: unknown key", "certpush targets"),
+        ({"host": "box", "inner": [{"port": 1, "prt": 2}]}, "target.box.inner[0].prt: unknown key", "did you mean 'port'?"),
         ({"host": "forbidden"}, "target.box: host: this one is not allowed", "take another"),
     ],
 )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Collection
 
 from certpush.errors import NoWayBack
+from certpush.kit.escaping import escaped
 from certpush.kit.layout import LayoutSettings
 from certpush.kit.local.hands import LocalHands
 from certpush.kit.local.look import look_at
@@ -36,7 +36,8 @@ class LocalFiles:
 
     def changes(self, request: CertificateRequest) -> tuple[str, ...]:  # noqa: ARG002 - the same for every request
         """Name the files and the commands."""
-        commands = [f"then {shlex.join(command)}" for command in (self._settings.check, self._settings.reload) if command]
+        orders = (*self._settings.checks(self._placement.places), *self._settings.reloads())
+        commands = [f"then {escaped(order.in_words)}" for order in orders]
         return (self._placement.in_words, *commands)
 
     def stage(self, bundle: CertificateBundle) -> Staged:
@@ -46,11 +47,10 @@ class LocalFiles:
             prepared = self._placement.stage(self._hands, bundle, before)
         finally:
             self._hands.staged()
-        if self._settings.check_uses_files:
-            self._hands.command(Trouble.CHECK, self._settings.check_command(self._placement.staged_paths(prepared)))
-        elif self._settings.check and all(was.state for was in before.switched.values()):
-            # A configuration that is broken already stops us here, where nothing was touched.
-            self._hands.command(Trouble.CHECK, self._settings.check)
+        # A configuration that is broken already stops us here, where nothing was touched.
+        if self._settings.check_uses_files or all(was.state for was in before.switched.values()):
+            for order in self._settings.checks(self._placement.staged_paths(prepared)):
+                self._hands.command(Trouble.CHECK, order)
         return Staged(to_handle(prepared))
 
     def activate(self, staged: Staged, bundle: CertificateBundle) -> None:  # noqa: ARG002 - all is staged already
@@ -58,10 +58,10 @@ class LocalFiles:
         prepared = prepared_of(staged)
         self._placement.make_ready(self._hands, prepared)
         self._placement.switch(self._hands, prepared)
-        if self._settings.check and not self._settings.check_uses_files:
-            self._hands.command(Trouble.CHECK, self._settings.check)
-        if self._settings.reload:
-            self._hands.command(Trouble.RELOAD, self._settings.reload)
+        for order in () if self._settings.check_uses_files else self._settings.checks(self._placement.places):
+            self._hands.command(Trouble.CHECK, order)
+        for order in self._settings.reloads():
+            self._hands.command(Trouble.RELOAD, order)
 
     def confirm(self, staged: Staged) -> None:
         """See that the new files are still there; the old ones stay until ``tidy``."""

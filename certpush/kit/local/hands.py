@@ -16,9 +16,11 @@ from datetime import timedelta
 
 from certpush.errors import CertpushError, TargetRefused
 from certpush.kit import command as commands
+from certpush.kit.boundary import translate
 from certpush.kit.escaping import escaped
 from certpush.kit.files import ABSENT, LINK, Directory, beside
 from certpush.kit.layout import CURRENT, GENERATION, GENERATION_NAMES
+from certpush.kit.order import Content, Order
 from certpush.kit.placement import PRIVATE, Rights, Was, digest, name, parent
 from certpush.kit.trouble import Trouble, explain
 
@@ -153,11 +155,11 @@ class LocalHands:
             self._put_aside(path, now)
         self.swap(was.kept, path)
 
-    def reload_if(self, marker: str, command: tuple[str, ...], *, must: bool) -> None:
-        if not command or not self._exists(marker):
+    def reload_if(self, marker: str, order: Order, *, must: bool) -> None:
+        if not self._exists(marker):
             return
         try:
-            self.command(Trouble.RELOAD, command)
+            self.command(Trouble.RELOAD, order)
         except TargetRefused as error:
             if must:
                 raise
@@ -194,16 +196,24 @@ class LocalHands:
             if found and found[1] not in keep and here.state(CURRENT) != LINK + one:
                 self._remove_generation(here, one)
 
-    def command(self, label: str, command: tuple[str, ...]) -> None:
-        words = escaped(" ".join(command))
+    def command(self, label: str, order: Order) -> None:
+        words = escaped(" ".join(order.words))
         try:
-            ended = commands.run(command, within=self._limits[Trouble(label)])
+            given = b"".join(self._content(one.path) if isinstance(one, Content) else one.encode() for one in order.given)
+            ended = commands.run(order.words, within=self._limits[Trouble(label)], given=given)
         except TargetRefused as error:
             raise explain(Trouble(label), words, error.message) from error
         if ended.status != 0:
             raise explain(Trouble(label), f"{words} (exit status {ended.status})", ended.tail())
+        if order.expects.encode() not in ended.output:
+            raise explain(Trouble(label), f"{words} (it did not say: {escaped(order.expects)})", ended.tail())
 
     # --- details
+
+    def _content(self, path: str) -> bytes:
+        with translate({OSError: lambda why: explain(Trouble.READ, escaped(path), why)}):
+            text = self._directory(parent(path)).read(name(path))
+        return b"".join(line + b"\n" for line in text.splitlines() if line.strip())
 
     def _directory(self, path: str) -> Directory:
         if path not in self._open:

@@ -15,6 +15,7 @@ from certpush.kit import findings as found
 from certpush.kit.command import SEARCH_PATH
 from certpush.kit.files import Directory
 from certpush.kit.layout import LayoutSettings
+from certpush.kit.order import Order
 from certpush.kit.placement import LINK, PRIVATE, Placement, name, parent
 from certpush.model import CertificateRequest, Finding
 
@@ -26,7 +27,7 @@ def findings(settings: LayoutSettings, placement: Placement, request: Certificat
         *_accounts(settings),
         *(one for directory in placement.directories for one in _directory(directory)),
         *(one for path in placement.switched for one in _file(settings, placement, path, uid)),
-        *(one for key, command in (("check", settings.check), ("reload", settings.reload)) for one in _command(key, command)),
+        *(one for key, order in _orders(settings, placement) for one in _command(key, order.words)),
     )
     return problems or (found.ok("files", "the files can be written, and the commands are there"),)
 
@@ -82,9 +83,12 @@ def _file(settings: LayoutSettings, placement: Placement, path: str, uid: int) -
         yield found.owner_lost(path)
 
 
+def _orders(settings: LayoutSettings, placement: Placement) -> Iterator[tuple[str, Order]]:
+    yield from (("check", order) for order in settings.checks(placement.places))
+    yield from (("reload", order) for order in settings.reloads())
+
+
 def _command(key: str, command: tuple[str, ...]) -> Iterator[Finding]:
-    if not command:
-        return
     program = shutil.which(command[0], path=SEARCH_PATH)
     if program is None:
         yield found.command_missing(key, command[0])

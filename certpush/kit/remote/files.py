@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import shlex
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from certpush.errors import NoWayBack, TargetError
+from certpush.kit.escaping import escaped
 from certpush.kit.placement import Placement, before_of, prepared_of, to_handle
 from certpush.kit.remote import rescue
 from certpush.kit.remote.hands import RemoteHands
@@ -56,7 +56,8 @@ class RemoteFiles:
 
     def changes(self, request: CertificateRequest) -> tuple[str, ...]:  # noqa: ARG002 - the same for every request
         """Name the files, the commands, and the machine's own way back."""
-        commands = [f"then {shlex.join(command)}" for command in (self._settings.check, self._settings.reload) if command]
+        orders = (*self._settings.checks(self._placement.places), *self._settings.reloads())
+        commands = [f"then {escaped(order.in_words)}" for order in orders]
         alone = (
             f"{self._settings.host} puts the old files back by itself after {format_duration(self._settings.rescue_after)} unless confirmed"
         )
@@ -68,11 +69,10 @@ class RemoteFiles:
         hands = self._hands()
         hands.step("clock", str(int(bundle.not_before.timestamp())))
         prepared = self._placement.stage(hands, bundle, before)
-        if self._settings.check_uses_files:
-            hands.command(Trouble.CHECK, self._settings.check_command(self._placement.staged_paths(prepared)))
-        elif self._settings.check and all(was.state for was in before.switched.values()):
-            # A configuration that is broken already stops us here, where nothing was touched.
-            hands.command(Trouble.CHECK, self._settings.check)
+        # A configuration that is broken already stops us here, where nothing was touched.
+        if self._settings.check_uses_files or all(was.state for was in before.switched.values()):
+            for order in self._settings.checks(self._placement.staged_paths(prepared)):
+                hands.command(Trouble.CHECK, order)
         self._perform(hands)
         return Staged(to_handle(prepared))
 
@@ -84,10 +84,10 @@ class RemoteFiles:
         rescue.arm(hands, self._settings, self._placement, prepared)
         self._placement.switch(hands, prepared)
         rescue.insist(hands, self._placement)
-        if self._settings.check and not self._settings.check_uses_files:
-            hands.command(Trouble.CHECK, self._settings.check)
-        if self._settings.reload:
-            hands.command(Trouble.RELOAD, self._settings.reload)
+        for order in () if self._settings.check_uses_files else self._settings.checks(self._placement.places):
+            hands.command(Trouble.CHECK, order)
+        for order in self._settings.reloads():
+            hands.command(Trouble.RELOAD, order)
         self._perform(hands)
 
     def confirm(self, staged: Staged) -> None:

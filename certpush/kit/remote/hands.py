@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 
+from certpush.kit.order import Content, Order
 from certpush.kit.placement import Rights, Was, digest
 from certpush.kit.ssh.session import SLACK
 from certpush.kit.trouble import Trouble
@@ -20,17 +21,19 @@ class RemoteHands:
         self._limits = limits
         self.lines: list[str] = []
         self.files: dict[str, bytes] = {}
-        self.commands: dict[Trouble, tuple[str, ...]] = {}
+        self.orders: list[Order] = []
         self.within = SLACK
 
     def step(self, verb: str, *arguments: str) -> None:
         """Add a step of ``steps.sh``."""
         self.lines.append(shlex.join([verb, *arguments]))
 
-    def wait_for(self, trouble: Trouble, command: tuple[str, ...]) -> None:
-        """Give the script the time that this command may take."""
-        self.commands[trouble] = command
+    def give(self, trouble: Trouble, order: Order) -> tuple[str, ...]:
+        """Give the script the time that this command may take; the arguments of the step that runs it."""
+        self.orders.append(order)
         self.within += self._limits[trouble]
+        given = [f"file:{one.path}" if isinstance(one, Content) else f"text:{one}" for one in order.given]
+        return (str(len(self.orders) - 1), order.expects, str(len(given)), *given, *order.words)
 
     # --- the steps
 
@@ -73,14 +76,11 @@ class RemoteHands:
     def restore(self, path: str, was: Was, new: str, marker: str) -> None:
         self.step("restore", path, was.state, was.kept, new, marker)
 
-    def command(self, label: str, command: tuple[str, ...]) -> None:
-        self.wait_for(Trouble(label), command)
-        self.step("run", label, *command)
+    def command(self, label: str, order: Order) -> None:
+        self.step("run", label, *self.give(Trouble(label), order))
 
-    def reload_if(self, marker: str, command: tuple[str, ...], *, must: bool) -> None:
-        if command:
-            self.wait_for(Trouble.RELOAD, command)
-            self.step("reload_if", marker, "1" if must else "0", *command)
+    def reload_if(self, marker: str, order: Order, *, must: bool) -> None:
+        self.step("reload_if", marker, "1" if must else "0", *self.give(Trouble.RELOAD, order))
 
     def remove(self, path: str) -> None:
         self.step("remove", path)

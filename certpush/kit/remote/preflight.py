@@ -30,9 +30,10 @@ def ask_to_probe(hands: RemoteHands, settings: RemoteSettings, placement: Placem
     for verb, account in (("probe_owner", settings.owner), ("probe_group", settings.group)):
         if account is not None and not account.isdecimal():
             hands.step(verb, account)
-    for key, command in (("check", settings.check), ("reload", settings.reload)):
-        if command:
-            hands.step("probe_command", key, command[0])
+    for order in settings.checks(placement.places):
+        hands.step("probe_command", "check", order.words[0])
+    for order in settings.reloads():
+        hands.step("probe_command", "reload", order.words[0])
 
 
 def findings(

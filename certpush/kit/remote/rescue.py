@@ -18,14 +18,13 @@ from certpush.kit.ssh.session import TO_THE_LOG, armed
 # A service that is just starting may refuse one reload.
 _ALONE = """\
 reload_if() {
-	[ $# -gt 2 ] && [ -e "$1" ] || return 0
-	must=$2
-	shift 2
+	[ -e "$1" ] || return 0
+	shift 3
 	for again in 1 2 3 4 5; do
-		env "$@" </dev/null >/dev/null 2>&1 && return
+		obey "$@" >/dev/null 2>&1 && return
 		sleep 2
 	done
-	say "the old files are back, but the reload command fails: $*"
+	say "the old files are back, but a reload command fails: $ended"
 }
 """
 

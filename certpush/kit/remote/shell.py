@@ -57,9 +57,9 @@ def _failure(told: Told, hands: RemoteHands, where: str) -> CertpushError:
     trouble, subject, detail = (escaped(" ".join(told.of(word)[-1:])) for word in ("fail", "subject", "detail"))
     if trouble not in set(Trouble):
         return TargetRefused(f"{where}: a step failed for an unknown reason ({trouble})")
-    command = hands.commands.get(Trouble(trouble))
-    if command is not None:
-        subject, detail = f"{escaped(shlex.join(command))} ({subject})", shown_tail(told.errors)
+    if Trouble(trouble) in (Trouble.CHECK, Trouble.RELOAD):
+        order = hands.orders[int(subject)]
+        subject, detail = f"{escaped(order.in_words)} ({detail})", shown_tail(told.errors)
     error = explain(Trouble(trouble), subject, detail)
     error.message = f"{where}: {error.message}"
     error.args = (error.message,)

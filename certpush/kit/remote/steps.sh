@@ -254,11 +254,50 @@ swap() {
 	durable "${2%/*}"
 }
 
-# run TROUBLE WORD... `env` starts programs only: no function of this script, nothing built into the shell.
+# run TROUBLE NUMBER EXPECTED COUNT PIECE... WORD...
 run() {
 	trouble=$1
+	number=$2
+	shift 2
+	obey "$@" || fail "$trouble" "$number" "$ended"
+}
+
+# obey EXPECTED COUNT PIECE... WORD...: run the words, which read the pieces; `ended` tells why it is no success.
+# `env` starts programs only: no function of this script, nothing built into the shell.
+obey() {
+	expected=$1
 	shift
-	env "$@" </dev/null >&2 || fail "$trouble" "exit status $?"
+	status=0
+	if [ "$1" = 0 ] && [ -z "$expected" ]; then
+		shift
+		env "$@" </dev/null >&2 || status=$?
+	else
+		heard=$(pieces "$@" | words "$@" 2>&1) || status=$?
+		printf '%s\n' "$heard" >&2
+	fi
+	ended="exit status $status"
+	if [ $status != 0 ]; then return 1; fi
+	if [ -z "$expected" ]; then return 0; fi
+	ended="it did not say: $expected"
+	case $heard in *"$expected"*) return 0 ;; *) return 1 ;; esac
+}
+
+pieces() {
+	left=$1
+	while [ "$left" -gt 0 ]; do
+		shift
+		left=$((left - 1))
+		case $1 in
+		file:*) sed '/^[[:space:]]*$/d' "${1#file:}" ;;
+		*) printf %s "${1#text:}" ;;
+		esac
+	done
+}
+
+words() {
+	shift "$1"
+	shift
+	env "$@"
 }
 
 # --- going back ------------------------------------------------------------------------------------
@@ -308,15 +347,15 @@ aside() {
 	swap "$1" "${1%/*}/.certpush/${1##*/}.$(printf '%.32s' "$state" | tr -c 'A-Za-z0-9.-' _).changed"
 }
 
-# reload_if MARKER MUST WORD...
+# reload_if MARKER MUST NUMBER EXPECTED COUNT PIECE... WORD...
 reload_if() {
-	[ $# -gt 2 ] && [ -e "$1" ] || return 0
+	[ -e "$1" ] || return 0
 	must=$2
-	shift 2
-	env "$@" </dev/null >&2 && return
-	status=$?
-	if [ "$must" = 1 ]; then fail reload "exit status $status"; fi
-	say "note reload $status"
+	number=$3
+	shift 3
+	obey "$@" && return
+	if [ "$must" = 1 ]; then fail reload "$number" "$ended"; fi
+	say "note reload $ended"
 }
 
 remove() { erase "$1"; }
