@@ -1,5 +1,4 @@
-"""Write the reference pages from the code, so that they cannot be wrong: configuration.md, commands.md, recipes.md,
-reference/.
+"""Write the reference pages from the code, so that they cannot be wrong: configuration, commands, recipes, reference/.
 
 ``python docs/generate.py`` writes them; ``--check`` says whether they are as the code is (part of ``make lint``).
 """
@@ -153,7 +152,6 @@ def _below(parser: argparse.ArgumentParser) -> Iterable[argparse.ArgumentParser]
 
 def recipes() -> Iterator[str]:
     """The page about recipes: how to use and write one, the format, and those that come with certpush."""
-    yield MADE
     yield (PARTS / "recipes.md").read_text().rstrip()
     yield "## The format"
     for title, about, shape in _FORMAT:
@@ -203,7 +201,12 @@ def _default(one: recipe.Parameter) -> str:
 
 # --- writing and checking --------------------------------------------------------------------
 
-PAGES: dict[str, Callable[[], Iterator[str]]] = {"configuration.md": configuration, "commands.md": commands, "recipes.md": recipes, **reference_pages.PAGES}
+PAGES: dict[str, Callable[[], Iterator[str]]] = {
+    "configuration.md": configuration,
+    "commands.md": commands,
+    "recipes.md": recipes,
+    **reference_pages.PAGES,
+}
 
 
 def _marked(parts: Iterator[str]) -> Iterator[str]:

@@ -1,140 +1,15 @@
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from dataclasses import replace
-from datetime import timedelta
-from pathlib import Path
-from typing import Any
-
-import pytest
-
-from certpush.kit.trust import Trust
-from certpush.model import Secret
-from certpush.testing.contract import EndsAndSecrets, GoingBack, TargetCase, TargetContract, Trial
-from certpush_recipe import certpush_target
-from certpush_recipe.settings import RecipeSettings
-from contract.files_on_disk import Reload, everything_in, plant
-from contract.recipe_appliances import PASSWORD, USER, AdGuardHome, Asked, HttpsAppliance, Store
-
-STORE = """\
-format = 1
-name = "store"
-summary = "an appliance that keeps several certificates, each with a number"
-source = ["https://appliance.example/api"]
-
-[parameters.user]
-about = "who logs in"
-
-[parameters.password]
-type = "secret"
-about = "the user's password"
-
-[api.login]
-headers = { X-Token = "{session.token}" }
-
-[api.login.session]
-post = "/api/login"
-json = { user = "{user}", password = "{password}" }
-keep = { token = "/session/token" }
-
-[look]
-get = "/api/certificates/active"
-fingerprint = "/sha256"
-remember = { id = "/id" }
-
-[[stage]]
-post = "/api/certificates"
-multipart = { name = "{label}", certificate = "{fullchain_pem}", key = "{key_pem}" }
-status = [201, 409]
-
-[[stage]]
-get = "/api/certificates"
-keep = { id = "/items/[name={label}]/id" }
-
-[[activate]]
-put = "/api/certificates/active"
-json = { id = "{staged.id}" }
-expect = { "/ok" = true }
-
-[undo]
-how = "select"
-remove = [{ delete = "/api/certificates/{staged.id}", status = [204, 404] }]
-
-[[undo.clear]]
-put = "/api/certificates/active"
-json = { id = 1 }
-"""
+from certpush_recipe import conformance
 
 
-class TestFilesOfThisMachine(TargetContract):
-    """A recipe with two files; nothing serves them here, so inspect() is what is seen."""
-
-    @pytest.fixture
-    def target_case(self, tmp_path: Path) -> TargetCase[RecipeSettings]:
-        folder = tmp_path / "tls"
-        folder.mkdir(mode=0o755)
-        reload = Reload(tmp_path, ["true"])
-        files = {"fullchain": str(folder / "svc.crt"), "key": str(folder / "svc.key")}
-        table: dict[str, Any] = {"recipe": "nginx", "parameters": {**files, "test": ("true",), "reload": reload.command}}
-        return TargetCase(
-            kind=variant(table),
-            settings=RecipeSettings(**table),
-            unreachable=None,  # files of this machine
-            snapshot=lambda: everything_in(folder),
-            broken_switch=reload.broken,
-            foreign=lambda bundle: plant(folder, bundle),
-        )
+class TestFilesOfThisMachine(conformance.TestFilesOfThisMachine):
+    pass
 
 
-class TestAdGuardHome(TargetContract):
-    """A recipe with an API that replaces the pair in place."""
-
-    @pytest.fixture
-    def target_case(self) -> Iterator[TargetCase[RecipeSettings]]:
-        with AdGuardHome() as appliance:
-            yield case_of(appliance, "adguard-home", lambda: (dict(appliance.settings), appliance.chain, appliance.key))
+class TestAdGuardHome(conformance.TestAdGuardHome):
+    pass
 
 
-class TestAnApplianceWithSeveralCertificates(Trial, GoingBack, EndsAndSecrets):
-    """A recipe with an API that keeps the old certificate, and selects it again: what differs there."""
-
-    @pytest.fixture
-    def target_case(self, tmp_path: Path) -> Iterator[TargetCase[RecipeSettings]]:
-        recipe = tmp_path / "store.toml"
-        recipe.write_text(STORE)
-        with Store() as appliance:
-            yield case_of(appliance, str(recipe), lambda: (appliance.active, {n: name for n, (name, _) in appliance.entries.items()}))
-
-
-def variant(table: dict[str, Any]) -> Any:
-    kind = certpush_target()
-    assert kind.variant is not None
-    return kind.variant(table)
-
-
-def case_of(appliance: Any, recipe: str, snapshot: Any) -> TargetCase[RecipeSettings]:
-    table: dict[str, Any] = {"recipe": recipe, "host": appliance.address, "parameters": {"user": USER}}
-    more = {"secrets": {"password": Secret(PASSWORD)}, "trust": Trust(pins=(appliance.own.fingerprint,))}
-    return TargetCase(
-        kind=replace(variant(table), deadline=timedelta(seconds=5)),
-        settings=RecipeSettings(**table, **more),
-        unreachable=RecipeSettings(**(table | {"host": "127.0.0.1:1"}), **more),
-        secrets=(PASSWORD,),
-        snapshot=snapshot,
-        broken_switch=lambda: says_no(appliance),
-    )
-
-
-@contextlib.contextmanager
-def says_no(appliance: HttpsAppliance) -> Iterator[None]:
-    """What changes the active certificate is done, and answered with an error."""
-    inner = appliance.answer
-
-    def answer(asked: Asked) -> Any:
-        done = inner(asked)
-        return (500, b"it broke") if asked.path.endswith(("/configure", "/active")) and asked.method != "GET" else done
-
-    appliance.answer = answer  # type: ignore[method-assign]
-    yield
-    appliance.answer = inner  # type: ignore[method-assign]
+class TestAnApplianceWithSeveralCertificates(conformance.TestAnApplianceWithSeveralCertificates):
+    pass

@@ -439,7 +439,7 @@ COMMANDS: dict[str, Callable[[Runs], Documents]] = {
     "config schema": only("config schema"),
     "init": Runs.init,
     "targets": only("targets"),
-    "targets KIND": only("targets ssh"),
+    "targets KIND": only("targets ssh", "targets recipe"),
     "observer kinds": only("observer kinds", "observer kinds metrics"),
     "observer test": Runs.observer_test,
     "plugins": Runs.plugins,

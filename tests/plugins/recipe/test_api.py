@@ -14,10 +14,10 @@ from certpush.kit.trust import Trust
 from certpush.model import CertificateBundle, CertificateRequest, Expected, Secret
 from certpush.testing.authority import Authority
 from certpush_recipe.api_target import ApiTarget
+from certpush_recipe.conformance.appliances import PASSWORD, USER, AdGuardHome, Answer, Asked, HttpsAppliance
 from certpush_recipe.reading import parse_recipe, read_recipe
 from certpush_recipe.recipe import ApiRecipe
 from certpush_recipe.settings import RecipeSettings
-from contract.recipe_appliances import PASSWORD, USER, AdGuardHome, Answer, Asked, HttpsAppliance
 
 CA = Authority("Api")
 

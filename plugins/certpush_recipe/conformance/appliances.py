@@ -32,17 +32,16 @@ class Asked:
 
     @property
     def json(self) -> dict[str, Any]:
-        return json.loads(self.body)
+        """The body, where it is a JSON object."""
+        told: dict[str, Any] = json.loads(self.body)
+        return told
 
     @property
     def parts(self) -> dict[str, str]:
         """The fields of an upload (multipart/form-data)."""
         head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
-        message = BytesParser().parsebytes(head + self.body)
-        return {
-            str(part.get_param("name", header="content-disposition")): part.get_payload(decode=True).decode()
-            for part in message.get_payload()
-        }
+        parts: Any = BytesParser().parsebytes(head + self.body).get_payload()
+        return {str(one.get_param("name", header="content-disposition")): one.get_payload(decode=True).decode() for one in parts}
 
 
 Answer = tuple[int, Any]
@@ -62,19 +61,24 @@ class HttpsAppliance:
 
     @property
     def address(self) -> str:
+        """Host and port."""
         return f"{self.host}:{self._server.server_address[1]}"
 
     def serve(self, bundle: CertificateBundle) -> None:
+        """Answer with this certificate, from the next connection on."""
         self._context = context_of(bundle)
 
     def respond(self, asked: Asked) -> Answer:
+        """Note what was asked, and fail or answer."""
         self.asked.append(asked)
         return self.fails(asked) or self.answer(asked)
 
     def answer(self, asked: Asked) -> Answer:
+        """What the product says to it."""
         raise NotImplementedError
 
     def secured(self, connection: Any) -> ssl.SSLSocket:
+        """Shake hands."""
         connection.settimeout(5)
         return self._context.wrap_socket(connection, server_side=True)
 
@@ -128,6 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def context_of(bundle: CertificateBundle) -> ssl.SSLContext:
+    """What shows this certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     show_in_tls(context, bundle)
     return context
@@ -158,6 +163,7 @@ class AdGuardHome(HttpsAppliance):
         self.chain, self.key = self.own.fullchain_pem.decode(), self.own.key.reveal_pem().decode()
 
     def answer(self, asked: Asked) -> Answer:
+        """See HttpsAppliance."""
         login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         if asked.headers.get("Authorization") != f"Basic {login}":
             return 401, b"unauthorized"
@@ -212,6 +218,7 @@ class Store(HttpsAppliance):
         self._last = 1
 
     def answer(self, asked: Asked) -> Answer:
+        """See HttpsAppliance."""
         if asked.path == "/api/login":
             right = asked.json == {"user": USER, "password": PASSWORD}
             return (200, {"session": {"token": "t0ken-of-this-session"}}) if right else (403, {"error": "no"})
