@@ -17,9 +17,9 @@ from certpush.fleet.observing import read_observer
 from certpush.fleet.opening import keys_of, read_settings
 from certpush.kit.settings import SecretReader, format_duration
 from certpush.model import Finding, Severity
-from certpush.plugins import PluginLoader
+from certpush.plugins import PluginLoader, knows_where
 from certpush.stepca.bootstrap import address_of, completed, read_root_file, user_path
-from certpush.target import Target, TargetKind
+from certpush.target import TargetKind
 
 Found = tuple[str, Finding]
 
@@ -83,7 +83,7 @@ def _target(spec: TargetSpec, loader: PluginLoader, read_secret: SecretReader) -
     yield from names_fit(spec.certificate.request.names, spec.endpoints)
     yield from _window_fits(spec)
     yield from _without_effect(spec, kind)
-    if spec.verify != "files" and not spec.endpoints and not _knows_where(kind):
+    if spec.verify != "files" and not spec.endpoints and not knows_where(kind):
         yield Finding(
             Severity.ERROR,
             "endpoints",
@@ -109,12 +109,6 @@ def _without_effect(spec: TargetSpec, kind: TargetKind[Any]) -> Iterator[Finding
     """Keys that are read, and that nothing heeds: who wrote them should not rely on them."""
     if spec.trust != "ca" and "trust" not in keys_of(kind):
         yield Finding(Severity.WARNING, "trust", f"trust has no effect: the kind {kind.name} talks to no appliance by TLS", "leave it out")
-
-
-def _knows_where(kind: TargetKind[Any]) -> bool:
-    """Whether targets of this kind may know their endpoints by themselves; a function that opens them hides it."""
-    opened: object = kind.open
-    return not isinstance(opened, type) or (issubclass(opened, Target) and opened.endpoints is not Target.endpoints)
 
 
 def examine_observers(specs: Iterable[ObserverSpec], loader: PluginLoader, read_secret: SecretReader) -> Iterator[Found]:

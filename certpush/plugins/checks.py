@@ -12,7 +12,7 @@ from certpush.kit.trust import takes_trust
 from certpush.model import KeySpec
 from certpush.observer import ObserverKind
 from certpush.plugins.offers import Offer, shown
-from certpush.target import TargetKind
+from certpush.target import Target, TargetKind
 
 SUPPORTED_API = frozenset({1})
 
@@ -61,6 +61,14 @@ def _problem_of(kind: TargetKind[Any]) -> str:
     if not kind.accepted_keys or not set(kind.accepted_keys) <= set(KeySpec):
         return "TargetKind.accepted_keys names no key, or one that certpush does not know"
     return ""
+
+
+def knows_where(kind: TargetKind[Any]) -> bool:
+    """Whether targets of this kind may know their endpoints by themselves; a function that opens them hides it."""
+    opened: object = kind.open
+    if isinstance(opened, type):
+        return issubclass(opened, Target) and opened.endpoints is not Target.endpoints
+    return bool(getattr(opened, "knows_where", True))
 
 
 def observer_from(answers: list[Any], offer: Offer) -> ObserverKind[Any]:

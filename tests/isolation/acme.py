@@ -1,14 +1,20 @@
 """The source of a plugin that a test installs: pushes to memory devices, and misbehaves on request (``does = "stage:hang"``)."""
 
+import logging
 import os
 import signal
 import sys
 import time
 from pathlib import Path
 
-from certpush import Expected, Installed, Staged, TargetKind, hookimpl
+from msgspec.structs import replace
+
+from certpush import Endpoint, Expected, Finding, Identity, Installed, Member, Severity, Staged, TargetKind, hookimpl
 from certpush.errors import TargetRefused
+from certpush.target import Footprint
 from certpush.testing.memory import MemorySettings, MemoryTarget
+
+HEARD = Path(__file__).with_name("heard")
 
 
 class AcmeSettings(MemorySettings):
@@ -61,6 +67,7 @@ DEEDS = {
     "detach": lambda: fork(detached=True),
     "gigabyte": gigabyte,
     "garbage": garbage,
+    "slow": lambda: time.sleep(1.2),
     "memory": lambda: bytearray(64 * 1024**3),
 }
 ANSWERS = {
@@ -93,6 +100,8 @@ class Acme(MemoryTarget):
 
     def activate(self, staged, bundle):
         if self._how == "secrets":
+            print("printed", self._settings.token.reveal(), bundle.key.reveal_pem(traditional=True).decode(), flush=True)
+            logging.getLogger(__name__).info("logged %s", self._settings.token.reveal())
             raise TargetRefused(
                 f"told {self._settings.token.reveal()} and {bundle.key.reveal_pem().decode()}", hint="told " + self._settings.token.reveal()
             )
@@ -101,7 +110,62 @@ class Acme(MemoryTarget):
     def rollback(self, to, staged, previous):
         return self._do("rollback", lambda: super(Acme, self).rollback(to, staged, previous), Expected)
 
+    def changes(self, request):
+        return tuple(looking_around()) if self._how == "look" else super().changes(request)
+
+    def preflight(self, request):
+        return (Finding(Severity.WARNING, "odd", "\x1b[2Jforged\nOK all is well", "none"),)
+
+    def csr(self, request):
+        return b"-----BEGIN CERTIFICATE REQUEST-----"
+
+    def endpoints(self):
+        return self._do("endpoints", super().endpoints, Endpoint)
+
+
+def looking_around():
+    """What can be seen of certpush and of other targets from here."""
+    for pid in (os.getppid(), int(sys.argv[2])):
+        for what in ("environ", "mem", "maps", "fd/0"):
+            try:
+                with Path(f"/proc/{pid}/{what}").open("rb") as file:
+                    file.read(1)
+                yield f"read {what}"
+            except OSError:
+                pass
+    yield from (f"variable {name}" for name in os.environ)
+    for one in [*Path("/proc/self/fd").iterdir()]:
+        if one.is_symlink():  # the one that lists them is gone
+            yield f"descriptor {one.name}: {one.readlink()}"
+    yield f"argument {sys.argv[1:]}"
+
+
+def members(settings, request):
+    if settings.does == "members:wrong":
+        return (Member("a", "no settings"),)
+    both = tuple(Member(one, replace(settings, does=one), request.names) for one in ("a", "b"))
+    return both if settings.does == "members" else ()
+
+
+def identify(settings):
+    return (Identity("trust", "sha256:" + "ab" * 32, ("shown\x07",), "compare it with " + settings.state),)
+
+
+@hookimpl
+def certpush_observe(event):
+    with HEARD.open("a") as file:
+        file.write(f"{event.phase} {event.target}\n")
+
 
 @hookimpl
 def certpush_target():
-    return TargetKind("acme", "An Acme NAS", AcmeSettings, Acme, disruption="none")
+    return TargetKind(
+        "acme",
+        "An Acme NAS",
+        AcmeSettings,
+        Acme,
+        disruption="none",
+        members=members,
+        identify=identify,
+        footprint=lambda settings: Footprint(("/etc/acme",), commands=True),
+    )

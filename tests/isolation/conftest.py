@@ -6,7 +6,7 @@ import contextlib
 import importlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +14,8 @@ from types import MappingProxyType
 
 import pytest
 
-from certpush import Fleet, Receipt
+from certpush import Fleet, Receipt, Secret, Target, TargetKind
+from certpush.plugins import PluginLoader
 from certpush.plugins.isolation import limits
 from certpush.testing.memory import MemoryDevice
 
@@ -47,6 +48,25 @@ def acme(site: Path) -> None:
     """The plugin, of which each of two distributions has a copy."""
     for name in ("acme", "other"):
         lay_down(site, f"{name}-dist", {name: f"fake_{name}"}, {f"fake_{name}": ACME.replace("acme", name)})
+
+
+@pytest.fixture
+def kind(acme: None) -> Iterator[TargetKind]:
+    """The plugin's kind, as the core has it."""
+    with PluginLoader() as loader:
+        yield loader.load_kind("acme")
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> MemoryDevice:
+    """One that serves nobody, and has only a certificate of its own."""
+    return MemoryDevice(tmp_path / "device.json", token=TOKEN, own_certificate=True)
+
+
+@pytest.fixture
+def opened(kind: TargetKind, device: MemoryDevice) -> Callable[..., Target]:
+    """Open a target of the kind at the device: ``opened("stage:hang")``."""
+    return lambda does="": kind.open(kind.settings(state=str(device.path), token=Secret(TOKEN), does=does))
 
 
 @pytest.fixture

@@ -44,6 +44,7 @@ def main(arguments: list[str]) -> NoReturn:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _AWAITED)
     if os.getppid() != guard:
         os._exit(0)
+    _look_at_no_other_process()
     sys.path[:] = paths
     from certpush.plugins.isolation.serving import serve
 
@@ -60,6 +61,45 @@ def _bound(which: int, most: int) -> None:
 def _control(what: int, value: int) -> None:
     with contextlib.suppress(AttributeError, OSError):  # only Linux has it
         ctypes.CDLL(None).prctl(what, value, 0, 0, 0)
+
+
+_SYS_PTRACE, _SYS_ADMIN, _PERFMON = 19, 21, 38  # linux/capability.h
+_CAPABILITIES_VERSION = 0x20080522
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # system calls, linux/landlock.h
+_REFER, _PATH_BENEATH = 1 << 13, 1
+
+
+def _look_at_no_other_process() -> None:
+    """Deny itself the memory, environment and descriptors of every other process, also of this user, and also as root.
+
+    Landlock does that for whoever is in a domain, and this one denies nothing else: what it
+    handles (to link between folders, which every domain would deny) is allowed everywhere. It
+    lets pass who has certain capabilities, as root has; without new privileges, these are gone for good.
+    """
+    _drop((_SYS_PTRACE, _SYS_ADMIN, _PERFMON))
+    with contextlib.suppress(AttributeError, OSError):  # Linux before 5.19 does not have it
+        call = ctypes.CDLL(None).syscall
+        handled = ctypes.c_uint64(_REFER)
+        rules = call(_CREATE_RULESET, ctypes.byref(handled), ctypes.c_size_t(8), 0)
+        if rules < 0:
+            return
+        root = os.open("/", os.O_PATH)
+        everywhere = ctypes.create_string_buffer(_REFER.to_bytes(8, sys.byteorder) + root.to_bytes(4, sys.byteorder), 12)
+        if call(_ADD_RULE, rules, _PATH_BENEATH, everywhere, 0) == 0:
+            call(_RESTRICT_SELF, rules, 0)
+        os.close(root)
+        os.close(rules)
+
+
+def _drop(capabilities: tuple[int, ...]) -> None:
+    with contextlib.suppress(AttributeError, OSError):  # only Linux has them
+        libc, header = ctypes.CDLL(None), (ctypes.c_uint32 * 2)(_CAPABILITIES_VERSION, 0)
+        held = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; the lower half of each, then the upper
+        if libc.capget(header, held) == 0:
+            for one in capabilities:
+                for which in range(3):
+                    held[3 * (one // 32) + which] &= ~(1 << one % 32)
+            libc.capset(header, held)
 
 
 # --- the guard -----------------------------------------------------------------------------------

@@ -113,7 +113,7 @@ def bundle_out(bundle: CertificateBundle) -> Plain:
 def key_lines(bundle: CertificateBundle) -> Iterator[str]:
     """What must never be seen of a bundle's key, as it stands in PEM."""
     for traditional in (False, True):
-        yield from bundle.key.reveal_pem(traditional=traditional).decode("ascii").splitlines()[1:-1]
+        yield from bundle.key.reveal_pem(traditional=traditional).decode("ascii").splitlines()
 
 
 def bundle_in(data: Plain) -> CertificateBundle:

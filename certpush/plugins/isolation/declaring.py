@@ -8,9 +8,10 @@ import msgspec
 
 from certpush.model import KeySpec
 from certpush.observer import ObserverKind
+from certpush.plugins.checks import knows_where
 from certpush.plugins.isolation import mirror
 from certpush.plugins.isolation.crossing import Plain
-from certpush.target import KeyOrigin, Reversible, Target, TargetKind
+from certpush.target import KeyOrigin, Reversible, TargetKind
 
 
 class Declared(msgspec.Struct, kw_only=True):
@@ -64,14 +65,6 @@ def target_out(kind: TargetKind[Any], *, overhears: bool) -> Plain:
     )
     plain: Plain = msgspec.to_builtins(told)
     return plain
-
-
-def knows_where(kind: TargetKind[Any]) -> bool:
-    """Whether targets of this kind may know their endpoints by themselves; a function that opens them hides it."""
-    opened: object = kind.open
-    if isinstance(opened, type):
-        return issubclass(opened, Target) and opened.endpoints is not Target.endpoints
-    return bool(getattr(opened, "knows_where", True))
 
 
 def observer_out(kind: ObserverKind[Any]) -> Plain:

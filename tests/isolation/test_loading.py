@@ -1,0 +1,144 @@
+"""Nothing of a third party is imported in certpush's process; what cannot be used is refused by name, whatever it does when it is loaded."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from certpush import Outcome
+from certpush._version import __version__
+from certpush.errors import PluginBroken
+from certpush.plugins import PluginLoader, available
+from certpush.plugins.isolation import limits
+from isolation.conftest import ACME, lay_down
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+LOADED = {
+    "hangs": ("import time; time.sleep(600)", "hung: no answer within 2s while it was loaded"),
+    "leaves": ("import os; os._exit(0)", "ended itself with exit status 0 while it was loaded"),
+    "crashes": ("import signal; signal.raise_signal(signal.SIGABRT)", "was ended by SIGABRT while it was loaded"),
+    "interrupts": ("raise KeyboardInterrupt", "cannot be used: the plugin for bad (bad-dist 4.2) raised KeyboardInterrupt"),
+    "floods": ("import os\nwhile True: os.write(2, b'x' * 65536)", "wrote more than 16 MiB in one call while it was loaded"),
+    "has no import": ("import nothing_of_this_name", "cannot be imported: ModuleNotFoundError"),
+    "waits for a year": (ACME.replace('disruption="none"', "settle=__import__('datetime').timedelta(days=365)"), "are an hour at most"),
+}
+
+
+@pytest.mark.parametrize("what", LOADED)
+def test_one_that_cannot_be_loaded_is_named_and_tried_once(site, monkeypatch, what):
+    monkeypatch.setattr(limits, "DEADLINES", MappingProxyType({**limits.DEADLINES, "load": timedelta(seconds=2)}))
+    source, why = LOADED[what]
+    lay_down(site, "bad-dist", {"bad": "fake_bad"}, {"fake_bad": source.replace('"acme"', '"bad"')})
+    with PluginLoader() as loader:
+        with pytest.raises(PluginBroken) as refused:
+            loader.load_kind("bad")
+        assert str(refused.value).startswith("the plugin 'bad' (bad-dist 4.2) ")
+        assert why in str(refused.value)
+        begun = time.monotonic()
+        with pytest.raises(PluginBroken, match="bad-dist"):
+            loader.load_kind("bad")
+        assert time.monotonic() - begun < 0.1
+    assert "fake_bad" not in sys.modules
+
+
+def test_one_that_cannot_be_loaded_keeps_no_other_target_from_its_turn(yard, site):
+    lay_down(site, "bad-dist", {"bad": "fake_bad"}, {"fake_bad": "import os; os._exit(0)"})
+    yard.add("nas")
+    yard.add("lost", kind="bad")
+    receipts = yard.deploy()
+    assert receipts["nas"].outcome is Outcome.ROTATED
+    assert isinstance(receipts["lost"].error, PluginBroken)
+
+
+# --- which certpush it is for ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("requirement", "fits"),
+    [
+        (f"certpush>={__version__}", True),
+        ("certpush", True),
+        ("certpush[testing]>=99; extra == 'test'", True),
+        ("certpush>=99; python_version < '3'", True),
+        ("certpush_acme>=99", True),
+        ("certpush >>> 3", True),
+        ("requests>=99", True),
+        ("certpush>=99", False),
+        ("Certpush<0.0.1", False),
+    ],
+)
+def test_the_certpush_that_it_requires_is_heeded_before_it_is_run(site, requirement, fits):
+    touched = site / "touched"
+    source = f"open({str(touched)!r}, 'w').close()\nraise RuntimeError"
+    lay_down(site, "new-dist", {"new": "fake_new"}, {"fake_new": source}, more=f"Requires-Dist: {requirement}\n")
+    with PluginLoader() as loader, pytest.raises(PluginBroken) as refused:
+        loader.load_kind("new")
+    (offer,) = (one for one in available() if one.name == "new")
+    if fits:
+        assert "cannot be imported: RuntimeError" in str(refused.value)
+        assert offer.conflict == ""
+    else:
+        wanted = requirement.lower()
+        assert (
+            str(refused.value) == offer.conflict == f"the plugin 'new' (new-dist 4.2) requires {wanted}, and this is certpush {__version__}"
+        )
+        assert refused.value.hint == "install a version of new-dist for this certpush, or the certpush that it needs"
+    assert touched.exists() is fits
+
+
+# --- nothing is left -------------------------------------------------------------------------------
+
+ALONE = """
+import os, sys, time
+from certpush.plugins import PluginLoader
+loader = PluginLoader()
+kind = loader.load_kind("acme")
+print(kind.name, flush=True)
+time.sleep(600)
+"""
+
+
+def test_it_ends_with_certpush_also_where_that_is_killed(acme, site):
+    environ = {**os.environ, "PYTHONPATH": str(site)}
+    with subprocess.Popen([sys.executable, "-c", ALONE], stdout=subprocess.PIPE, env=environ, text=True) as ours:
+        assert ours.stdout is not None
+        assert ours.stdout.readline() == "acme\n"
+        plugins = _children_of(ours.pid)
+        assert len(plugins) == 2  # the plugin, and its guard
+        ours.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{one}").exists() for one in plugins) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(Path(f"/proc/{one}").exists() for one in plugins)
+
+
+def _children_of(pid: int) -> list[int]:
+    """All below this process."""
+    found = [
+        int(one.parent.name)
+        for one in Path("/proc").glob("[0-9]*/stat")
+        if one.exists() and one.read_text(errors="replace").rpartition(")")[2].split()[1] == str(pid)
+    ]
+    return found + [below for one in found for below in _children_of(one)]
+
+
+def test_a_copy_of_certpush_asks_a_process_of_its_own(acme):
+    with PluginLoader() as loader:
+        plugin = loader._set_apart(loader._find("acme", lambda _: True), "target")
+        plugin.load()
+        process = plugin.living()
+        assert process.alive
+        process._owner += 1  # as a process sees it that was forked from ours
+        assert not process.alive
+        process.end("nothing happens to what belongs to another process")
+        process._owner -= 1
+        assert process.alive
