@@ -26,6 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     added["install"].add_argument("package", metavar="PACKAGE", help="a name in the package index, a wheel, or a project's directory")
     added["install"].epilog = "Nothing of it runs before a configuration names one of its kinds."
     added["remove"].add_argument("package", metavar="PACKAGE", help="its name, or the name of a kind that it offers")
+    added["remove"].epilog = "Not while the configuration names one of its kinds."
     for name in ("install", "remove"):
         added[name].add_argument("--print", action="store_true", help="only show the command")
 

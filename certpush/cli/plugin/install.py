@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.result(str(order))
         return 0
     before = {_identity(one) for one in offered_now(surroundings.python)}
-    carry_out(order, console)
+    carry_out(order, keeper.name, console)
     after = offered_now(surroundings.python)
     _tell([one for one in after if _identity(one) not in before] or _of(package, after), package, console)
     return 0

@@ -25,7 +25,7 @@ def show(order: Order, keeper: str, console: Console) -> None:
     console.document.update(environment=keeper, run=list(order.command), environ=dict(order.environ), ran=False, said=None)
 
 
-def carry_out(order: Order, console: Console) -> None:
+def carry_out(order: Order, keeper: str, console: Console) -> None:
     """Run it. What it says goes to stderr, and for a machine into the document.
 
     Raises:
@@ -49,7 +49,7 @@ def carry_out(order: Order, console: Console) -> None:
     console.document.update(ran=True, said=ended.stdout)
     if ended.returncode != 0:
         raise PluginError(
-            f"{order.command[0]} ended with {ended.returncode}",
+            f"{keeper} ended with {ended.returncode}",
             hint=f"it said why; by hand, perhaps as the user who installed certpush: {order}",
         )
 

@@ -101,13 +101,28 @@ def test_only_a_plugin_of_others_can_be_removed(certpush, in_pipx, named):
     assert not (in_pipx / "called").exists()
 
 
-def test_what_is_still_there_is_not_called_removed(certpush, in_pipx, tmp_path, monkeypatch):
+@pytest.fixture
+def acme_thing(tmp_path, monkeypatch):
+    """A plugin that is installed, as far as metadata tells, here and in other processes."""
     info = tmp_path / "site" / "acme_thing-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-thing\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[certpush]\nacme-nas = acme_thing\n")
     monkeypatch.syspath_prepend(str(info.parent))
     monkeypatch.setenv("PYTHONPATH", str(info.parent))
+
+
+@pytest.mark.usefixtures("acme_thing")
+def test_what_is_still_there_is_not_called_removed(certpush, in_pipx):
     ended = certpush("plugin", "remove", "acme-nas")
     assert (ended.code, "acme-thing is still there" in ended.err) == (2, True)
     assert (in_pipx / "called").read_text() == "uninject certpush acme-thing\n"
+
+
+@pytest.mark.usefixtures("acme_thing")
+def test_what_the_configuration_needs_stays(certpush, in_pipx, tmp_path):
+    (tmp_path / "certpush.toml").write_text('[target.nas]\nkind = "acme-nas"\n[target.wiki]\nkind = "ssh"\n')
+    ended = certpush("plugin", "remove", "acme-thing", "--config", tmp_path / "certpush.toml")
+    assert (ended.code, "acme-thing is needed: target.nas in the configuration" in ended.err) == (2, True)
+    assert not (in_pipx / "called").exists()
+    assert certpush("plugin", "remove", "acme-thing", "--config", tmp_path / "certpush.toml", "--print").code == 0
