@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from certpush.testing.authority import Authority as Authority
     from certpush.testing.authority import EmbeddedCa as EmbeddedCa
     from certpush.testing.bundles import Bundles as Bundles
+    from certpush.testing.contract import Cluster as Cluster
     from certpush.testing.contract import TargetCase as TargetCase
     from certpush.testing.contract import TargetContract as TargetContract
     from certpush.testing.device import MemoryDevice as MemoryDevice
@@ -33,6 +34,7 @@ _HOME_OF = {
     "Bundles": "certpush.testing.bundles",
     "Chaos": "certpush.testing.lab.chaos",
     "ChaosProxy": "certpush.testing.lab.chaos",
+    "Cluster": "certpush.testing.contract",
     "EmbeddedCa": "certpush.testing.authority",
     "MemoryDevice": "certpush.testing.device",
     "MemorySettings": "certpush.testing.memory",

@@ -6,12 +6,14 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 from certpush.kit.settings import Duration
 from certpush.model import CertificateBundle, Secret
-from certpush.testing.contract import TargetCase
+from certpush.testing.contract import Cluster, TargetCase
 from certpush.testing.device import TOKEN, MemoryDevice, Reload
 from certpush.testing.memory import MemorySettings, memory_kind
+from certpush.testing.memory_cluster import MemoryClusterSettings, memory_cluster_kind
 
 _RESCUE_AFTER = Duration(minutes=10)
 
@@ -30,6 +32,30 @@ def memory_case(device: MemoryDevice) -> TargetCase[MemorySettings]:
         wait=device.pass_time,
         patience=timedelta(seconds=10),
     )
+
+
+@contextlib.contextmanager
+def memory_cluster_case(folder: Path) -> Iterator[TargetCase[MemoryClusterSettings]]:
+    """Put the reference for a kind with members on trial: one device alone, and two that belong together."""
+    with MemoryDevice(folder / "alone.json") as alone:
+        yield TargetCase(
+            kind=replace(memory_cluster_kind(), deadline=timedelta(seconds=2)),
+            settings=_reaching(alone.path),
+            unreachable=_reaching(folder / "nobody.json"),
+            secrets=(TOKEN,),
+            cluster=lambda: _cluster(folder),
+            patience=timedelta(seconds=10),
+        )
+
+
+@contextlib.contextmanager
+def _cluster(folder: Path) -> Iterator[Cluster[MemoryClusterSettings]]:
+    with MemoryDevice(folder / "first.json", own_certificate=True) as one, MemoryDevice(folder / "second.json") as other:
+        yield Cluster(settings=_reaching(one.path, other.path), unreachable=_reaching(one.path, folder / "nobody.json"))
+
+
+def _reaching(*devices: Path) -> MemoryClusterSettings:
+    return MemoryClusterSettings(devices=tuple(map(str, devices)), token=Secret(TOKEN))
 
 
 def _what_a_rotation_could_change(device: MemoryDevice) -> object:

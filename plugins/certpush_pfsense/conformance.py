@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from certpush import Endpoint
 from certpush.kit.settings import Duration
 from certpush.model import CertificateBundle, Secret
-from certpush.testing.contract import TargetCase, TargetContract
+from certpush.testing.contract import Cluster, TargetCase, TargetContract
 from certpush.testing.lab.pfsense import PfSense, PfSensePair
 from certpush.testing.lab.process import free_port, wait_until
 from certpush_pfsense.config_xml.entries import encoded
@@ -81,7 +81,7 @@ class TestPfSense(TargetContract):
     def target_case(self) -> Iterator[TargetCase[PfSenseSettings]]:
         """See Trial."""
         with PfSense("2.7.2") as box:
-            yield the_case(box)
+            yield dataclasses.replace(the_case(box), cluster=both_of_a_pair)
 
 
 class TestPfSenseByEditing(TargetContract):
@@ -102,6 +102,23 @@ class TestSecondaryOfAPair(TargetContract):
         """See Trial."""
         with PfSensePair("2.7.2", delay=0.05) as pair:
             yield the_secondary(pair)
+
+
+@contextmanager
+def both_of_a_pair() -> Iterator[Cluster[PfSenseSettings]]:
+    """A pair of which the primary's certificates are carried to the secondary; neither is asked for the other."""
+    with PfSensePair("2.7.2", delay=0.05) as pair:
+        own = the_case(pair.secondary, identity=Secret(pair.primary.client_key_path.read_text()))
+        primary, secondary = pair.primary, Endpoint(pair.secondary.host, pair.secondary.port)
+        settings: PfSenseSettings = replace(  # type: ignore[type-var] # a Struct, to msgspec
+            own.settings,
+            host=primary.host,
+            port=primary.port,
+            host_key=primary.host_key_fingerprint,
+            peers=(str(secondary),),
+            peer_host_key=pair.secondary.host_key_fingerprint,
+        )
+        yield Cluster(settings=settings, unreachable=None)
 
 
 def the_secondary(pair: PfSensePair) -> TargetCase[PfSenseSettings]:

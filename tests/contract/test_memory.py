@@ -8,10 +8,11 @@ import pytest
 
 from certpush.model import Secret
 from certpush.target import Reversible
-from certpush.testing.contract import TargetCase, TargetContract
+from certpush.testing.contract import Clusters, TargetCase, TargetContract, Trial
 from certpush.testing.device import TOKEN
 from certpush.testing.memory import MemoryDevice, MemorySettings
-from certpush.testing.memory_case import memory_case
+from certpush.testing.memory_case import memory_case, memory_cluster_case
+from certpush.testing.memory_cluster import MemoryClusterSettings
 
 
 class TestMemory(TargetContract):
@@ -32,4 +33,13 @@ class TestMemoryThatForgets(TargetContract):
             case = memory_case(device)
             case.kind = replace(case.kind, reversible=Reversible.NEEDS_PREVIOUS, fallback="its own certificate", self_rescue=False)
             case.settings = MemorySettings(state=str(device.path), token=Secret(TOKEN))
+            yield case
+
+
+class TestMemoryCluster(Trial, Clusters):
+    """Two devices that belong together; each is one as above."""
+
+    @pytest.fixture
+    def target_case(self, tmp_path: Path) -> Iterator[TargetCase[MemoryClusterSettings]]:
+        with memory_cluster_case(tmp_path) as case:
             yield case

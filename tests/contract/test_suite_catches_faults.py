@@ -15,7 +15,6 @@ pytestmark = pytest.mark.timeout(150)
 HEAD = """
 import pytest
 from certpush.testing.contract import TargetContract
-from certpush.testing.device import MemoryDevice
 from certpush.testing.faults import FAULTS
 """
 
@@ -23,8 +22,8 @@ THE_TEST_OF_A_PLUGIN = """
 class Test{fault.name}(TargetContract):
     @pytest.fixture
     def target_case(self, tmp_path):
-        with MemoryDevice(tmp_path / "device.json") as device:
-            yield FAULTS[{number}].case(device)
+        with FAULTS[{number}].on_trial(tmp_path) as case:
+            yield case
 """
 
 

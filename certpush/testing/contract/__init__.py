@@ -23,7 +23,8 @@ import pytest
 
 from certpush.testing.authority import Authority
 from certpush.testing.contract.bench import BENCH, AnyBench, Bench
-from certpush.testing.contract.case import TargetCase
+from certpush.testing.contract.case import Cluster, TargetCase
+from certpush.testing.contract.clusters import Clusters
 from certpush.testing.contract.confinement import confined
 from certpush.testing.contract.going_back import GoingBack
 from certpush.testing.contract.in_the_process import InTheProcess
@@ -32,7 +33,19 @@ from certpush.testing.contract.rescue import Rescue
 from certpush.testing.contract.secrecy import EndsAndSecrets
 from certpush.testing.contract.switching import Switching
 
-__all__ = ["EndsAndSecrets", "GoingBack", "InTheProcess", "KindAndLooks", "Rescue", "Switching", "TargetCase", "TargetContract", "Trial"]
+__all__ = [
+    "Cluster",
+    "Clusters",
+    "EndsAndSecrets",
+    "GoingBack",
+    "InTheProcess",
+    "KindAndLooks",
+    "Rescue",
+    "Switching",
+    "TargetCase",
+    "TargetContract",
+    "Trial",
+]
 
 
 class Trial:
@@ -52,5 +65,5 @@ class Trial:
             bench.end()
 
 
-class TargetContract(Trial, KindAndLooks, Switching, Rescue, GoingBack, EndsAndSecrets, InTheProcess):
+class TargetContract(Trial, KindAndLooks, Switching, Rescue, GoingBack, Clusters, EndsAndSecrets, InTheProcess):
     """All parts. Subclass it as ``class TestYourKind(TargetContract)`` and override ``target_case``."""

@@ -17,6 +17,20 @@ S = TypeVar("S", bound=Settings)
 
 
 @dataclass(kw_only=True)
+class Cluster(Generic[S]):
+    """Devices that belong together, of a kind that expands its settings into members: two of them at least."""
+
+    settings: S
+    """Settings that reach all of them."""
+
+    unreachable: S | None
+    """The same, leading to nobody; None where ``members`` asks no device."""
+
+    names: tuple[str, ...] = ("localhost", "127.0.0.1")
+    """What the certificate covers: names under which each member is visited."""
+
+
+@dataclass(kw_only=True)
 class TargetCase(Generic[S]):
     """One device, fresh for each test, and how to reach it. The first three are needed; give as many others as you can.
 
@@ -51,6 +65,9 @@ class TargetCase(Generic[S]):
 
     foreign: Callable[[CertificateBundle], Callable[[], bool]] | None = None
     """Install this certificate as another administrator would, beside ours; the answer tells whether it is still there."""
+
+    cluster: Callable[[], AbstractContextManager[Cluster[S]]] | None = None
+    """Stand up devices that belong together; needed where the kind has ``members``."""
 
     rescue_after: timedelta | None = None
     """After how long the device comes back by itself with these settings; needed where the kind says ``self_rescue``."""

@@ -18,15 +18,13 @@ from certpush.testing.contract.confinement import Attempt, attempts_of_this_thre
 T = TypeVar("T")
 
 
-class Watched(Target):
-    """A target in a thread of its own: each verb has a deadline, and only errors of certpush may come out."""
+class WatchedThread:
+    """A thread of its own for what a plugin does: each deed has a deadline, and only errors of certpush may come out."""
 
-    def __init__(self, make: Callable[[], Target], patience: timedelta) -> None:
-        self.closed = False
+    def __init__(self, patience: timedelta) -> None:
         self._patience = patience.total_seconds()
         self._work: queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[Any]] | None] = queue.SimpleQueue()
         threading.Thread(target=self._serve, daemon=True).start()
-        self.inner: Target = self._do("open()", make)
 
     def _serve(self) -> None:
         with attempts_of_this_thread() as attempts:
@@ -39,7 +37,8 @@ class Watched(Target):
                     answer, error = None, raised
                 answers.put((answer, Attempt(attempts[0]) if attempts else error))
 
-    def _do(self, verb: str, deed: Callable[[], T]) -> T:
+    def do(self, verb: str, deed: Callable[[], T]) -> T:
+        """Have it done; ``verb`` is what a message calls it."""
         answers: queue.SimpleQueue[tuple[T, BaseException | None]] = queue.SimpleQueue()
         self._work.put((deed, answers))
         try:
@@ -60,6 +59,20 @@ class Watched(Target):
     def end(self) -> None:
         """Let the thread go."""
         self._work.put(None)
+
+
+class Watched(Target):
+    """A target whose verbs are done in a watched thread."""
+
+    def __init__(self, make: Callable[[], Target], patience: timedelta) -> None:
+        self.closed = False
+        self._thread = WatchedThread(patience)
+        self._do = self._thread.do
+        self.inner: Target = self._do("open()", make)
+
+    def end(self) -> None:
+        """Let the thread go."""
+        self._thread.end()
 
     def inspect(self) -> Installed:
         """See Target."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 
 from certpush.target import Target, TargetKind
 from certpush.testing.contract import TargetCase
@@ -34,6 +36,12 @@ class Fault:
     def name(self) -> str:
         """Which fault it is, for test ids."""
         return getattr(self.target, "__name__", repr(self.target))
+
+    @contextlib.contextmanager
+    def on_trial(self, folder: Path) -> Iterator[TargetCase[MemorySettings]]:
+        """Stand up a device, and put it on trial there."""
+        with MemoryDevice(folder / "device.json") as device:
+            yield self.case(device)
 
     def case(self, device: MemoryDevice) -> TargetCase[MemorySettings]:
         """Put it on trial as the honest one is."""

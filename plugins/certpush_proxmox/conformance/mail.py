@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from certpush.kit.trust import Trust
 from certpush.model import Secret
-from certpush.testing import TargetCase, TargetContract
+from certpush.testing import Cluster, TargetCase, TargetContract
 from certpush.testing.lab.proxmox import ProxmoxMail
 from certpush_proxmox.conformance import reload_fails
 from certpush_proxmox.mail import MailSettings, certpush_target
@@ -35,7 +36,23 @@ def mail_case(gateway: ProxmoxMail, service: str) -> TargetCase[MailSettings]:
         secrets=(gateway.password,),
         snapshot=lambda: dict(gateway.files),
         broken_switch=lambda: reload_fails(gateway),
+        cluster=lambda: both_services(gateway),
     )
+
+
+@contextmanager
+def both_services(gateway: ProxmoxMail) -> Iterator[Cluster[MailSettings]]:
+    """Web UI and mail server as members of one target."""
+    settings = MailSettings(
+        host=gateway.host,
+        port=gateway.port,
+        smtp_port=gateway.smtp_port,
+        user=gateway.user,
+        password=Secret(gateway.password),
+        trust=Trust(pins=(gateway.own_fingerprint,)),
+        services=("api", "smtp"),
+    )
+    yield Cluster(settings=settings, unreachable=None)
 
 
 class TestWebUi(TargetContract):

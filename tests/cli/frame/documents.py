@@ -43,7 +43,6 @@ PROVISIONERS = [
 
 FORGETFUL = '''
 import pytest
-from certpush.testing import MemoryDevice
 from certpush.testing.contract import GoingBack, Switching, Trial
 from certpush.testing.faults import FAULTS
 
@@ -56,8 +55,8 @@ class TestForgetful(Trial):
 
     @pytest.fixture
     def target_case(self, tmp_path):
-        with MemoryDevice(tmp_path / "device.json") as device:
-            yield next(one for one in FAULTS if one.name == "LiesAboutSuccess").case(device)
+        with next(one for one in FAULTS if one.name == "LiesAboutSuccess").on_trial(tmp_path) as case:
+            yield case
 '''
 
 
