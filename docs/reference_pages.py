@@ -71,11 +71,34 @@ def testing() -> Iterator[str]:
     yield from _objects("certpush.testing.listener", ("Listener",))
 
 
+def obligations() -> Iterator[str]:
+    """The page of what the contract suite asks, each with its reason and with who breaks it."""
+    asked = importlib.import_module("certpush.testing.contract.obligations").obligations()
+    faults = importlib.import_module("certpush.testing.faults").FAULTS
+    yield (
+        "# Obligations of a target\n\nWhat the contract suite asks, in its order, and why. Beside each stand the faulty targets of\n"
+        "`certpush.testing.faults` that break it: reading one is the quickest way to see what is meant.\n"
+        "[Test a target plugin](../testing-plugins.md) says how to run the suite."
+    )
+    rows = [f"| `{one.test}` | {_in_table(one.reason)} | {_breakers(one.test, faults)} |" for one in asked]
+    yield "\n".join(["| obligation | why | broken by |", "|---|---|---|", *rows])
+
+
+def _breakers(test: str, faults: Sequence[Any]) -> str:
+    those = [one for one in faults if one.caught_by.partition("[")[0] == test]
+    return "<br>".join(f"`{one.name}`: {_in_table((one.target.__doc__ or '').rstrip('.'))}" for one in those)
+
+
+def _in_table(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("``", "`")
+
+
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "reference/hooks.md": hooks,
     "reference/types.md": types,
     "reference/kit.md": kit,
     "reference/testing.md": testing,
+    "reference/obligations.md": obligations,
 }
 
 

@@ -85,4 +85,4 @@ def _conclude(offer: Offer, lines: Sequence[Line], console: Console) -> None:
         console.result(console.paint(f"{offer.name} keeps the contract: {summary(lines)}", "green"))
         return
     console.result(console.paint(f"{offer.name} is not shown to keep the contract: {summary(lines)}", "red"))
-    console.note("docs/testing-plugins.md says of each obligation why it is one; pytest shows where in the plugin it broke")
+    console.note("docs/reference/obligations.md says of each obligation why it is one; pytest shows where in the plugin it broke")
