@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
@@ -135,7 +136,9 @@ class FileFacts:
 def read_files(outside: Path) -> dict[str, FileFacts]:
     """All files, by their paths in the box, below the folders that something could be left in."""
     prefix = len(str(outside))
-    found = (path for folder in _WATCHED.split() for path in (outside / folder).rglob("*"))
+    # A folder may go while it is read; os.walk goes on with the others.
+    walks = (walk for folder in _WATCHED.split() for walk in os.walk(outside / folder))
+    found = (Path(folder, name) for folder, folders, files in walks for name in (*folders, *files))
     return {str(path)[prefix:]: facts for path in found if "/etc/php/" not in str(path) and (facts := _facts(path))}
 
 

@@ -17,6 +17,8 @@ from certpush_pfsense.config_xml.reading import Revision, read
 from certpush_pfsense.config_xml.splice import Edit, apply
 from plugins.pfsense.config_xml.trees import NEW_CA, NEW_CERT, Tree, entry_trees, new_ca, new_cert, tree
 
+pytestmark = pytest.mark.timeout(120)  # hundreds of files in each test, perhaps on a busy machine
+
 GUI, SPARE = "64b1c2d3e4f5a", "64b1c2d3e4f5b"
 NAMES = st.sampled_from(["a", "filter", "rule", "cert", "ca", "item", "webgui", "ssl-certref", "nat", "x.y", "system", "certs", "pfsense"])
 SPACE = st.sampled_from(["", " ", "\n", "\n\t", "\r\n\t", "\r", "\n\n", "\t "])
