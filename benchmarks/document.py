@@ -50,7 +50,8 @@ def _not_run(row: Mapping[str, Any]) -> str:
 
 
 def _figure(row: Mapping[str, Any]) -> str:
-    return f"| {row['what']} | {row['value']:.3g} {row['unit']} | {row['goal']:g} | {_told(row)} |"
+    goal = "-" if row["goal"] is None else f"{row['goal']:g}"
+    return f"| {row['what']} | {row['value']:.3g} {row['unit']} | {goal} | {_told(row)} |"
 
 
 def _told(row: Mapping[str, Any]) -> str:

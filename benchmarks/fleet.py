@@ -6,6 +6,7 @@ Each of the three gets each target's certificate its own way, per target: what o
 from __future__ import annotations
 
 import shlex
+import statistics
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from many import Many, many, names
 from obtain import step_command
+from over_there import cpu_of
 from pairs import Command, Cost, Pairs, median_of
 from parts import KEX, P2C, PYTHON, Bench, ca_table, certpush, private, step_ca
 from rows import Figure, Row
@@ -25,6 +27,7 @@ HOSTS, LOOPED, BARELY = 50, 80, 200
 _ANSIBLE_NOTE = "one file put on each of 50 hosts and nothing else; Ansible's ssh masters stay behind, and are not counted"
 _SHELL_NOTE = "80 targets: step ca certificate, ssh 'cat and mv', one look by openssl; no way back, no record"
 _BARE_NOTE = "what the machine can do without the safe path: no lock, record, timer, reading back or way back, and one look"
+_THERE_NOTE = "sshd and what it started; it is in no figure of the client"
 _NEEDED = ("step", "step-ca", "sshd", "ssh", "nginx", "openssl", "ansible")
 
 
@@ -47,15 +50,28 @@ def _over_ssh(bench: Bench, there: Many) -> Iterator[Row | Figure]:
     count = bench.targets
     there.make(names(max(count, LOOPED, BARELY)))
     commands = (_ours(bench, there, count), _bare(bench, there), _ansible(bench, there), _shell(bench, there))
-    rounds = [[bench.runner.run(one) for one in commands] for _ in range(bench.count(1))]
-    ours, bare, ansible, shell = (tuple(side) for side in zip(*rounds, strict=True))
+    rounds = [[_both_sides(bench, there, one) for one in commands] for _ in range(bench.count(1))]
+    costs = [tuple(cost for cost, _ in side) for side in zip(*rounds, strict=True)]
+    ours, bare, ansible, shell = costs
     name = f"{OURS}, {count} targets"
     row = Row(group=GROUP, what=name, against=ANSIBLE, goal=0.1, wall_goal=0.1, note=_ANSIBLE_NOTE, p2c=P2C, pairs=Pairs(ours, ansible))
     yield row
     yield replace(row, against=SHELL, wall_goal=0.25, note=_SHELL_NOTE, pairs=Pairs(ours, shell))
+    yield replace(row, against=BARE, goal=None, wall_goal=None, note=_BARE_NOTE, pairs=Pairs(ours, bare))
     yield Row(group=GROUP, what=BARE, against=ANSIBLE, note=_BARE_NOTE, p2c=P2C, pairs=Pairs(bare, ansible))
     yield Figure(group=GROUP, what="CPU of the client for each", value=median_of(ours, "cpu") * 1000, unit="ms", goal=8)
     yield Figure(group=GROUP, what=f"peak of the process, {count} targets", value=median_of(ours, "peak"), unit="MiB", goal=120)
+    for command, side in zip(commands, zip(*rounds, strict=True), strict=True):
+        there_ms = statistics.median(over_there for _, over_there in side) * 1000
+        yield Figure(group=GROUP, what=f"CPU of the machine itself for each: {command.name}", value=there_ms, unit="ms", note=_THERE_NOTE)
+
+
+def _both_sides(bench: Bench, there: Many, command: Command) -> tuple[Cost, float]:
+    """What the client cost, and what the SSH server and all that it started did, in seconds of CPU, for each target."""
+    server = int((there.over.directory / "sshd.pid").read_text())
+    before = cpu_of(server)
+    cost = bench.runner.run(command)
+    return cost, (cpu_of(server) - before) / command.times
 
 
 def _ours(bench: Bench, there: Many, count: int) -> Command:

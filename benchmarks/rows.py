@@ -82,12 +82,14 @@ class Figure:
     what: str
     value: float
     unit: str
-    goal: float
+    goal: float | None = None
     note: str = ""
 
     @property
     def verdict(self) -> str:
         """Whether the goal is met."""
+        if self.goal is None:
+            return "no goal"
         return "met" if self.value <= self.goal else "NOT MET"
 
     def document(self) -> dict[str, Any]:
@@ -115,7 +117,8 @@ def table(rows: Iterable[Row | Figure]) -> str:
 
 
 def _in_line(figure: Figure) -> str:
-    return f"  {figure.what}: {figure.value:.3g} {figure.unit} (goal: at most {figure.goal:g}), {figure.verdict}"
+    goal = "" if figure.goal is None else f" (goal: at most {figure.goal:g}), {figure.verdict}"
+    return f"  {figure.what}: {figure.value:.3g} {figure.unit}{goal}"
 
 
 def _line(cells: tuple[str, ...], widths: list[int]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ NAMES = (
     "many",
     "fleet",
     "document",
+    "over_there",
 )
 
 
@@ -93,6 +95,25 @@ def test_a_figure_stands_by_itself(bench):
     figure = bench.rows.Figure(group="memory", what="more for 3000", value=4.21, unit="MiB", goal=4)
     assert figure.document()["verdict"] == "NOT MET"
     assert "more for 3000: 4.21 MiB (goal: at most 4), NOT MET" in bench.rows.table([figure])
+
+
+def test_a_figure_may_have_no_goal(bench):
+    figure = bench.rows.Figure(group="over there", what="sshd", value=4.21, unit="ms")
+    assert figure.document()["verdict"] == "no goal"
+    assert bench.rows.table([figure]).endswith("  sshd: 4.21 ms")
+    about = dict.fromkeys(bench.document._MACHINE, "it") | {"date": "2026-11-27 10:00 UTC", "load": "0.5 before"}
+    page = bench.document.written(f"{bench.document.BEGIN}{bench.document.END}", [{"machine": about, "rows": [figure.document()]}])
+    assert "| sshd | 4.21 ms | - |  |" in page
+
+
+def test_what_a_server_started_is_counted_also_once_it_has_ended(bench):
+    busy = "import sys, time\nwhile time.process_time() < 0.3: pass\nprint(flush=True)\nsys.stdin.read()"
+    shell = f"{sys.executable} -I -S -c '{busy}'; echo; cat"
+    with subprocess.Popen(["/bin/sh", "-c", shell], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        server.stdout.readline()
+        assert bench.over_there.cpu_of(server.pid) >= 0.25  # its child lives, and waits for us
+        server.stdin.close()
+    assert bench.over_there.cpu_of(server.pid) == 0  # nobody there any more
 
 
 def test_what_many_targets_cost_is_told_for_one(bench, runner):
