@@ -58,7 +58,7 @@ class SshConnection:
         self._transport = transport
         self._patience = patience.total_seconds()
         self._under = under
-        # paramiko wakes ten times a second to see whether it was closed, for each connection of a fleet; here `wake` tells it.
+        # paramiko wakes ten times a second to see whether it was closed, for each connection of a fleet; here `_wake` tells it.
         transport.sock.settimeout(_IDLE)
 
     @property
@@ -78,7 +78,7 @@ class SshConnection:
 
     def close(self) -> None:
         """End the connection; closing twice is harmless."""
-        wake(self._transport)
+        _wake(self._transport, socket.SHUT_RD)  # what is still under way to us would else be answered by a reset, and that be logged
         self._transport.close()
         if self._under is not None:
             self._under.close()
@@ -229,15 +229,15 @@ class SshConnection:
 
 def cut(transport: paramiko.Transport) -> None:
     """Take the socket away from whoever waits for it."""
-    wake(transport)
+    _wake(transport, socket.SHUT_RDWR)
     transport.sock.close()
 
 
-def wake(transport: paramiko.Transport) -> None:
-    """End what is being read: a close alone wakes nobody who waits in a read already."""
+def _wake(transport: paramiko.Transport, how: int) -> None:
+    """End what is being read, or written: a close alone wakes nobody who waits for that already."""
     if isinstance(transport.sock, socket.socket):  # else it is a channel of another connection, and its own close wakes
         with contextlib.suppress(OSError):  # it is at its end
-            transport.sock.shutdown(socket.SHUT_RDWR)
+            transport.sock.shutdown(how)
 
 
 def _command(sudo: bool | str) -> str:  # noqa: FBT001 - as run has it
