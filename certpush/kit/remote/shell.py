@@ -24,7 +24,7 @@ class Shell:
     """The machine's shell, for the steps of this kind."""
 
     def __init__(self, login: SshSettings, *, sudo: bool, folder: str) -> None:
-        self._session = Session(lambda: connect(login), user=login.user, sudo=sudo, folder=folder)
+        self._session = Session(lambda: connect(login), user=login.user, sudo=sudo, folder=folder, inline=True)
 
     @property
     def connection(self) -> SshConnection:

@@ -84,14 +84,17 @@ class Told:
 class Session:
     """The shell of one machine: one connection, made when it is first needed, and again where it broke.
 
-    ``folder`` is where files are handed over, in the login user's home directory.
+    ``folder`` is where files are handed over, in the login user's home directory. With ``inline``
+    they are sent in the script itself, which is one login's shell, and nobody else reads it: for
+    small ones, and not through a sudo, that may record what it reads (`log_input`).
     """
 
-    def __init__(self, connect: Callable[[], SshConnection], *, user: str, sudo: bool | str, folder: str) -> None:
+    def __init__(self, connect: Callable[[], SshConnection], *, user: str, sudo: bool | str, folder: str, inline: bool = False) -> None:
         self._connect = connect
         self._user = user
         self._sudo = sudo
         self._folder = folder
+        self._inline = inline and not sudo
         self._connection: SshConnection | None = None
 
     @property
@@ -140,6 +143,8 @@ class Session:
 
     def _handed_over(self, files: Mapping[str, bytes], *, without_sftp: bool) -> list[str]:
         """Hand the files over; the lines of a script that say where they are."""
+        if self._inline:
+            return in_the_script(files)
         try:
             place = self.connection.upload(self._folder, files, within=SLACK)
         except TargetError as error:
