@@ -164,6 +164,16 @@ house() {
 	there "$1" || err=$(mkdir -m 700 "$1" 2>&1) || there "$1" || fail write "$1" "$err"
 }
 
+# housed DIRECTORY COMMAND...: what puts the first thing of ours into it; until that lies there, others may leave it between any two steps.
+housed() {
+	into=$1 tries=0
+	shift
+	until house "$into" && err=$("$@" 2>&1); do
+		tries=$((tries + 1))
+		[ "$tries" -lt 5 ] || return 1
+	done
+}
+
 # --- preparing -----------------------------------------------------------------------------------
 
 # before SECONDS: the machine's clock has passed this second.
@@ -176,13 +186,13 @@ keep() {
 	erase "$3" "$3.part"
 	case $2 in
 	link:*)
-		err=$(ln -s "${2#link:}" "$3" 2>&1) || fail write "$3" "$err"
+		housed "${3%/*}" ln -s "${2#link:}" "$3" || fail write "$3" "$err"
 		return
 		;;
 	esac
 	plain "$1"
 	wanted=$rights
-	err=$(cp -p "$1" "$3.part" 2>&1) || fail_copy "$3" "$err"
+	housed "${3%/*}" cp -p "$1" "$3.part" || fail_copy "$3" "$err"
 	is "$3.part" "$2" || fail_copy "$3" 'the copy differs'
 	# cp does not say when it could not give the copy its owner.
 	rights "$3.part"
@@ -199,13 +209,14 @@ fail_copy() {
 # put NAME STAGED STATE MODE OWNER; `given NAME` writes the new file that was handed over under this name.
 put() {
 	erase "$2"
-	house "${2%/*}"
-	err=$({ given "$1" >"$2"; } 2>&1) || fail_put write "$2" "$err"
+	housed "${2%/*}" hand "$1" "$2" || fail_put write "$2" "$err"
 	is "$2" "$3" || fail_put damaged "$2"
 	if [ -n "$5" ]; then err=$(chown "$5" "$2" 2>&1) || fail_put owner "$2" "$err"; fi
 	err=$(chmod "$4" "$2" 2>&1) || fail_put owner "$2" "$err"
 	durable "$2"
 }
+
+hand() { given "$1" >"$2"; }
 
 fail_put() {
 	rm -f "$2"
@@ -239,9 +250,11 @@ ready() {
 intact() { is "$1" "$2" || fail damaged "$1"; }
 
 mark() {
-	err=$({ : >"$1"; } 2>&1) || fail write "$1" "$err"
+	housed "${1%/*}" empty "$1" || fail write "$1" "$err"
 	durable "$1" "${1%/*}"
 }
+
+empty() { : >"$1"; }
 
 # swap STAGED PATH: one rename. A link is renamed itself, also onto a link that leads to a directory.
 swap() {
@@ -335,10 +348,7 @@ restore() {
 	swap "$3" "$1"
 }
 
-begin() {
-	house "${1%/*}"
-	mark "$1"
-}
+begin() { mark "$1"; }
 
 # aside PATH: nothing of what somebody put there between the switch and now is lost.
 aside() {

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
 from certpush import CertificateRequest
-from certpush.kit.remote.shell import script_of
+from certpush.kit.remote.shell import _STEPS, script_of
 from certpush.kit.settings import Duration
 from certpush.model import parse_name
 from certpush.testing.lab.process import wait_until
@@ -74,6 +75,23 @@ def the_whole_story(box, mint, layout: str) -> None:
     assert installed(settings) == newest.fingerprint
     assert processes(box.tls) == []
     assert leftovers(box.tls) == []
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_others_leave_is_made_again_until_something_of_ours_lies_in_it(tmp_path, not_run, shell):
+    """One target is done with the directory, and removes it, after another one has seen that it is there."""
+    program = shutil.which(shell) or not_run(f"{shell} is missing (apt-get install {shell})")
+    script = f"""{_STEPS}
+place={tmp_path}/.certpush
+robbed() {{ [ -e {tmp_path}/once ] || {{ : >{tmp_path}/once; rmdir "$place"; }}; : >"$1"; }}
+housed "$place" robbed "$place/ours" || exit 3
+housed "$place" false && exit 4
+exit 0
+"""
+    command = [program, "sh", "-c", script] if shell == "busybox" else [program, "-c", script]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (tmp_path / ".certpush" / "ours").exists()
 
 
 @LAYOUTS
