@@ -106,9 +106,9 @@ def _status_of(subject: _Subject, opener: Opener, *, remembering: bool) -> Targe
 
 
 def _waiting(name: str, opener: Opener) -> Waiting | None:
-    """Why nothing is tried on it unattended just now."""
+    """Why nothing is tried on it unattended just now; what was left half-way does not wait."""
     setback = opener.journal.setbacks.of(name)
-    if setback is None or not setback.holds(opener.clock()):
+    if setback is None or not setback.holds(opener.clock()) or opener.journal.unfinished(name):
         return None
     from certpush.model import Waiting
 
