@@ -153,9 +153,9 @@ trusted_way() {
 
 private() {
 	trusted "$1"
-	house "$1/.certpush"
+	housed "$1/.certpush" ls -ldn "$1/.certpush" || fail write "$1/.certpush" "$err"
 	myself
-	set -- "$1/.certpush" $(ls -ldn "$1/.certpush")
+	set -- "$1/.certpush" $err
 	case $2 in drwx------*) [ "$4" = "$me" ] || fail private "$1" ;; *) fail private "$1" ;; esac
 }
 
