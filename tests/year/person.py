@@ -48,7 +48,9 @@ class Person:
             since = event.at - self._danger_told.get(name, event.at - _DANGER_EVERY)
             assert since < timedelta(0) or since >= _DANGER_EVERY, f"{name}: told of its danger twice within a day"
             self._danger_told[name] = event.at
-        if event.in_danger and told != "stranded":
+        if event.in_danger and told == "stranded":
+            self._told_in_passing(event)
+        elif event.in_danger:
             assert event.at - self._danger_told.get(name, event.at - 2 * _DANGER_EVERY) < _DANGER_EVERY, f"{name}: not told of its danger"
         if receipt.failed:
             self._hear_of_failure(event, told)
@@ -58,6 +60,12 @@ class Person:
             assert told in ("", "danger")
         if told in ("failure", "stranded", "danger"):
             self._waits_for_the_end.add(name)
+
+    def _told_in_passing(self, event: Event) -> None:
+        """Of a danger whose day is over they hear with what is worse."""
+        since = event.at - self._danger_told.get(event.target, event.at - _DANGER_EVERY)
+        if since < timedelta(0) or since >= _DANGER_EVERY:
+            self._danger_told[event.target] = event.at
 
     def _hear_of_failure(self, event: Event, told: str) -> None:
         receipt, name = event.receipt, event.target
