@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,7 @@ def test_a_command_line_that_certpush_does_not_take_is_found(wrong: str) -> None
 )
 def test_every_configuration_is_read_as_a_run_would_read_it(page: Path, block: str, tmp_path: Path) -> None:
     path = tmp_path / "certpush.toml"
-    path.write_text(block)
+    path.write_text(with_files_of(page, block, tmp_path))
     path.chmod(0o600)
     configuration = load(path, {"HOME": str(tmp_path)})
     known = {"url": "https://ca.local.lan:9000", "fingerprint": "0" * 64}
@@ -85,6 +86,17 @@ def test_every_configuration_is_read_as_a_run_would_read_it(page: Path, block: s
         if finding.severity in (Severity.ERROR, Severity.WARNING) and not any(kind in finding.message for kind in named)
     ]
     assert found == []
+
+
+def with_files_of(page: Path, block: str, directory: Path) -> str:
+    """The configuration with the files that the page shows, each below its full path as a comment, laid down elsewhere."""
+    for text in blocks(page, "toml"):
+        name = re.match(r"# (/\S+\.toml)\n", text)
+        if name and name[1] in block:
+            file = directory / Path(name[1]).name
+            file.write_text(text)
+            block = block.replace(name[1], str(file))
+    return block
 
 
 def test_the_guides_configuration_is_among_them() -> None:
