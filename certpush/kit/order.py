@@ -27,3 +27,9 @@ class Order:
     def in_words(self) -> str:
         """As a shell would write it."""
         return shlex.join(self.words)
+
+    @property
+    def in_full(self) -> str:
+        """The same, with what it reads; of a file its path."""
+        given = "".join(f"[{one.path}]" if isinstance(one, Content) else one for one in self.given)
+        return f"{self.in_words}, which reads: {' '.join(given.split())}" if given else self.in_words

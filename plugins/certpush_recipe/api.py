@@ -21,7 +21,7 @@ from certpush_recipe.checking_calls import METHODS
 from certpush_recipe.filling import Value, filled, filled_json
 from certpush_recipe.names import ACTIVE, SESSION, STAGED
 from certpush_recipe.recipe import ApiRecipe, Call
-from certpush_recipe.settings import RecipeSettings
+from certpush_recipe.settings import ApiSettings
 
 Names = Mapping[str, JsonValue]
 _MOST = 200  # characters of a stranger's text that a message quotes
@@ -39,7 +39,7 @@ class Sight:
 class Api:
     """Calls of one appliance. Everything goes through ``connections``, which decide whether it is the right one."""
 
-    def __init__(self, recipe: ApiRecipe, settings: RecipeSettings) -> None:
+    def __init__(self, recipe: ApiRecipe, settings: ApiSettings) -> None:
         self._recipe = recipe
         self._public = settings.values
         self._secrets = settings.secrets

@@ -16,7 +16,7 @@ from certpush_recipe.about import endpoints_of, note_of
 from certpush_recipe.api import Api, Names, Sight
 from certpush_recipe.checking_calls import METHODS
 from certpush_recipe.recipe import ApiRecipe
-from certpush_recipe.settings import RecipeSettings
+from certpush_recipe.settings import ApiSettings
 
 _LOST_SECONDS = 12.0
 
@@ -24,7 +24,7 @@ _LOST_SECONDS = 12.0
 class ApiTarget(Target):
     """The certificate of an appliance, by the calls that its recipe names."""
 
-    def __init__(self, recipe: ApiRecipe, settings: RecipeSettings, *, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, recipe: ApiRecipe, settings: ApiSettings, *, pause: Callable[[float], None] = time.sleep) -> None:
         self._recipe = recipe
         self._settings = settings
         self._api = Api(recipe, settings)

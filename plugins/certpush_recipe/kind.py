@@ -12,7 +12,7 @@ from certpush.kit import ssh
 from certpush.target import ALL_KEYS, Footprint, Reversible
 from certpush_recipe.reading import read_recipe, shipped_names
 from certpush_recipe.recipe import ApiRecipe, Recipe
-from certpush_recipe.settings import RecipeSettings, reached_by_ssh
+from certpush_recipe.settings import ApiSettings, RecipeSettings, reached_by_ssh
 
 
 def declared() -> TargetKind[RecipeSettings]:
@@ -20,7 +20,7 @@ def declared() -> TargetKind[RecipeSettings]:
     return TargetKind(
         "recipe",
         "an appliance that a TOML file describes: HAProxy, Traefik, PostgreSQL, AdGuard Home and others, or your own",
-        RecipeSettings,
+        ApiSettings,
         open_target,
         disruption="as the recipe says",
         identify=identify,
@@ -41,6 +41,7 @@ def variant(table: Mapping[str, Any]) -> TargetKind[RecipeSettings]:
     by_ssh = reached_by_ssh(recipe, table.get("host"))
     kind = replace(
         declared(),
+        settings=ApiSettings if isinstance(recipe, ApiRecipe) else RecipeSettings,
         accepted_keys=frozenset(recipe.key_types) or ALL_KEYS,
         disruption=recipe.disruption,
         settle=recipe.times.settle,
@@ -60,6 +61,7 @@ def open_target(settings: RecipeSettings) -> Target:
     if isinstance(recipe, ApiRecipe):
         from certpush_recipe.api_target import ApiTarget
 
+        assert isinstance(settings, ApiSettings)  # noqa: S101 - the variant for such a recipe takes no others
         return ApiTarget(recipe, settings)
     from certpush_recipe.files import HereTarget, SshTarget
 

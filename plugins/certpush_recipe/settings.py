@@ -33,7 +33,6 @@ class RecipeSettings(SshAccount):
     rescue_after: Annotated[
         Duration, Doc("by SSH: after how long the machine puts the old files back by itself, unless the new ones are confirmed before")
     ] = Duration(seconds=180)
-    trust: Trust = Trust()  # the core's key of this name, and what certpush learned since
 
     def __post_init__(self) -> None:
         recipe = read_recipe(self.recipe)
@@ -79,6 +78,12 @@ class RecipeSettings(SshAccount):
                     f"{key} is for a login by SSH, and {'this recipe has an API' if api else 'there is no host'}",
                     hint="what its API wants stands in secrets and parameters" if api else "write host, or leave it out",
                 )
+
+
+class ApiSettings(RecipeSettings):
+    """The same for an API, which is recognised by TLS. Who has files only need not be able to ask the CA for its root."""
+
+    trust: Trust = Trust()  # the core's key of this name, and what certpush learned since
 
 
 def reached_by_ssh(recipe: Recipe, host: str | None) -> bool:

@@ -37,7 +37,7 @@ class LocalFiles:
     def changes(self, request: CertificateRequest) -> tuple[str, ...]:  # noqa: ARG002 - the same for every request
         """Name the files and the commands."""
         orders = (*self._settings.checks(self._placement.places), *self._settings.reloads())
-        commands = [f"then {escaped(order.in_words)}" for order in orders]
+        commands = [f"then {escaped(order.in_full)}" for order in orders]
         return (self._placement.in_words, *commands)
 
     def stage(self, bundle: CertificateBundle) -> Staged:

@@ -57,7 +57,7 @@ class RemoteFiles:
     def changes(self, request: CertificateRequest) -> tuple[str, ...]:  # noqa: ARG002 - the same for every request
         """Name the files, the commands, and the machine's own way back."""
         orders = (*self._settings.checks(self._placement.places), *self._settings.reloads())
-        commands = [f"then {escaped(order.in_words)}" for order in orders]
+        commands = [f"then {escaped(order.in_full)}" for order in orders]
         alone = (
             f"{self._settings.host} puts the old files back by itself after {format_duration(self._settings.rescue_after)} unless confirmed"
         )

@@ -17,7 +17,7 @@ from certpush.testing.contract import EndsAndSecrets, GoingBack, TargetCase, Tar
 from certpush.testing.files_on_disk import Reload, everything_in, plant
 from certpush_recipe import certpush_target
 from certpush_recipe.conformance.appliances import PASSWORD, USER, AdGuardHome, Asked, HttpsAppliance, Store
-from certpush_recipe.settings import RecipeSettings
+from certpush_recipe.settings import ApiSettings, RecipeSettings
 
 STORE = """\
 format = 1
@@ -94,7 +94,7 @@ class TestAdGuardHome(TargetContract):
     """A recipe with an API that replaces the pair in place."""
 
     @pytest.fixture
-    def target_case(self) -> Iterator[TargetCase[RecipeSettings]]:
+    def target_case(self) -> Iterator[TargetCase[ApiSettings]]:
         """See Trial."""
         with AdGuardHome() as appliance:
             yield case_of(appliance, "adguard-home", lambda: (dict(appliance.settings), appliance.chain, appliance.key))
@@ -104,7 +104,7 @@ class TestAnApplianceWithSeveralCertificates(Trial, GoingBack, EndsAndSecrets):
     """A recipe with an API that keeps the old certificate, and selects it again: what differs there."""
 
     @pytest.fixture
-    def target_case(self, tmp_path: Path) -> Iterator[TargetCase[RecipeSettings]]:
+    def target_case(self, tmp_path: Path) -> Iterator[TargetCase[ApiSettings]]:
         """See Trial."""
         recipe = tmp_path / "store.toml"
         recipe.write_text(STORE)
@@ -119,14 +119,14 @@ def variant(table: dict[str, Any]) -> Any:
     return declared.variant(table)
 
 
-def case_of(appliance: Any, recipe: str, snapshot: Any) -> TargetCase[RecipeSettings]:
+def case_of(appliance: Any, recipe: str, snapshot: Any) -> TargetCase[ApiSettings]:
     """Put the appliance on trial, by a recipe."""
     table: dict[str, Any] = {"recipe": recipe, "host": appliance.address, "parameters": {"user": USER}}
     more: dict[str, Any] = {"secrets": {"password": Secret(PASSWORD)}, "trust": Trust(pins=(appliance.own.fingerprint,))}
     return TargetCase(
         kind=replace(variant(table), deadline=timedelta(seconds=5)),
-        settings=RecipeSettings(**table, **more),
-        unreachable=RecipeSettings(**(table | {"host": "127.0.0.1:1"}), **more),
+        settings=ApiSettings(**table, **more),
+        unreachable=ApiSettings(**(table | {"host": "127.0.0.1:1"}), **more),
         secrets=(PASSWORD,),
         snapshot=snapshot,
         broken_switch=lambda: says_no(appliance),

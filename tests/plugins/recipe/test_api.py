@@ -17,7 +17,7 @@ from certpush_recipe.api_target import ApiTarget
 from certpush_recipe.conformance.appliances import PASSWORD, USER, AdGuardHome, Answer, Asked, HttpsAppliance
 from certpush_recipe.reading import parse_recipe, read_recipe
 from certpush_recipe.recipe import ApiRecipe
-from certpush_recipe.settings import RecipeSettings
+from certpush_recipe.settings import ApiSettings
 
 CA = Authority("Api")
 
@@ -32,10 +32,10 @@ def adguard() -> Iterator[AdGuardHome]:
         yield appliance
 
 
-def settings_for(appliance: Any, recipe: str = "adguard-home", **more: Any) -> RecipeSettings:
+def settings_for(appliance: Any, recipe: str = "adguard-home", **more: Any) -> ApiSettings:
     usual: dict[str, Any] = {"parameters": {"user": USER}, "secrets": {"password": Secret(PASSWORD)}}
     trust = Trust(pins=(appliance.own.fingerprint,))
-    return RecipeSettings(recipe=recipe, host=appliance.address, trust=trust, **usual | more)
+    return ApiSettings(recipe=recipe, host=appliance.address, trust=trust, **usual | more)
 
 
 @contextlib.contextmanager
@@ -100,7 +100,7 @@ def test_a_stranger_is_told_nothing(adguard):
     with target_of(adguard) as _:
         pass
     recipe = read_recipe("adguard-home")
-    settings = RecipeSettings(
+    settings = ApiSettings(
         recipe="adguard-home",
         host=adguard.address,
         trust=Trust(pins=(other,)),
@@ -233,7 +233,7 @@ def test_forms_headers_and_paths_are_encoded_as_a_whole(tmp_path: Path, look: st
     path.chmod(0o600)
     given: dict[str, Any] = {"parameters": {"box": "a/b?c&d=%"}, "secrets": {"token": Secret("t0ken")}}
     with Plain() as appliance:
-        settings = RecipeSettings(recipe=str(path), host=appliance.address, trust=Trust(pins=(appliance.own.fingerprint,)), **given)
+        settings = ApiSettings(recipe=str(path), host=appliance.address, trust=Trust(pins=(appliance.own.fingerprint,)), **given)
         with contextlib.closing(ApiTarget(recipe, settings)) as target:
             before, new = target.inspect(), mint()
             assert before.fingerprint == appliance.own.fingerprint

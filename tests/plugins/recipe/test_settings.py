@@ -14,14 +14,14 @@ from certpush.target import Reversible
 from certpush_recipe import certpush_target
 from certpush_recipe.files import by_ssh, here
 from certpush_recipe.kind import open_target
-from certpush_recipe.settings import RecipeSettings
+from certpush_recipe.settings import ApiSettings, RecipeSettings
 
 PEM = {"pem": "/etc/haproxy/certs/a.pem"}
 DNS = {"recipe": "adguard-home", "host": "dns.lan", "parameters": {"user": "admin"}, "secrets": {"password": "file:/x"}}
 
 
-def settings_of(**table: Any) -> RecipeSettings:
-    return convert(table, RecipeSettings, path="target.x", read_secret=Secret)
+def settings_of(**table: Any) -> ApiSettings:
+    return convert(table, ApiSettings, path="target.x", read_secret=Secret)
 
 
 def kind_of(**table: Any) -> Any:
@@ -90,6 +90,7 @@ def test_what_a_recipe_promises_depends_on_where_its_files_are():
     assert [one.footprint is None for one in (at_home, by_login, api)] == [False, True, True]
     assert [one.identify is None for one in (at_home, by_login, api)] == [True, False, False]
     assert [one.reversible for one in (at_home, by_login, api)] == [Reversible.KEEPS_PREVIOUS] * 2 + [Reversible.NEEDS_PREVIOUS]
+    assert [one.settings for one in (at_home, by_login, api)] == [RecipeSettings, RecipeSettings, ApiSettings]
     assert kind_of(recipe="home-assistant", host="ha.lan").deadline.total_seconds() == 240
 
 
@@ -117,6 +118,12 @@ def test_commands_are_put_together_from_the_parameters():
     assert (fill.expects, commit.expects, commit.given) == ("Transaction ", "Success!", ("commit ssl cert ", PEM["pem"], "\n"))
     braces = settings_of(recipe="nginx", host="web.lan", agent=True, parameters={"reload": ["svc", "{fullchain}", "{{x}}"]})
     assert by_ssh(braces).reloads()[0].words == ("svc", "{fullchain}", "{{x}}")  # what a parameter holds is never read as a placeholder
+
+
+def test_a_plan_says_what_a_command_reads():
+    fill, _ = here(settings_of(recipe="haproxy-runtime", parameters=PEM)).reloads()
+    assert fill.in_full.endswith(f"which reads: set ssl cert {PEM['pem']} << [{PEM['pem']}]")
+    assert "reads" not in here(settings_of(recipe="nginx")).reloads()[0].in_full
 
 
 def test_a_target_of_an_untried_recipe_says_so():
