@@ -67,6 +67,7 @@ DEEDS = {
     "detach": lambda: fork(detached=True),
     "gigabyte": gigabyte,
     "garbage": garbage,
+    "leave-later": lambda: (time.sleep(0.6), os._exit(8)),
     "slow": lambda: time.sleep(1.2),
     "memory": lambda: bytearray(64 * 1024**3),
 }

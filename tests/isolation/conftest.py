@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -122,6 +123,9 @@ def nothing_left() -> Iterator[None]:
     """Nothing of a plugin is there afterwards: no process, no descriptor."""
     before, descriptors = _processes(), _descriptors()
     yield
+    deadline = time.monotonic() + 5  # the threads that read of it end a moment after it
+    while not (_processes() <= before and _descriptors() <= descriptors) and time.monotonic() < deadline:
+        time.sleep(0.02)
     assert _processes() <= before
     assert _descriptors() <= descriptors
 

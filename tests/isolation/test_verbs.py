@@ -155,3 +155,14 @@ def test_what_ended_by_the_fault_of_another_target_is_asked_once_more_but_for_a_
         assert "hung: no answer within" in str(hung.exception())
         assert looked.result().fingerprint == bundle.fingerprint
         assert "was ended in activate, because for another target it hung" in str(switched.exception())
+
+
+def test_where_nobody_knows_whose_fault_it_was_each_goes_on_for_itself(opened, bundle):
+    leaving, looking, switching = opened("inspect:leave-later"), opened("inspect:slow"), opened("activate:slow")
+    staged = switching.stage(bundle)
+    with ThreadPoolExecutor(3) as threads:
+        asked = [threads.submit(looking.inspect), threads.submit(switching.activate, staged, bundle), threads.submit(leaving.inspect)]
+        looked, switched, left = (one.exception() or one.result() for one in asked)
+    assert looked.fingerprint == bundle.fingerprint
+    assert "ended itself with exit status 8 (in activate, when several targets were under way)" in str(switched)
+    assert str(left).endswith("ended itself with exit status 8 (in inspect)")

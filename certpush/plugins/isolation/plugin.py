@@ -33,12 +33,13 @@ class Plugin:
         self.offer = claim.offer
         self.who = f"the plugin for {claim.offer.name} ({claim.offer.author})"
         self.heard = Heard(claim.offer.name)
-        self._entry = [claim.entry_point.name, claim.entry_point.value]
+        self._claim = claim
         self._role = role
         self._lock = threading.Lock()
         self._lanes = itertools.count()
         self._process: Process | None = None
         self._started: list[Process] = []
+        self._twins: list[Plugin] = []
         self._closed = False
         weakref.finalize(self, _end, self._started)  # also where nobody closes it
 
@@ -57,8 +58,9 @@ class Plugin:
             raise self.bug("was closed already; use what comes of a Fleet inside of its `with`")
         process = Process(self.heard)
         self._started[:] = [process]
+        entry = [self._claim.entry_point.name, self._claim.entry_point.value]
         offer = [self.offer.name, self.offer.distribution, self.offer.version, self.offer.module]
-        request = {"verb": "load", "offer": offer, "entry": self._entry, "role": self._role, "level": self.heard.level, "last": True}
+        request = {"verb": "load", "offer": offer, "entry": entry, "role": self._role, "level": self.heard.level, "last": True}
         try:
             declared = self.read(process.ask(self.number(), request, deadline_of("load")), "load")
         except Ended as ended:
@@ -79,6 +81,15 @@ class Plugin:
                 self._loaded()
             assert self._process is not None  # noqa: S101 - or it raised
             return self._process
+
+    def twin(self) -> Plugin:
+        """The same plugin in a process for one target alone: another one ended the common process, or this one did."""
+        twin = Plugin(self._claim, self._role)
+        twin.heard = self.heard
+        with self._lock:
+            twin._closed = self._closed
+            self._twins.append(twin)
+        return twin
 
     def number(self) -> int:
         """A number for a conversation that nobody had before."""
@@ -102,6 +113,9 @@ class Plugin:
         with self._lock:
             self._closed = True
             _end(self._started)
+            twins = [*self._twins]
+        for one in twins:
+            one.close()
 
     def read(self, answer: Plain, verb: str) -> Any:
         """What was answered; raises what was raised."""
@@ -151,12 +165,14 @@ class Lane:
         self._patiently("open", self._opened)
 
     def _patiently(self, verb: str, attempt: Callable[[], T]) -> T:
-        """Try a second time where the process ended by the fault of another target."""
+        """Try a second time where the process ended by the fault of another target; in one for itself, where that is not known."""
         try:
             return attempt()
         except Ended as ended:
-            if ended.lane in (None, self._number) or verb in _NEVER_AGAIN:
+            if ended.lane == self._number or (ended.lane is None and not ended.shared) or verb in _NEVER_AGAIN:
                 raise self._bug(ended, verb) from None
+            if ended.shared:
+                self._plugin = self._plugin.twin()
         try:
             return attempt()
         except Ended as ended:
@@ -187,5 +203,5 @@ class Lane:
 
     def _bug(self, ended: Ended, verb: str) -> TargetBug | ObserverFailed:
         if ended.lane in (None, self._number):
-            return self._plugin.bug(f"{ended.why} (in {verb})")
+            return self._plugin.bug(f"{ended.why} (in {verb}{', when several targets were under way' if ended.shared else ''})")
         return self._plugin.bug(f"was ended in {verb}, because for another target it {ended.why}")

@@ -32,13 +32,15 @@ _GRACE = 2.0  # seconds for the guard to end what it guards; then both are ended
 class Ended(Exception):
     """The process is gone, and this call has no answer.
 
-    ``why`` continues a sentence about the plugin. ``lane`` is whose fault it was, where that is known.
+    ``why`` continues a sentence about the plugin. ``lane`` is whose fault it was, where that is
+    known; where it is not, ``shared`` says that it may have been that of several.
     """
 
-    def __init__(self, why: str, lane: int | None) -> None:
+    def __init__(self, why: str, lane: int | None, *, shared: bool = False) -> None:
         super().__init__(why)
         self.why = why
         self.lane = lane
+        self.shared = shared and lane is None
 
 
 @dataclass
@@ -95,7 +97,7 @@ class Process:
             self.end(f"hung: no answer within {format_duration(within)}", lane)
         if call.answer is None:
             end = self._end or Ended("ended", None)
-            raise Ended(end.why, end.lane)
+            raise Ended(end.why, end.lane, shared=end.shared)
         return call.answer
 
     def _send(self, message: Message) -> None:
@@ -123,8 +125,8 @@ class Process:
 
     def _fail(self, end: Ended) -> None:
         with self._lock:
-            self._end = self._end or end
             calls, self._calls = self._calls, {}
+            self._end = self._end or Ended(end.why, end.lane, shared=len(calls) > 1)
         for one in calls.values():
             one.done.set()
         with contextlib.suppress(OSError):
