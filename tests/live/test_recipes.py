@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from certpush.errors import TargetRefused
+from certpush.kit.settings import Duration
 from certpush.kit.tls import look, utc_now
-from certpush.model import CertificateBundle, Expected
+from certpush.model import CertificateBundle, Expected, Secret
 from certpush.testing.authority import Authority
+from certpush.testing.lab import hurry
 from certpush.testing.lab.process import wait_until
+from certpush.testing.lab.sshd import Sshd
 from certpush_recipe.kind import open_target
 from certpush_recipe.settings import RecipeSettings
 from conftest import not_run
@@ -121,3 +125,27 @@ def test_a_runtime_api_that_says_no_is_believed_and_the_file_goes_back(before, t
                 target.activate(staged, new)
         is_served(server, before)
         assert installed.fingerprint == before.fingerprint
+
+
+@pytest.mark.live("haproxy", "socat", "sshd")
+def test_the_machine_itself_hands_the_old_file_to_haproxy_when_nobody_confirms(before):
+    """By SSH, with nothing but the script of its timer: the runtime API is told what is in the file that is back."""
+    with Sshd() as sshd, HaproxyByRecipe(before, "haproxy-runtime") as server:
+        settings = RecipeSettings(
+            recipe="haproxy-runtime",
+            parameters=server.parameters,
+            host=sshd.host,
+            port=sshd.port,
+            user=sshd.user,
+            identity=Secret(sshd.client_key_path.read_text()),
+            host_key=sshd.host_key_fingerprint,
+            rescue_after=Duration(seconds=4),
+        )
+        new = CA.issue("localhost", "127.0.0.1")
+        with contextlib.closing(open_target(settings)) as target:
+            target.inspect()
+            target.activate(target.stage(new), new)
+            is_served(server, new)
+            hurry.pass_time(timedelta(seconds=4), lambda: hurry.timers(server.tls))
+            is_served(server, before)
+            assert target.inspect().fingerprint == before.fingerprint
