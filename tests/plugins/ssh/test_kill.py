@@ -55,9 +55,9 @@ class Death:
     def _real_one(one: str) -> str:
         # The steps that run commands of the configuration are functions of steps.sh themselves: the command is what counts.
         if one == "run":
-            return 'trouble=$1; shift; env "$@" </dev/null >&2 || fail "$trouble" "exit status $?"'
+            return 'trouble=$1; number=$2; shift 2; obey "$@" || fail "$trouble" "$number" "$ended"'
         if one == "reload_if":
-            return '[ $# -gt 2 ] && [ -e "$1" ] || return 0; shift 2; env "$@" </dev/null >&2'
+            return '[ -e "$1" ] || return 0; shift 3; obey "$@"'
         return f'command {one} "$@"'
 
     def in_scripts(self, lines: list[str], tag: str) -> str:
@@ -204,7 +204,7 @@ def test_what_kills_is_seen_as_such(local_box, mint, death):
     with contextlib.closing(SshTarget(settings)) as target, pytest.raises(TargetRefused, match="the shell ended with status -9"):
         target.stage(mint())
     assert death.reached == 3
-    assert list(local_box.machine.home.iterdir()), "killed, it cannot have cleaned up"
+    assert list((local_box.tls / ".certpush").iterdir()), "killed, it cannot have cleaned up"
 
 
 def test_a_step_that_failed_is_told_although_the_connection_is_gone_since(local_box, mint, monkeypatch):
