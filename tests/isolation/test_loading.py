@@ -59,6 +59,13 @@ def test_one_that_cannot_be_loaded_keeps_no_other_target_from_its_turn(yard, sit
     assert isinstance(receipts["lost"].error, PluginBroken)
 
 
+def test_where_no_process_can_be_started_it_says_so(acme, monkeypatch):
+    for executable, why in (("", "this Python does not know its own program"), ("/nonexistent/python", "No such file or directory")):
+        monkeypatch.setattr(sys, "executable", executable)
+        with PluginLoader() as loader, pytest.raises(PluginBroken, match=f"cannot be started: {why} while it was loaded"):
+            loader.load_kind("acme")
+
+
 # --- which certpush it is for ----------------------------------------------------------------------
 
 

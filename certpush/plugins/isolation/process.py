@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import json
 import os
@@ -201,6 +202,8 @@ class Process:
 
 def _interpreter() -> Iterable[str]:
     """This interpreter, deaf to the environment and to the working directory."""
+    if not sys.executable:
+        raise OSError(errno.ENOENT, "this Python does not know its own program")
     unwritten = ["-B"] if sys.dont_write_bytecode else []
     return [sys.executable, "-I", "-X", "utf8", *unwritten]
 
