@@ -1,4 +1,4 @@
-"""Many targets in one process: over SSH against Ansible and against a shell loop, a scan of endpoints, and memory.
+"""Many targets in one process: over SSH against Ansible and against a shell loop, and memory.
 
 Each of the three gets each target's certificate its own way, per target: what one target cost is compared.
 """
@@ -32,7 +32,7 @@ _NEEDED = ("step", "step-ca", "sshd", "ssh", "nginx", "openssl", "ansible")
 
 
 def measure(bench: Bench) -> Iterator[Row | Figure]:
-    """The fleet over SSH, then the scan, then memory."""
+    """The fleet over SSH, then memory."""
     absent = missing(bench.tools, *_NEEDED)
     if absent:
         yield Row(group=GROUP, what=OURS, against=ANSIBLE, goal=0.1, p2c=P2C, not_run=absent)
@@ -42,7 +42,6 @@ def measure(bench: Bench) -> Iterator[Row | Figure]:
         ca = servers.enter_context(step_ca(bench.directory))
         there = servers.enter_context(many(bench.directory, ca))
         yield from _over_ssh(bench, there)
-        yield from _scan(bench, there)
         yield from _memory(bench, there)
 
 
@@ -147,12 +146,10 @@ exit 1
     return Command(name=SHELL, argv=["/bin/sh", "-c", loop], expects="all served", times=LOOPED, seconds=600)
 
 
-# --- looking at many, and memory --------------------------------------------------------------
-
-ENDPOINTS = 1500
+# --- memory, and what is looked at by `scan.py` -------------------------------------------------
 
 
-def _files(bench: Bench, there: Many, path: Path, count: int, *, served: bool) -> str:
+def files_here(bench: Bench, there: Many, path: Path, count: int, *, served: bool) -> str:
     """A configuration of files on this machine that share a certificate; where ``served`` an endpoint for each, under a name of its own."""
     tables = [ca_table(bench.directory, there.ca), f'[state]\ndirectory = "{path.with_suffix("")}-state"\n']
     tables.append('[certificate.shared]\nnames = ["*.scan.example"]\nlifetime = "24h"\n')
@@ -167,16 +164,6 @@ def _files(bench: Bench, there: Many, path: Path, count: int, *, served: bool) -
     return str(path)
 
 
-def _scan(bench: Bench, there: Many) -> Iterator[Figure]:
-    config = _files(bench, there, bench.directory / "scan.toml", ENDPOINTS, served=True)
-    bench.runner.run(certpush("deploy", names(1)[0], "--force", "--config", config, expects="rotated"))  # now there is a root to verify by
-    status = certpush("status", "--config", config, expects=names(ENDPOINTS)[-1], times=ENDPOINTS, seconds=600)
-    costs = [bench.runner.run(status) for _ in range(bench.count(3))]
-    note = "each a handshake of its own, verified by the CA's root"
-    what = f"certpush status, {ENDPOINTS} endpoints: CPU for each"
-    yield Figure(group="looking", what=what, value=median_of(costs, "cpu") * 1000, unit="ms", goal=1.5, note=note)
-
-
 def _memory(bench: Bench, there: Many) -> Iterator[Figure]:
     """Of files on this machine: what the process holds for each target is the same, and thousands are done in a minute."""
     few, several = (_peak(bench, there, count) for count in (bench.targets, 3 * bench.targets))
@@ -186,5 +173,5 @@ def _memory(bench: Bench, there: Many) -> Iterator[Figure]:
 
 
 def _peak(bench: Bench, there: Many, count: int) -> Cost:
-    config = _files(bench, there, bench.directory / f"memory{count}.toml", count, served=False)
+    config = files_here(bench, there, bench.directory / f"memory{count}.toml", count, served=False)
     return bench.runner.run(certpush("deploy", "--config", config, expects="rotated", times=count, seconds=1200))

@@ -15,6 +15,7 @@ GROUP = "obtain a certificate (P-256)"
 STEP = "step ca certificate"
 RENEW = "step ca renew"
 COLD, WARM, RENEWED = "certpush issue, cold", "Fleet.issue, warm, each of 200", "StepCaIssuer.renew, cold"
+UNATTENDED = "certpush renew, one due"
 _TIMES = 200
 
 
@@ -25,6 +26,7 @@ def measure(bench: Bench) -> Iterator[Row]:
         yield Row(group=GROUP, what=COLD, against=STEP, goal=2, p2c=P2C, not_run=absent)
         yield Row(group=GROUP, what=WARM, against=STEP, goal=0.02, p2c=P2C, not_run=absent)
         yield Row(group=GROUP, what=RENEWED, against=RENEW, goal=6, not_run=absent)
+        yield Row(group=GROUP, what=UNATTENDED, against=RENEW, goal=6, not_run=absent)
         return
     with step_ca(bench.directory) as ca:
         config, step = str(_configuration(bench.directory, ca)), step_command(bench, ca)
@@ -35,9 +37,11 @@ def measure(bench: Bench) -> Iterator[Row]:
         )
         note = "the key is opened before the first; from then on each is a key, a request, a token and an answer"
         yield compare(bench.runner, warm, step, bench.count(5), group=GROUP, goal=0.02, p2c=P2C, note=note)
-        renewals = _renewal(config), _step_renewal(bench, ca)
+        renewed = _step_renewal(bench, ca)
         note = "both show the certificate in TLS; no password, so no key is opened"
-        yield compare(bench.runner, *renewals, bench.count(11), group=GROUP, goal=6, note=note)
+        yield compare(bench.runner, _renewal(config), renewed, bench.count(11), group=GROUP, goal=6, note=note)
+        note = "what a timer runs: the same for a new key, with a record, a way back, and a look at the files afterwards"
+        yield compare(bench.runner, _unattended(bench, ca), renewed, bench.count(11), group=GROUP, goal=6, note=note)
 
 
 def step_command(bench: Bench, ca: RealCa, *names: str) -> Command:
@@ -51,6 +55,28 @@ def step_command(bench: Bench, ca: RealCa, *names: str) -> Command:
 def _renewal(config: str) -> Command:
     files = ["site.example.crt", "site.example.key"]  # what `certpush issue` left
     return Command(name=RENEWED, argv=[PYTHON, str(Path(__file__).with_name("cold_renew.py")), config, *files], expects="renewed until")
+
+
+def _unattended(bench: Bench, ca: RealCa) -> Command:
+    """A target of two files whose certificate is always due; the first one is obtained here."""
+    home, config = bench.directory / "due", bench.directory / "due.toml"
+    home.mkdir()
+    config.write_text(f"""\
+{ca_table(bench.directory, ca)}
+[state]
+directory = "{bench.directory}/due-state"
+
+[target.due]
+kind = "file"
+names = ["due.example"]
+lifetime = "24h"
+renew_at = "1/100000"
+fullchain = "{home}/due.crt"
+key_file = "{home}/due.key"
+verify = "files"
+""")
+    bench.runner.run(certpush("deploy", "--config", str(config), expects="rotated"))
+    return certpush("renew", "--config", str(config), name=UNATTENDED, expects="rotated")
 
 
 def _step_renewal(bench: Bench, ca: RealCa) -> Command:

@@ -15,6 +15,7 @@ import machine
 import obtain
 import on_proxmox
 import over_ssh
+import scan
 import startup
 import tools
 from document import write
@@ -23,7 +24,15 @@ from parts import Bench
 from picture import picture
 from rows import Figure, Row, table
 
-BENCHMARKS = {"startup": startup, "obtain": obtain, "ssh": over_ssh, "proxmox": on_proxmox, "splice": config_splice, "fleet": fleet}
+BENCHMARKS = {
+    "startup": startup,
+    "obtain": obtain,
+    "ssh": over_ssh,
+    "proxmox": on_proxmox,
+    "splice": config_splice,
+    "scan": scan,
+    "fleet": fleet,
+}
 """A module each; its ``measure`` gives rows."""
 
 

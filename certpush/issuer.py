@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from cryptography import x509
 
 from certpush.model import CertificateBundle, CertificateRequest, Finding
+from certpush.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Issued:
     """What the issuer answered: untrusted until ``rotation.obtain`` has compared it with the request."""
 

@@ -13,20 +13,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
 from certpush.kit.memory import Memory
 from certpush.kit.settings import Settings
 from certpush.model import Event, Finding
+from certpush.records import record
 
 S = TypeVar("S", bound=Settings)
 
 ENDED = "ended"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Run:
     """The run that an observer hears: what was asked for, on which configuration.
 
@@ -64,7 +64,7 @@ class Observer(ABC):
         raise NotImplementedError("this kind of observer cannot be tried")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ObserverKind(Generic[S]):
     """What a plugin offers: the word for the configuration, the settings, and how to open an observer.
 

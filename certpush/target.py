@@ -16,7 +16,6 @@ from __future__ import annotations
 import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
@@ -33,6 +32,7 @@ from certpush.model import (
     Name,
     Staged,
 )
+from certpush.records import record
 
 S = TypeVar("S", bound=Settings)
 
@@ -114,7 +114,7 @@ class KeyOrigin(enum.StrEnum):
     DEVICE = "device"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Member(Generic[S]):
     """One member of a cluster: its name behind the target's (``proxmox/pve2``), and settings that lead to it alone.
 
@@ -128,7 +128,7 @@ class Member(Generic[S]):
     names: tuple[Name, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Footprint:
     """What a target changes on the machine that certpush itself runs on, so that a sandbox around unattended runs lets it."""
 
@@ -137,7 +137,7 @@ class Footprint:
     """Whether it runs commands there, which may need more than certpush itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TargetKind(Generic[S]):
     """What a plugin offers: the word for the configuration, the settings, and how to open a target.
 

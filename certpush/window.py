@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from certpush.errors import ConfigError
+from certpush.records import record
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _FORM = re.compile(r"(?:(?P<days>[A-Za-z,\- ]+?) +)?(?P<opens>\d\d?:\d\d) *- *(?P<closes>\d\d?:\d\d)")
@@ -15,7 +15,7 @@ _DAY = timedelta(days=1)
 _AHEAD = 15  # days; a window of one weekday that falls into the hour that spring leaves out opens a week later
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Window:
     """Opens on some weekdays at a time of the day, and closes at the next ``closes`` after it, perhaps beyond midnight.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from certpush.cli.console import Console, safe
 from certpush.errors import CertpushError, ConfigError, Interrupted
+from certpush.records import record
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ def chosen(console: Console, question: str, words: Sequence[str]) -> str:
             return words[-1]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Question(Generic[T]):
     """What is asked for, the flag that answers it for a script, and how an answer is read.
 

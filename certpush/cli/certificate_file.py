@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
@@ -12,6 +11,7 @@ from cryptography import x509
 from certpush.errors import BundleInvalid, ConfigError
 from certpush.kit.escaping import escaped
 from certpush.model import MAX_PEM_BYTES, UNREADABLE, PrivateKey, leaf_spki, read_certificates
+from certpush.records import record
 
 _KEY_BLOCK = re.compile(rb"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.+?-----END \1PRIVATE KEY-----", re.DOTALL)
 _OTHERS = (
@@ -24,7 +24,7 @@ _OTHERS = (
 _DER_CHAIN = b"\x30"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CertificateFile:
     """What a file holds: its certificates in order, and of a private key only whether it belongs to the first."""
 

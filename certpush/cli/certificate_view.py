@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,12 +14,13 @@ from certpush.cli.step_extension import SignedBy, signed_by
 from certpush.errors import BundleInvalid
 from certpush.kit.escaping import escaped
 from certpush.model import certificate_names, describe_public_key, fingerprint
+from certpush.records import record
 
 _LABEL_WIDTH = 11
 UNREADABLE = "cannot be read"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Line:
     """One line of the view: what it is about, and what is said; nothing in it is escaped yet."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from certpush.errors import CertpushError, ConfigError, SafetyRefusal
 from certpush.kit.escaping import escaped
 from certpush.kit.files import Directory, beside
 from certpush.model import CertificateBundle
+from certpush.records import record
 
 CERTIFICATE_MODE, KEY_MODE = 0o644, 0o600
 
@@ -19,7 +19,7 @@ class NotSaved(CertpushError):
     """The certificate was issued, and could not be written."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class PairFiles:
     """Where a certificate (with its chain) and its private key go."""
 

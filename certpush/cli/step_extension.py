@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cryptography import x509
 from cryptography.x509.oid import ObjectIdentifier
+
+from certpush.records import record
 
 STEP_PROVISIONER = ObjectIdentifier("1.3.6.1.4.1.37476.9000.64.1")
 _SEQUENCE, _INTEGER, _OCTETS = 0x30, 0x02, 0x04
@@ -13,7 +13,7 @@ _SEQUENCE, _INTEGER, _OCTETS = 0x30, 0x02, 0x04
 _TYPES = ("?", "JWK", "OIDC", "GCP", "AWS", "Azure", "ACME", "X5C", "K8sSA", "SSHPOP", "SCEP", "Nebula")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SignedBy:
     """The provisioner that a certificate names: its type, its name, and the id of its key (empty where it has none)."""
 

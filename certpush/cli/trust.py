@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from certpush.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +52,7 @@ def make_contact(console: Console, fleet: Fleet, target: str, fingerprint: str |
     _pin(console, fleet, whose, chosen)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Whose:
     """A target, or a member of one: ``name`` is the one that a person wrote."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
@@ -13,6 +12,7 @@ from certpush.config import Configuration, load, locate
 from certpush.errors import BundleInvalid, CertpushError
 from certpush.kit.shown import issuer_of, subject_of
 from certpush.model import Endpoint, certificate_names, fingerprint, issued_by, name_covers
+from certpush.records import record
 from certpush.stepca.bootstrap import is_recognised, read_root_file, user_path
 from certpush.stepca.settings import CaSettings
 
@@ -20,7 +20,7 @@ _PATIENCE_SECONDS = 5.0
 _LONGEST_CHAIN = 10
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Verdict:
     """``good`` is None where it could not be told; ``text`` says why in each case."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from certpush.config.tables import FleetKeys
 from certpush.errors import ConfigError
 from certpush.kit.settings import SecretReader, convert
+from certpush.records import record
 
 if TYPE_CHECKING:  # a look at endpoints asks no CA, and heeds no window
     from certpush.model import CertificateSpec, Endpoint
@@ -21,7 +22,7 @@ DEFAULT_CA = "default"
 DEFAULT_RESCUE_AFTER = timedelta(seconds=180)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class TargetSpec:
     """One target as configured: the core's part, and its kind's table (``table``), which only the kind can read."""
 
@@ -49,7 +50,7 @@ class TargetSpec:
         return f"target.{self.name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ObserverSpec:
     """One observer as configured: the core's part, and its kind's table (``table``), which only the kind can read."""
 
@@ -65,7 +66,7 @@ class ObserverSpec:
         return f"observer.{self.name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Configuration:
     """A whole configuration, checked as far as it can be without loading a plugin."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -15,10 +14,11 @@ from certpush.fleet.opening import Opener
 from certpush.fleet.selecting import named
 from certpush.fleet.wishes import Wishes
 from certpush.model import Outcome, Receipt
+from certpush.records import record
 from certpush.state.forgetting import archive
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Forgotten:
     """What was forgotten: the targets and members, where their records are kept now, whose keys are gone, and how each was cleaned.
 
@@ -32,7 +32,7 @@ class Forgotten:
     cleaned: tuple[Receipt, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Forgetting:
     """One target, or one member, that is to be managed no more."""
 

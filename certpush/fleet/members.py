@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from certpush.config import TargetSpec
 from certpush.errors import ConfigError, TargetBug
 from certpush.kit.settings import Settings
 from certpush.model import CertificateSpec, DnsName, IpName
+from certpush.records import record
 from certpush.rotation.calling import calling
 from certpush.target import Member, TargetKind
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # part of file names, as the target's own name is
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class MemberSpec:
     """One thing that is rotated: ``name`` is the target's own, or ``TARGET/MEMBER``."""
 

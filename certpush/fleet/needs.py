@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from certpush.fleet.opening import read_settings
 from certpush.kit.settings import SecretReader
 from certpush.model import Secret
 from certpush.plugins import PluginLoader
+from certpush.records import record
 from certpush.schedule import look_every, room
 from certpush.stepca.bootstrap import is_complete, step_base
 from certpush.target import Footprint
@@ -26,7 +27,7 @@ _WAYS_BACK = 2  # the switch may take as long as the device waits for it, and so
 _AROUND_A_SWITCH = timedelta(minutes=4)  # looks, settling, and what is obtained before
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SecretNeed:
     """A secret that a run reads: where its reference stands, and the reference (``cred:token``)."""
 
@@ -44,7 +45,7 @@ class SecretNeed:
         return self.reference.partition(":")[2]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Needs:
     """What the runs of a configuration need from the machine that they run on."""
 

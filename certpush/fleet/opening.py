@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from certpush.errors import ConfigError, TargetBug
 from certpush.fleet.kinds import kind_of
 from certpush.kit.settings import SecretReader, Settings, convert, key_names
 from certpush.kit.tls import look
+from certpush.records import record
 from certpush.rotation.calling import calling
 
 if TYPE_CHECKING:  # who only looks at an endpoint opens no target, and has nothing to rotate
@@ -33,7 +34,7 @@ _VERIFY_FILES = "files"
 _CORE_PINS = {"trust"}  # recorded for the core's key of that name, which is more than a text to the kind
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Opener:
     """Opens targets: holds what all rotations of a fleet share."""
 

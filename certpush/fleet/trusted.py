@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from certpush.errors import CertpushError, ConfigError
 from certpush.kit.trust import Trust
 from certpush.model import Phase
+from certpush.records import record
 
 if TYPE_CHECKING:
     from certpush.config import TargetSpec
@@ -55,7 +55,7 @@ def pins_known(journal: Memory, name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*([by_person] if by_person else []), *ours)))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Recognition:
     """Knows whom a target may be recognised by; ``issuer`` finds the CA of a name, which is asked only when nothing else tells.
 

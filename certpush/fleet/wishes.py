@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from certpush.records import record
 
 if TYPE_CHECKING:
     from certpush.model import CertificateBundle
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Wishes:
     """What a person asked for beside the configuration."""
 

@@ -9,12 +9,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import IO, TypedDict
 
 from certpush.errors import TargetRefused
 from certpush.kit.escaping import escaped, shown_tail
+from certpush.records import record
 
 __all__ = ["OUTPUT_LIMIT", "SEARCH_PATH", "Finished", "escaped", "minimal_environment", "run", "shown_tail"]
 
@@ -22,7 +22,7 @@ SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OUTPUT_LIMIT = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Finished:
     """A command that ended: its exit status (negative: the signal that ended it) and the last MiB of what it wrote."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, get_args, get_origin
 
@@ -12,6 +11,7 @@ import msgspec
 from certpush.kit.annotations import choices_of, own_words, parts_of
 from certpush.kit.settings import Doc, Duration, Settings, fields_of, format_duration
 from certpush.model import Endpoint, JsonValue, Secret
+from certpush.records import record
 
 _PLAIN: Mapping[type, tuple[str, str]] = {
     str: ("text", "string"),
@@ -27,7 +27,7 @@ _WRITTEN: Mapping[type, tuple[str, str]] = {
 """Types that stand as a text in the configuration: what a person calls them, and what the text looks like."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Field:
     """One key of a table: its name, its type and default in words, and what it is for."""
 

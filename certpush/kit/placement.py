@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 from typing import Protocol
 
@@ -28,6 +28,7 @@ from certpush.kit.rendering import Role, read_leaf
 from certpush.kit.shapes import known
 from certpush.kit.trouble import Trouble, explain
 from certpush.model import CertificateBundle, Handle, Installed, Staged
+from certpush.records import record
 
 PRIVATE = ".certpush"
 ABSENT = ""
@@ -38,7 +39,7 @@ OTHER = "other"
 # --- what is known ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Seen:
     """What is at a path now: its state (SHA-256, ``link:target``, ``other`` or nothing), rights, and what shows the certificate.
 
@@ -82,7 +83,7 @@ class Prepared(msgspec.Struct, frozen=True, omit_defaults=True):
     generation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Rights:
     """Mode and owner of a new file; an empty name leaves that to the system."""
 

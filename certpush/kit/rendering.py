@@ -5,13 +5,14 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from certpush.errors import BundleInvalid
 from certpush.model import CertificateBundle, PrivateKey, Secret, fingerprint, leaf_spki, read_certificates
+from certpush.records import record
 
 _PRIVATE_KEY = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.+?-----END \1-----\n?", re.DOTALL)
 
@@ -38,7 +39,7 @@ class Role(enum.StrEnum):
         return self in (Role.KEY, Role.COMBINED, Role.PKCS12)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Leaf:
     """What can be read from an installed file: the leaf's fingerprint, and its public key for comparing."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Self
@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from certpush.errors import BundleInvalid
 from certpush.model.keys import PrivateKey
 from certpush.model.names import DnsName, IpName, Name
+from certpush.records import record
 
 UNREADABLE = (ValueError, x509.InvalidVersion)
 """What loading a certificate raises; the second is no ValueError, and any byte from a stranger can cause it."""
@@ -74,7 +75,7 @@ def to_pem(*certificates: x509.Certificate) -> bytes:
     return b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class CertificateBundle:
     """A leaf with its key, the intermediates above it (leaf's issuer first), and the roots they lead to.
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from certpush.model.sights import Installed, Staged
+from certpush.records import record
 
 
 class WayBackKind(enum.StrEnum):
@@ -18,7 +19,7 @@ class WayBackKind(enum.StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class WayBack:
     """The way back that a plan names before anything changes."""
 
@@ -56,7 +57,7 @@ class Outcome(enum.StrEnum):
     STRANDED = "stranded"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Deployment:
     """One certificate on its way to one target: the journal's record of it."""
 

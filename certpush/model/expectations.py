@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+from certpush.records import record
 
 
 class After(enum.StrEnum):
@@ -14,7 +15,7 @@ class After(enum.StrEnum):
     NOTHING = "nothing"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Expected:
     """What must be served once ``rollback`` is done: the old leaf, the device's own certificate, or none of ours."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+from certpush.records import record
 
 
 class Severity(enum.StrEnum):
@@ -15,7 +16,7 @@ class Severity(enum.StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Finding:
     """What a check found, and (``hint``) what to do about it."""
 
@@ -25,7 +26,7 @@ class Finding:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Identity:
     """What a device shows before anyone logs in, for a person to compare: an SSH host key or a TLS leaf.
 

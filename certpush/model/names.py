@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from certpush.errors import ConfigError
+from certpush.records import record
 
 _DNS_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _NUMBER_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _LONGEST_NAME = 255  # 253 and a wildcard's two; what is longer is not worth decoding
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@record(frozen=True, slots=True, order=True)
 class DnsName:
     """A DNS name as it stands in a certificate: lower case, IDNA-encoded, perhaps ``*.`` in front."""
 
@@ -24,7 +24,7 @@ class DnsName:
         return self.value
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class IpName:
     """An IP address as it stands in a certificate."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from certpush.errors import CertpushError
 from certpush.model.deployments import WayBack, WayBackKind
 from certpush.model.sights import Served
+from certpush.records import record
 
 
 class Action(enum.StrEnum):
@@ -22,7 +23,7 @@ class Action(enum.StrEnum):
     REFUSE = "refuse"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Plan:
     """What would be done to a target, why, what changes there, and the way back."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from certpush.errors import BackingOff, CertpushError, Interrupted, LockHeld
@@ -10,9 +9,10 @@ from certpush.model.deployments import Deployment, Outcome
 from certpush.model.findings import Finding
 from certpush.model.plans import Plan
 from certpush.model.sights import Served
+from certpush.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Validity:
     """The life of the certificate that a target has: from when it is to be replaced, and from when a person should know.
 
@@ -25,7 +25,7 @@ class Validity:
     due_from: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Event:
     """Something that happened to a target; observers get it, and it never carries a key.
 
@@ -48,7 +48,7 @@ class Event:
         return self.validity is not None and self.at >= self.validity.danger_from
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Receipt:
     """How one rotation ended, with the evidence: what every endpoint served at the end.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
 from typing import Self
 
 from certpush.errors import ConfigError
 from certpush.model.names import Name, parse_name
+from certpush.records import record
 
 
 class KeySpec(enum.StrEnum):
@@ -24,7 +24,7 @@ class KeySpec(enum.StrEnum):
     ED25519 = "ed25519"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CertificateRequest:
     """What a certificate should be: its names (the first is the CN), its key, how long it lives (None: the CA's default)."""
 
@@ -55,7 +55,7 @@ DEFAULT_RENEW_AT = Fraction(2, 3)
 DEFAULT_DANGER_LEFT = Fraction(1, 6)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class CertificateSpec:
     """One certificate as configured: what to ask for, of which CA, and when to replace it.
 

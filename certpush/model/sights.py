@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TypeAlias
+
+from certpush.records import record
 
 JsonValue: TypeAlias = "str | int | float | bool | list[JsonValue] | dict[str, JsonValue] | None"
 Handle: TypeAlias = Mapping[str, JsonValue]
 """What a target writes down to find its way back; JSON, never a secret."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Endpoint:
     """Where a certificate is served: a TCP address, the name asked for (SNI), and STARTTLS where plain text comes first."""
 
@@ -31,7 +33,7 @@ class Endpoint:
         return f"{host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Served:
     """What one fresh connection to an endpoint showed.
 
@@ -53,7 +55,7 @@ class Served:
     verified: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Installed:
     """What a target has installed now, and (``handle``) the way back to it. Never a secret.
 
@@ -69,7 +71,7 @@ class Installed:
     own: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Staged:
     """What ``stage`` put on the device, so that any later process can activate, confirm or remove it."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from certpush.model.deployments import Deployment
 from certpush.model.sights import Served
+from certpush.records import record
 
 if TYPE_CHECKING:  # mostly nothing waits
     from certpush.model.waiting import Waiting
@@ -41,7 +41,7 @@ class Standing(enum.StrEnum):
         return list(type(self)).index(self)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TargetStatus:
     """What a look at one target, or one member of it, showed, beside what the journal knows.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
 from certpush.model.deployments import Deployment
 from certpush.model.sights import Installed, Served
+from certpush.records import record
 
 
 class Known(enum.StrEnum):
@@ -21,7 +21,7 @@ class Known(enum.StrEnum):
     FOREIGN = "foreign"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Unresolved:
     """A deployment that was left half-way, and what a look at its target shows now.
 
@@ -53,7 +53,7 @@ class Way(enum.StrEnum):
     """Go back to what was there before, and see that."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Decision:
     """What a person decided, who it was, and why; the journal keeps all three. ``adopt``: also a certificate of somebody else is meant."""
 

@@ -6,10 +6,10 @@ import enum
 import logging
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from importlib import metadata
 
 from certpush.errors import PluginConflict
+from certpush.records import record
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Role(enum.StrEnum):
     OBSERVER = "observer"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Offer:
     """A plugin that a distribution offers under a name; read without importing anything of it.
 
@@ -75,7 +75,7 @@ class Offer:
         return f"{self.distribution} {self.version}"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Claim:
     """An offer with the entry point that loads it."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from certpush.model import Action, CertificateBundle, CertificateSpec, Endpoint, Outcome, Plan, Receipt
+from certpush.records import record
 from certpush.rotation.inspect import Looking, look_at
 from certpush.rotation.plan import NOT_IN_PLACE, due, nothing_due, why_due
 from certpush.rotation.waiting import Wait, waiting
@@ -30,7 +30,7 @@ class Memory(Looking, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Glance:
     """``receipt`` where nothing is to be done; else ``why`` says what a closer look is for."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from certpush.model import (
     WayBackKind,
     name_covers,
 )
+from certpush.records import record
 from certpush.rotation.inspect import View
 from certpush.rotation.waiting import too_late_next_time, waiting
 from certpush.schedule import danger_from, due_at
@@ -33,7 +34,7 @@ _SKEW = timedelta(seconds=30)  # by so much the CA's clock may be ahead of ours 
 NOT_IN_PLACE = "the certificate we hold is good, but not in place"
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Situation:
     """All that a plan is made from."""
 

@@ -8,12 +8,13 @@ lifetime or another CA need a fresh signature.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from certpush.errors import BundleInvalid, CertpushError, ConfigError, IssuerRefused
 from certpush.issuer import Issued, Issuer
 from certpush.model import CertificateBundle, CertificateSpec
+from certpush.records import record
 from certpush.rotation.obtain import build_csr, check_issued, key_for, obtain
 
 Clock = Callable[[], datetime]
@@ -21,7 +22,7 @@ _NEXT_WAY = (IssuerRefused, BundleInvalid)
 """The CA is there and said no, or what it gave is refused: another way may do."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Reissued:
     """The new certificate; ``note`` says which ways were refused before, and why. Empty where the first one did."""
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -16,6 +16,7 @@ from certpush.errors import CertpushError, Interrupted, TargetBug
 from certpush.issuer import Issuer
 from certpush.kit.tls import Roots
 from certpush.model import CertificateBundle, CertificateSpec, Deployment, Endpoint, Event, Installed, Served, Staged
+from certpush.records import record
 from certpush.rotation.calling import REPORT, calling
 from certpush.state.escrow import Escrow
 from certpush.state.journal import Journal
@@ -35,7 +36,7 @@ class Look(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Patience:
     """How often and how long to look: ``matches`` in a row, ``interval`` seconds apart."""
 
@@ -43,7 +44,7 @@ class Patience:
     interval: float = 0.4
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Rotation:
     """One target and all that its rotation needs. Everything that is not a pure function enters here."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from certpush.errors import (
@@ -30,6 +30,7 @@ from certpush.model import (
     WayBack,
     WayBackKind,
 )
+from certpush.records import record
 from certpush.rotation.activate import activate
 from certpush.rotation.confirm import confirm
 from certpush.rotation.inspect import View, inspect
@@ -208,7 +209,7 @@ def _lives(rotation: Rotation, view: View, ours: frozenset[str]) -> tuple[tuple[
     return ((held.not_before, held.not_after),) if held else seen
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Held:
     """The certificates whose keys we hold. Mostly nobody asks, and what is not ours is looked for in each certificate's folder."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from cryptography import x509
 
 from certpush.errors import CertpushError, TargetUnreachable, VerificationFailed
 from certpush.model import After, CertificateBundle, Deployment, Endpoint, Expected, Phase, Served
+from certpush.records import record
 from certpush.rotation.activate import note
 from certpush.rotation.inspect import address, ask_installed
 from certpush.rotation.rotation import Rotation
@@ -51,7 +52,7 @@ class _TimeLeft:
         self._asked += self._rotation.patience.interval
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Wanted:
     """What must be seen at an endpoint: what is accepted, the roots it is verified with, how often in a row, and over what time."""
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from certpush.model import CertificateBundle, CertificateSpec
+from certpush.records import record
 from certpush.schedule import danger_from
 from certpush.window import Window
 
 _BACKDATED = timedelta(minutes=10)  # a certificate made in this very window may have begun so long before it
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Wait:
     """In words; ``until`` is None where waiting would be too long."""
 

@@ -11,13 +11,13 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from certpush._version import __version__
 from certpush.errors import StateError
 from certpush.model import Secret
+from certpush.records import record
 from certpush.state.sealing import is_sealed, seal, unseal
 from certpush.state.snapshot import CURRENT, Snapshot, refuse_odd_path
 
@@ -28,7 +28,7 @@ LARGEST = 512 * 1024 * 1024
 _DAMAGED = "the file was changed or cut after it was written: take another backup"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Backup:
     """What a backup holds, and when and by which version it was made."""
 

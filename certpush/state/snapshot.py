@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from certpush.errors import StateError
 from certpush.kit.files import Directory
+from certpush.records import record
 from certpush.state.journal import Journal
 
 JOURNAL = "journal.sqlite3"
@@ -28,7 +28,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]{0,199}")
 _DEEPEST = 4  # certificates/NAME/GENERATION/key.pem
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Snapshot:
     """Files by their path below the state directory, and links by theirs with what they point to."""
 

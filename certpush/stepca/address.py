@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from certpush.errors import ConfigError
 from certpush.model import parse_name
+from certpush.records import record
 
 _FORM = "write https://HOST:PORT, and an IPv6 address in brackets"
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CaAddress:
     """Host and port of a CA; ``str()`` gives the URL without a trailing slash."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
 from datetime import timedelta
 
 from certpush.kit.settings import format_duration
+from certpush.records import record
 from certpush.stepca.durations import format_go_duration, parse_go_duration
 from certpush.stepca.wire import Claims, Provisioner
 
@@ -22,7 +22,7 @@ _FLAGS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class OwnLimits:
     """The limits that a provisioner's own claims set; None where the CA's own count, which cannot be seen from outside."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +12,7 @@ from cryptography import x509
 
 from certpush.errors import BundleInvalid, ConfigError, RootMismatch
 from certpush.model import DeferredSecret, fingerprint, read_certificates
+from certpush.records import record
 from certpush.references import read_private_file
 from certpush.stepca.address import CaAddress, normalised_fingerprint
 from certpush.stepca.settings import CaSettings
@@ -20,7 +20,7 @@ from certpush.stepca.settings import CaSettings
 _MAX_BYTES = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class StepDefaults:
     """What the ``step`` command would use when not told otherwise."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from cryptography import x509
@@ -21,9 +21,11 @@ from certpush.stepca.answers import accepted
 from certpush.stepca.durations import format_go_duration
 from certpush.stepca.refusal import Asked
 from certpush.stepca.skew import refuse_skew
-from certpush.stepca.tokens import Audience, Clock, mint_renewal, own_names
 from certpush.stepca.transport import Answer, Transport
 from certpush.stepca.transport_errors import naming
+
+if TYPE_CHECKING:
+    from certpush.stepca.tokens import Audience, Clock
 
 T = TypeVar("T")
 _MOST_PAGES = 1000
@@ -107,11 +109,15 @@ class StepCa:
     @property
     def own_names(self) -> tuple[str, ...]:
         """The names in the CA's own certificate, as in ``dnsNames`` of its configuration."""
+        from certpush.stepca.tokens import own_names
+
         return own_names(self.server_certificate)
 
     @property
     def audience(self) -> Audience:
         """How to address this CA in a token."""
+        from certpush.stepca.tokens import Audience
+
         return Audience.of(self.address, self.own_names)
 
     # --- certificates ----------------------------------------------------------------------
@@ -143,6 +149,8 @@ class StepCa:
 
     def renew_with_token(self, current: CertificateBundle) -> Issued:
         """Renew by a signed token instead of TLS: the way for an expired certificate, where the provisioner allows it."""
+        from certpush.stepca.tokens import mint_renewal
+
         self._compare_clocks(self._transport)  # and the token addresses the CA by a name of its certificate
         asked = Asked(f"POST {self.address}/renew")
         answer = self._transport.exchange("POST", "/renew", {}, bearer=mint_renewal(self.audience, current, self._clock))

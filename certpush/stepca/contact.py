@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 
@@ -22,9 +23,11 @@ from certpush.stepca.answers import accepted
 from certpush.stepca.client import StepCa
 from certpush.stepca.refusal import Asked
 from certpush.stepca.skew import refuse_skew
-from certpush.stepca.tokens import Clock, own_names
 from certpush.stepca.transport import Transport
 from certpush.stepca.transport_errors import OutsideValidity, WrongName, naming
+
+if TYPE_CHECKING:
+    from certpush.stepca.tokens import Clock
 
 
 def fetch_root(address: CaAddress, wanted: str, clock: Clock) -> x509.Certificate:
@@ -123,6 +126,8 @@ def _names_shown(address: CaAddress, roots: Sequence[x509.Certificate]) -> tuple
     context.check_hostname = False  # it failed already; its names are what we are after
     with closing(Transport(address, context)) as transport, contextlib.suppress(CertpushError):
         transport.exchange("GET", "/health")
+    from certpush.stepca.tokens import own_names
+
     return own_names(context.server_certificate)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from certpush.errors import BundleInvalid, ConfigError, IssuerRefused
 from certpush.model import CertificateBundle, Name, Secret, issued_by, read_certificates
+from certpush.records import record
 from certpush.references import read_private_file
 from certpush.stepca.bootstrap import user_path
 from certpush.stepca.jose import ProvisionerKey, read_private_jwk
@@ -42,7 +43,7 @@ class Credential(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Situation:
     """What a credential is made from: the settings, the provisioners that the CA lists, the time, and the CA's name for errors."""
 
@@ -52,7 +53,7 @@ class Situation:
     whose: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ReadyToken:
     """A token that somebody else made (OIDC, K8sSA): sent as it is, once."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
 
 from certpush.model import UNREADABLE
+from certpush.records import record
 from certpush.stepca.address import CaAddress
 from certpush.stepca.durations import format_moment
 from certpush.stepca.refusal import CaRefusal
@@ -19,7 +19,7 @@ _LONGEST_WAY = timedelta(seconds=30)  # from the making of a token to the refusa
 _BACKDATE = timedelta(minutes=1)  # of the certificate that step-ca makes for itself at its start
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Evidence:
     """What was seen around a refusal; None where it could not be seen."""
 
@@ -35,7 +35,7 @@ class Evidence:
     ca_now: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Suspicion:
     """What probably was wrong, and what to do; ``passing`` where it mends itself."""
 

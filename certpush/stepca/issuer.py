@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -24,10 +24,12 @@ from certpush.stepca.client import StepCa, utc_now
 from certpush.stepca.contact import explaining_distrust, fetch_root
 from certpush.stepca.learning import RootMemory, asked_lately, keeping, learn, named_by, recalled
 from certpush.stepca.patience import persistently
-from certpush.stepca.proving import Prover
 from certpush.stepca.settings import CaSettings
-from certpush.stepca.tokens import Clock
 from certpush.stepca.transport_errors import AnswerLost, OwnCertificateRefused
+
+if TYPE_CHECKING:  # a renewal shows its certificate, and needs no token
+    from certpush.stepca.proving import Prover
+    from certpush.stepca.tokens import Clock
 
 OPERATION_SECONDS = 30.0
 """For everything that one call does: first contact, listing, opening the key, all tries and the waits between them."""
@@ -90,7 +92,6 @@ class StepCaIssuer:
             opened = StepCa(str(self.address), self._roots(), clock=self._clock)
             with self._lock:
                 if self._ca is None:
-                    self._prover = Prover(opened, self.settings, self._clock)
                     self._ca = opened
         return self._ca
 
@@ -215,13 +216,18 @@ class StepCaIssuer:
             if set(roots) != set(ca.roots):
                 ca.close()
                 ca = self._ca = StepCa(str(self.address), roots, clock=self._clock)
-                self._prover = Prover(ca, self.settings, self._clock)
         return ca
 
     @contextmanager
     def _proving(self) -> Iterator[Prover]:
+        from certpush.stepca.proving import Prover
+
         with self._talking() as ca:
-            yield self._prover or Prover(ca, self.settings, self._clock)
+            with self._lock:
+                if self._prover is None or self._prover.ca is not ca:
+                    self._prover = Prover(ca, self.settings, self._clock)
+                prover = self._prover
+            yield prover
 
     def _showing(self, current: CertificateBundle, ca: StepCa, ask: Callable[[], Issued]) -> Issued:
         """Ask by showing ``current``; in TLS 1.3 the CA's alert about it comes late, and a reset may overtake it."""

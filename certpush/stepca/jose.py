@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import msgspec
 from cryptography.hazmat.primitives import hashes
@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from certpush.model import JsonValue, SigningKey
+from certpush.records import record
 
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 _CURVES: Mapping[str, type[ec.EllipticCurve]] = {"P-256": ec.SECP256R1, "P-384": ec.SECP384R1, "P-521": ec.SECP521R1}
@@ -82,7 +83,7 @@ def _signature(signed: bytes, key: SigningKey) -> bytes:
 # --- private keys as JWK ----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ProvisionerKey:
     """A provisioner's private key, and the id that tokens name it by."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from certpush.errors import CertpushError, IssuerUnreachable
 from certpush.issuer import Issued
 from certpush.model import CertificateRequest, fingerprint
+from certpush.records import record
 from certpush.stepca.client import StepCa
 from certpush.stepca.credentials import Credential, ReadyToken, Situation, credential_for
 from certpush.stepca.patience import CaBusy
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _FRESH_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Contact:
     """What was seen of the CA a moment ago, over a verified connection."""
 
@@ -47,7 +47,7 @@ class Prover:
     """Makes and sends tokens for one CA; each call is one try with one new token. May be used from many threads."""
 
     def __init__(self, ca: StepCa, settings: CaSettings, clock: Clock) -> None:
-        self._ca = ca
+        self.ca = ca
         self._settings = settings
         self._clock = clock
         self._contact: Contact | None = None
@@ -55,18 +55,18 @@ class Prover:
     def sign(self, request: CertificateRequest, csr: x509.CertificateSigningRequest, *, tries_before: int) -> Issued:
         """Ask once for a certificate."""
         contact, credential = self._prepared()
-        token = credential.for_signing(self._ca.audience, request.names, csr, fingerprint(self._ca.roots[0]))
+        token = credential.for_signing(self.ca.audience, request.names, csr, fingerprint(self.ca.roots[0]))
         with self._judging(contact, credential, tries_before, "sign"):
             text = csr.public_bytes(Encoding.PEM).decode("ascii")
-            return self._ca.sign(text, token, request.lifetime, provisioner=credential.provisioner)
+            return self.ca.sign(text, token, request.lifetime, provisioner=credential.provisioner)
 
     def revoke(self, serial: int, *, reason: str, reason_code: int, tries_before: int) -> None:
         """Ask once for a revocation; "already revoked" is a yes when an earlier try may have been the one."""
         contact, credential = self._prepared()
-        token = credential.for_revoking(self._ca.audience, serial)
+        token = credential.for_revoking(self.ca.audience, serial)
         with self._judging(contact, credential, tries_before, "revoke"):
             try:
-                self._ca.revoke(serial, token, reason=reason, reason_code=reason_code)
+                self.ca.revoke(serial, token, reason=reason, reason_code=reason_code)
             except CaRefusal as refusal:
                 if not (tries_before and refusal.already_revoked):
                     raise
@@ -79,12 +79,12 @@ class Prover:
         if contact is None or not self._is_fresh(contact):
             contact = self._contact = self._look()
         if contact.skew is not None:
-            refuse_skew(str(self._ca.address), contact.skew, self._clock())
-        return contact, credential_for(Situation(self._settings, contact.listed, self._clock, str(self._ca.address)))
+            refuse_skew(str(self.ca.address), contact.skew, self._clock())
+        return contact, credential_for(Situation(self._settings, contact.listed, self._clock, str(self.ca.address)))
 
     def _look(self) -> Contact:
-        listed = self._ca.provisioners()
-        return Contact(listed, self._ca.skew, self._ca.server_certificate, time.monotonic(), self._clock())
+        listed = self.ca.provisioners()
+        return Contact(listed, self.ca.skew, self.ca.server_certificate, time.monotonic(), self._clock())
 
     def _is_fresh(self, contact: Contact) -> bool:
         passed = (self._clock() - contact.seen).total_seconds()
@@ -100,7 +100,7 @@ class Prover:
                 raise
             from certpush.stepca.diagnosis import diagnosed
 
-            what = f"POST {self._ca.address}/{route}"
+            what = f"POST {self.ca.address}/{route}"
             raise diagnosed(refusal, what, self._evidence(contact, credential, tries_before)) from None
         except (AnswerLost, CaBusy) as error:
             self._contact = None
@@ -111,17 +111,17 @@ class Prover:
     def _evidence(self, contact: Contact, credential: Credential, tries_before: int) -> Evidence:
         from certpush.stepca.diagnosis import Evidence
 
-        skew = self._ca.skew  # of the refusal itself
+        skew = self.ca.skew  # of the refusal itself
         return Evidence(
-            address=self._ca.address,
+            address=self.ca.address,
             skew=skew,
-            ca_names=self._ca.own_names,
+            ca_names=self.ca.own_names,
             still_listed=self._is_listed(credential),
             provisioner=credential.provisioner,
             ready_token=isinstance(credential, ReadyToken),
             tries_before=tries_before,
             certificate_before=contact.certificate,
-            certificate_after=self._ca.server_certificate,
+            certificate_after=self.ca.server_certificate,
             ca_now=self._clock() + (skew or timedelta(0)),
         )
 
@@ -129,7 +129,7 @@ class Prover:
         if not isinstance(credential, TokenMint):
             return None
         try:
-            listed = self._ca.provisioners()
+            listed = self.ca.provisioners()
         except CertpushError:
             return None
         return any(one.name == credential.provisioner and one.kid == credential.kid for one in listed)

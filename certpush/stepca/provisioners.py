@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 from certpush.errors import IssuerRefused
@@ -62,6 +61,8 @@ def _none(listed: Sequence[Provisioner], name: str, kind: str, whose: str) -> Is
 
 def _nearest(name: str, names: Sequence[str]) -> str | None:
     by_lower_case = {one.casefold(): one for one in names}
+    import difflib  # only for a mistyped name
+
     near = difflib.get_close_matches(name.casefold(), list(by_lower_case), n=1)
     return by_lower_case[near[0]] if near else None
 

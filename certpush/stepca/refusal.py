@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 
 from certpush.errors import IssuerRefused
+from certpush.records import record
 
 
 class CaRefusal(IssuerRefused):
@@ -33,7 +33,7 @@ class CaRefusal(IssuerRefused):
 GENERIC_401 = "The request lacked necessary authorization to be completed. Please see"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Asked:
     """What was asked for, as far as the explanation of a refusal needs it."""
 
@@ -48,7 +48,7 @@ class Asked:
         return self.what.rpartition("/")[2]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Explained:
     """What happened and what to do; ``retryable`` where waiting may help, ``allowed`` where a shorter life would do."""
 
@@ -61,7 +61,7 @@ class Explained:
 Explain = Callable[[re.Match[str], Asked], Explained | None]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Rule:
     """How to explain the refusals with this status (0: any) and text, on these routes (none named: on all)."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
@@ -14,13 +13,14 @@ from certpush.errors import BundleInvalid, ConfigError
 from certpush.kit.escaping import escaped
 from certpush.kit.files import write_file
 from certpush.model import fingerprint, read_certificates, to_pem
+from certpush.records import record
 from certpush.stepca.address import CaAddress, normalised_fingerprint
 from certpush.stepca.bootstrap import authority_folder, current_context, read_table, read_texts, step_base
 
 _CONTEXT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")  # it becomes the name of a folder
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class StepPlace:
     """Where ``step`` keeps one CA: the folder with config/defaults.json and certs/root_ca.crt; ``context`` where it uses such."""
 
@@ -55,7 +55,7 @@ class StepPlace:
         return self.folder / "certs" / "root_ca.crt"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Remembered:
     """Which files were written, and which copies of replaced ones were kept; none of either where all was there already."""
 

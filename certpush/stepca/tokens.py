@@ -6,7 +6,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from certpush.model import UNREADABLE, CertificateBundle, JsonValue, Name, SigningKey
+from certpush.records import record
 from certpush.stepca.address import CaAddress
 from certpush.stepca.jose import sign_compact, to_base64url
 
@@ -23,7 +24,7 @@ _PLAIN_IN_FRAGMENT = "$&+,/:;=?@!()*"  # as Go's net/url writes a fragment: step
 Clock = Callable[[], datetime]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Audience:
     """How a CA must be addressed in a token: by one of its own names, whatever name it was reached by."""
 
@@ -45,7 +46,7 @@ class Audience:
         return f"{CaAddress(self.host, self.port)}/1.0/{path}"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TokenMint:
     """Mints the one-time tokens of a JWK provisioner (``kid``) or of an X5C provisioner (``chain``)."""
 

@@ -13,7 +13,6 @@ import select
 import threading
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -21,6 +20,7 @@ from certpush._version import __version__
 from certpush.errors import CertpushError, IssuerRefused, TrustError
 from certpush.kit.allowance import Allowance, PinnedContext, allowing, connect
 from certpush.model import JsonValue
+from certpush.records import record
 from certpush.stepca.address import CaAddress
 from certpush.stepca.jose import compact_json
 from certpush.stepca.transport_errors import NotConnected, naming, translate
@@ -31,7 +31,7 @@ MAX_ANSWER = 1024 * 1024
 _ALWAYS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": f"certpush/{__version__}"}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Answer:
     """One answer of the CA, complete and within the limits."""
 

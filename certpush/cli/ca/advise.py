@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -16,13 +15,14 @@ from certpush.cli.which_ca import configuration_for, open_public, public_setting
 from certpush.errors import ConfigError, IssuerError
 from certpush.kit.settings import Duration, format_duration
 from certpush.kit.tls import utc_now
+from certpush.records import record
 from certpush.stepca import advice
 from certpush.stepca.checks import signing_certificates
 from certpush.stepca.durations import format_go_duration
 from certpush.stepca.wire import Provisioner
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Known:
     """What is known of the CA that is meant; ``gap`` says why that is not all."""
 

@@ -7,7 +7,6 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from cryptography import x509
 
@@ -16,13 +15,14 @@ from certpush.cli.console import Console, safe
 from certpush.cli.exits import NOT_ROTATED, OK
 from certpush.cli.trust_store import Deed, Machine, Report, install, remove
 from certpush.model import fingerprint
+from certpush.records import record
 from certpush.stepca.address import CaAddress
 
 _Work = Callable[[x509.Certificate, Machine], Iterator[Report]]
 _COLOUR = {Deed.INSTALLED: "green", Deed.REMOVED: "green", Deed.NEEDS_ROOT: "yellow", Deed.LEFT: "yellow", Deed.FAILED: "red"}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Stores:
     """The trust stores of this machine, and of the user behind sudo; ``address`` is the CA's, for the command to run again."""
 

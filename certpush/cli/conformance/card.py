@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from certpush.cli.console import Console, safe
+from certpush.records import record
 from certpush.testing.conformance.events import Asked, Ended, Verdict
 
 _COLOUR = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.NOT_TRIED: "yellow", Verdict.NOT_CLAIMED: "dim"}
@@ -14,7 +14,7 @@ _TELLING_FIRST = (Verdict.FAILED, Verdict.PASSED, Verdict.NOT_TRIED, Verdict.NOT
 _NO_CASE = "no case of this kind tries it"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Line:
     """One obligation."""
 

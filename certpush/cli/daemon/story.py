@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,11 +11,12 @@ from certpush.cli.exits import LOCKED, OK, code_of, code_of_receipt, worst
 from certpush.cli.receipts import left, moment, short
 from certpush.errors import BackingOff, CertpushError, LockHeld
 from certpush.model import Outcome, Receipt
+from certpush.records import record
 
 _log = logging.getLogger("certpush.daemon")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Run:
     """One run that ended. ``exit`` is what `certpush renew` would have ended with."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
 
 from certpush.cli.asking import Interview, Question
@@ -12,6 +11,7 @@ from certpush.kit.allowance import allowing
 from certpush.kit.shown import subject_of
 from certpush.kit.tls import utc_now
 from certpush.model import fingerprint
+from certpush.records import record
 from certpush.stepca.address import CaAddress, normalised_fingerprint
 from certpush.stepca.contact import IN_DOCKER, ON_THE_CA, explaining_distrust, root_in_use, shown_roots
 from certpush.stepca.issuer import OPERATION_SECONDS, StepCaIssuer
@@ -19,7 +19,7 @@ from certpush.stepca.settings import CaSettings
 from certpush.stepca.wire import Provisioner
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Trusted:
     """A CA that was seen with the root that it must have, and what ``step`` knows of it beside that."""
 

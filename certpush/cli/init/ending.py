@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from certpush.cli.console import Console, safe
 from certpush.cli.init.place import MODE, Written
@@ -12,6 +11,7 @@ from certpush.cli.init.reference import referred_file
 from certpush.cli.init.text import NewTarget
 from certpush.kit.settings import Duration
 from certpush.plugins import PluginLoader
+from certpush.records import record
 from certpush.stepca.settings import CaSettings
 
 Step = tuple[str, str]
@@ -23,7 +23,7 @@ _BY_THE_WEB_UI = {
 """Where a device wants to be told of a key: what `ssh-copy-id` writes there is gone with the next change of the user."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Ending:
     """All that init knows at the end. ``usual``: certpush finds the configuration without being told."""
 

@@ -6,7 +6,6 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from certpush.config import files
@@ -15,12 +14,13 @@ from certpush.errors import ConfigError, SafetyRefusal
 from certpush.kit.escaping import escaped
 from certpush.kit.files import Directory, beside
 from certpush.model import Secret
+from certpush.records import record
 
 PASSWORD_FILE = "provisioner-password"  # noqa: S105 - the file's name
 MODE, DIRECTORY_MODE = 0o600, 0o700
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Written:
     """What was written, and where what was there before is kept."""
 
@@ -29,7 +29,7 @@ class Written:
     kept: tuple[Path, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Place:
     """The file to write, and the password beside it. ``usual`` where certpush finds it without being told."""
 

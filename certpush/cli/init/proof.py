@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from certpush.cli.asking import Interview, Question
@@ -17,6 +16,7 @@ from certpush.errors import CertpushError, ConfigError
 from certpush.kit.escaping import escaped
 from certpush.kit.tls import utc_now
 from certpush.model import Secret
+from certpush.records import record
 from certpush.references import References, read_private_file
 from certpush.stepca.credentials import Situation, credential_for
 from certpush.stepca.jwe import WrongPassword
@@ -25,7 +25,7 @@ from certpush.stepca.settings import CaSettings
 from certpush.stepca.wire import printable
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Proof:
     """The provisioner, where its password is, and the password itself where it is still to be written there.
 
@@ -37,7 +37,7 @@ class Proof:
     to_write: Secret | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Trial:
     """Opens the provisioner's key with a password, as every run will."""
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Protocol
 
 from certpush.cli.plugin.package import Package, normalised
 from certpush.cli.plugin.uv_receipt import Receipt
+from certpush.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Order:
     """A command, never run by a shell, and what it needs beside the environment that certpush has."""
 
@@ -40,7 +41,7 @@ class Keeper(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Pip:
     """A virtual environment that has pip, or a Python that nobody else looks after."""
 
@@ -56,7 +57,7 @@ class Pip:
         return Order((self.python, "-m", "pip", "uninstall", "--yes", distribution))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class UvPip:
     """A virtual environment without pip, as uv makes them."""
 
@@ -72,7 +73,7 @@ class UvPip:
         return Order(("uv", "pip", "uninstall", "--python", self.python, distribution))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Pipx:
     """pipx keeps a list of what was injected, and injects it again when it makes the environment anew."""
 
@@ -90,7 +91,7 @@ class Pipx:
         return Order(("pipx", "uninject", *self.options, self.environment, distribution), self.environ)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class UvTool:
     """uv makes a tool's environment of exactly what one call names, so each call names all that is there already."""
 

@@ -7,18 +7,18 @@ import shutil
 import sys
 import sysconfig
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from certpush.cli.plugin.keepers import Keeper, Pip, Pipx, UvPip, UvTool
 from certpush.cli.plugin.uv_receipt import Receipt
 from certpush.errors import PluginError
+from certpush.records import record
 
 _PIPX_GLOBAL = Path("/opt/pipx")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Surroundings:
     """The Python that runs certpush: where it is, what it has, and which programs there are."""
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from certpush.cli.plugin.package import normalised
 from certpush.errors import PluginError
+from certpush.records import record
 
 _TOOL = "certpush"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Receipt:
     """The options of ``uv tool install`` that make the same environment again."""
 

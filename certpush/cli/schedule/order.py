@@ -7,7 +7,6 @@ import os
 import pwd
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -15,13 +14,14 @@ from certpush.config import Configuration, load, locate
 from certpush.errors import ConfigError
 from certpush.fleet.needs import Needs, needs_of
 from certpush.plugins import PluginLoader
+from certpush.records import record
 
 Scope = Literal["system", "user"]
 SYSTEM_STATE = Path("/var/lib/certpush")
 _HIDDEN = tuple(Path(one) for one in ("/home", "/root", "/run/user", "/tmp", "/var/tmp"))  # noqa: S108 - what ProtectHome and PrivateTmp cover
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Order:
     """What a timer is installed for."""
 

@@ -6,7 +6,6 @@ import argparse
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from certpush.cli.schedule.order import Scope, order_from, scope_of
 from certpush.cli.schedule.systemd import Systemd
 from certpush.cli.schedule.units import NAMES, Unit, is_as_written, is_ours, units_of, words_of
 from certpush.errors import CertpushError
+from certpush.records import record
 
 if TYPE_CHECKING:
     from certpush.model import Deployment
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SHOWN = 6  # of the lines that differ; the first few say what it is about
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Standing:
     """How one service stands, with its timer."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from shutil import which
@@ -14,6 +13,7 @@ from certpush.cli.schedule.units import Unit, is_as_written, is_ours
 from certpush.errors import CertpushError, ConfigError, SafetyRefusal, TargetRefused
 from certpush.kit.command import SEARCH_PATH, minimal_environment, run
 from certpush.kit.files import Directory
+from certpush.records import record
 
 SYSTEM_UNITS = Path("/etc/systemd/system")
 BOOTED = Path("/run/systemd/system")  # sd_booted(3)
@@ -21,7 +21,7 @@ _ANSWERS_WITHIN = timedelta(minutes=1)
 _HEARD = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")  # how the user's systemd is found
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Systemd:
     """One of the two."""
 

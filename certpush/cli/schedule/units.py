@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 
 from certpush.cli.schedule.order import Order
 from certpush.cli.schedule.sandbox import sandbox, word
 from certpush.cli.schedule.secrets import credentials_of, is_sealed
 from certpush.kit.settings import format_duration
+from certpush.records import record
 
 REMOTE, LOCAL = "certpush", "certpush-local"
 NAMES = (REMOTE, LOCAL)
@@ -21,7 +21,7 @@ _SPREAD = 4  # a timer waits for up to this part of its interval, so that not al
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Unit:
     """A unit's file: its name, and its whole text."""
 

@@ -7,12 +7,12 @@ reaches to the right, the better.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from xml.etree.ElementTree import Element
 
 from certpush.cli.status.markup import node
 from certpush.model import Deployment, Outcome, TargetStatus
+from certpush.records import record
 
 NOW = 60.0
 """Where "now" stands, in per cent of the width."""
@@ -21,7 +21,7 @@ _HEIGHT, _MIDDLE = 30, 15
 _LEAST = 0.6  # per cent: what lasts shorter is drawn so wide, to be seen
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Life:
     """What is drawn: the certificate that is there, or (``seen`` False) the last one that is known of."""
 
@@ -43,7 +43,7 @@ class Life:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Scale:
     now: datetime
     lifetime: timedelta

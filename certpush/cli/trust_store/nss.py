@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from certpush.cli.trust_store.places import Deed, Machine, Report, name_for, own
 from certpush.errors import BundleInvalid, TargetRefused
 from certpush.kit.command import Finished, run
 from certpush.model import read_certificates, to_pem
+from certpush.records import record
 
 _PLACES = (
     ".mozilla/firefox/*",
@@ -30,7 +30,7 @@ _LISTED = re.compile(r"(?P<nickname>.*\S)\s+(?P<trust>[A-Za-z]*,[A-Za-z]*,[A-Za-
 _TRUSTED = "C,,"  # to sign the certificates of TLS servers, and nothing else
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Entry:
     nickname: str
     trust: str

@@ -8,13 +8,13 @@ import os
 import pwd
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
 
 from certpush.kit.command import SEARCH_PATH
 from certpush.model import fingerprint
+from certpush.records import record
 
 
 class Deed(enum.StrEnum):
@@ -29,7 +29,7 @@ class Deed(enum.StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Report:
     """One place, what was done there, and what a person should know or do."""
 
@@ -44,7 +44,7 @@ class Report:
         return self.deed not in (Deed.NEEDS_ROOT, Deed.FAILED)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Machine:
     """Where the system's files and the user's home are, and where programs are looked for.
 

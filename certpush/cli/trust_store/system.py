@@ -6,7 +6,6 @@ import base64
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,12 +17,13 @@ from certpush.errors import BundleInvalid, SafetyRefusal, TargetRefused
 from certpush.kit.command import run
 from certpush.kit.files import Directory
 from certpush.model import read_certificates, to_pem
+from certpush.records import record
 
 _UPDATE_TIME = timedelta(minutes=2)  # Java keystores hang on update-ca-certificates, and take their time
 _NEEDS_ROOT = "run it again with sudo"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Flavour:
     """Where a family of systems keeps local roots, what takes them up, and the bundle that programs then read."""
 
@@ -41,7 +41,7 @@ FLAVOURS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Store:
     flavour: Flavour
     file: Path

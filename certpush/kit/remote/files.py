@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from certpush.errors import NoWayBack, TargetError
 from certpush.kit.escaping import escaped
@@ -20,11 +19,12 @@ from certpush.kit.settings import format_duration
 from certpush.kit.ssh.session import Told
 from certpush.kit.trouble import Trouble
 from certpush.model import CertificateBundle, CertificateRequest, Expected, Finding, Installed, Staged
+from certpush.records import record
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Look:
     """What was told of files and machine, and when, by our own clock."""
 

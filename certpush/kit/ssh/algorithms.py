@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from paramiko import Transport
+
+from certpush.records import record
 
 KEX = (
     "mlkem768x25519-sha256",
@@ -29,7 +30,7 @@ _MAX_PACKET = 35000  # RFC 4253, 6.1
 _LISTS = 8  # kex, host keys, ciphers and MACs in both directions, compression in both
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Offer:
     """What a server says that it can do, before anything is secret."""
 

@@ -7,7 +7,6 @@ import shlex
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 
 import paramiko
@@ -17,6 +16,7 @@ from certpush.kit.boundary import Translation, translate
 from certpush.kit.command import OUTPUT_LIMIT, escaped
 from certpush.kit.ssh.session import FREEBSD
 from certpush.kit.ssh.watchdog import Watchdog
+from certpush.records import record
 
 # The only commands that are ever sent: any login shell understands them, and nothing of ours is in them.
 _SHELL = "/bin/sh -s"
@@ -41,7 +41,7 @@ done
 """
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Answer:
     """How a remote script ended: its exit status, and the begin of each of its outputs."""
 

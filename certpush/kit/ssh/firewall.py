@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import resources
 from typing import Any, TypeAlias
 
 from certpush.errors import CertpushError, RescueFired, SafetyRefusal, TargetDrifted, TargetRefused
 from certpush.kit.command import escaped
 from certpush.kit.ssh.session import Told
+from certpush.records import record
 
 Words: TypeAlias = Mapping[str, tuple[type[CertpushError], str, str]]
 """By the word of a trouble: the error, what happened, and the next step."""
@@ -25,7 +25,7 @@ class Changed(TargetDrifted):
     """Somebody else wrote the configuration between our look and our write; nothing of ours was written."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Program:
     """What PHP on the firewall runs: one text, all of it by standard input."""
 

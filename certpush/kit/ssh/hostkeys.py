@@ -7,7 +7,6 @@ import binascii
 import fnmatch
 import hashlib
 import hmac
-from dataclasses import dataclass
 from pathlib import Path
 
 from paramiko import PKey
@@ -15,12 +14,13 @@ from paramiko import PKey
 from certpush.errors import ConfigError, HostKeyMismatch
 from certpush.kit.command import escaped
 from certpush.kit.ssh.settings import blob_fingerprint, pinned
+from certpush.records import record
 
 FILE_LIMIT = 4 * 1024 * 1024
 _ALGORITHMS = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Known:
     """What is known of one server's host keys: fingerprints that are right, ones that are revoked, and their types."""
 

@@ -7,7 +7,6 @@ import itertools
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
@@ -22,6 +21,7 @@ from certpush.kit.ssh.login import log_in
 from certpush.kit.ssh.settings import SshSettings, blob_fingerprint, parse_jump
 from certpush.kit.ssh.watchdog import Watchdog
 from certpush.model import Identity
+from certpush.records import record
 
 # OpenSSH keeps its list of algorithms to itself until it has heard a version (RFC 4253, 4.2 allows both).
 _VERSION = b"SSH-2.0-certpush\r\n"
@@ -65,7 +65,7 @@ def identities(login: SshSettings) -> tuple[Identity, ...]:
         return _Hop(login.host, login.port, login.user, known, login, under).show()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Hop:
     """One machine to be reached, directly or through a connection that stands."""
 

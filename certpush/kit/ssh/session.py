@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from certpush.errors import CertpushError, TargetAuthFailed, TargetError, TargetRefused
 from certpush.kit.command import OUTPUT_LIMIT, shown_tail
+from certpush.records import record
 
 if TYPE_CHECKING:
     from certpush.kit.ssh.connection import Answer, SshConnection
@@ -60,7 +61,7 @@ class Steps:
         self.lines += [f"{shlex.join([verb, *arguments])} <<'{end}'", text.removesuffix("\n"), end]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Told:
     """What a script said, line by line, what its commands wrote, and all of its output."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NoReturn, TypeVar
 
@@ -20,6 +19,7 @@ from certpush.plugins.isolation.declaring import Declared, DeclaredObserver
 from certpush.plugins.isolation.limits import deadline_of
 from certpush.plugins.isolation.plugin import Plugin
 from certpush.plugins.isolation.proxies import IsolatedObserver, IsolatedTarget
+from certpush.records import record
 from certpush.target import Footprint, Member, Target, TargetKind
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ _LONGEST_WAIT = timedelta(hours=1).total_seconds()
 _USUAL_RESCUE = timedelta(seconds=180)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Settings:
     """The settings class of a plugin, on our side."""
 
@@ -43,7 +43,7 @@ class _Settings:
         self.plugin.once("check", table=self.plugin.table(settings))
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Opening:
     """Opens targets; ``knows_where`` says whether they may know their endpoints."""
 
@@ -147,7 +147,7 @@ def _misdeclared(plugin: Plugin, error: Unreadable) -> NoReturn:
     broken(plugin.offer, f"declares what is no kind: {shown(str(error))}", hint=authors_hint(plugin.offer))
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Asking:
     """The functions of a kind."""
 

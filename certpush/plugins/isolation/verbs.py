@@ -18,6 +18,7 @@ from certpush.plugins.admission import Admission
 from certpush.plugins.isolation import crossing, declaring, hearsay
 from certpush.plugins.isolation.crossing import Plain, Unreadable
 from certpush.plugins.offers import GROUP, Claim, Offer, Role
+from certpush.records import record
 from certpush.target import Footprint, Member, Target
 
 _PLACE = "settings"
@@ -38,7 +39,7 @@ class Lane:
     opened: Any = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Asked:
     """One request, with what it is asked of."""
 

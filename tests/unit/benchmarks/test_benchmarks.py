@@ -132,7 +132,7 @@ def test_a_fleet_is_described_as_its_user_would(bench, tmp_path):
     fleet = load(there.configuration(tmp_path / "fleet.toml", names), {})
     assert [one.endpoints[0].name for one in fleet.targets.values()] == [f"{name}.example" for name in names]
     runs = SimpleNamespace(directory=tmp_path)
-    scanned = load(Path(bench.fleet._files(runs, there, tmp_path / "scan.toml", 3, served=True)), {})
+    scanned = load(Path(bench.fleet.files_here(runs, there, tmp_path / "scan.toml", 3, served=True)), {})
     assert {one.certificate.name for one in scanned.targets.values()} == {"shared"}
 
 
