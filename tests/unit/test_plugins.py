@@ -55,7 +55,11 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         monkeypatch.syspath_prepend(str(site))
         return site
 
+    apart, set_apart = [], PluginLoader._set_apart
+    monkeypatch.setattr(PluginLoader, "_set_apart", lambda *given: (apart.append(set_apart(*given)), apart[-1])[1])
     yield write
+    for plugin in apart:  # a loader that nobody closes ends its processes when it is collected; here, many would wait for that
+        plugin.close()
     for module in set(sys.modules) - before:
         if module.startswith("fake_"):
             del sys.modules[module]
