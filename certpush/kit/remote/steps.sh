@@ -58,9 +58,10 @@ probe() {
 	myself
 	say "date $(date +%s)"
 	say "user $me"
-	for one in cat chmod chown cp date df env expr grep id ln ls mkdir mv od readlink rm rmdir sed sleep sync tail tr wc; do
+	for one in cat chmod chown cp date df env expr grep id ln ls mkdir mv readlink rm rmdir sed sleep sync tail tr wc; do
 		program "$one" || say "missing $one"
 	done
+	program od || program hexdump || say 'missing od'
 	program sha256sum || program sha256 || program shasum || program openssl || say 'missing sha256sum'
 	if [ "$me" != 0 ] && busctl get-property org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager KillUserProcesses 2>/dev/null | grep -q true; then
 		say 'note kills'

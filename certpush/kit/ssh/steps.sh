@@ -58,7 +58,11 @@ sum() { digest "$1" && printf '%s\n' "$digest"; }
 # Durable: the files and directories named, or all where `sync` takes no names.
 durable() { sync "$@" 2>/dev/null || sync; }
 
-hex() { od -An -v -tx1 | tr -d ' \n\t'; }
+if command -v od >/dev/null 2>&1; then
+	hex() { od -An -v -tx1 | tr -d ' \n\t'; }
+else
+	hex() { hexdump -v -e '1/1 "%02x"'; } # OpenWrt has no od
+fi
 
 # program NAME: whether there is such a program; `command -v` would also find what the shell has built in.
 program() {

@@ -100,3 +100,14 @@ def test_what_is_run_is_no_secret(pem):
     hands = RemoteHands(LIMITS)
     hands.command(Trouble.RELOAD, Order(("true",), (Content(str(pem)),), ""))
     assert "the key itself" not in "\n".join(hands.lines)
+
+
+@pytest.mark.live("busybox")
+def test_where_there_is_no_od_files_are_read_by_hexdump():
+    """As on OpenWrt, whose busybox has the one and not the other."""
+    lines = library().splitlines()
+    start = lines.index("if command -v od >/dev/null 2>&1; then")
+    without = "\n".join(['command() { [ "$2" != od ]; }', 'hexdump() { busybox hexdump "$@"; }', *lines[start : start + 5], "hex"])
+    content = bytes(range(256)) + b"\n" * 40
+    done = subprocess.run(["/bin/sh", "-c", without], input=content, capture_output=True, timeout=30, check=True)
+    assert bytes.fromhex(done.stdout.decode()) == content
