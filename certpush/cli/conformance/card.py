@@ -30,6 +30,11 @@ class Line:
         return next((one for one in _TELLING_FIRST if one in found), Verdict.NOT_TRIED)
 
     @property
+    def kept(self) -> bool:
+        """Whether nothing is open."""
+        return self.verdict in (Verdict.PASSED, Verdict.NOT_CLAIMED)
+
+    @property
     def why(self) -> str:
         """The first reason for the verdict."""
         return self._telling.why if self.tried else _NO_CASE
@@ -52,11 +57,13 @@ def lines_of(asked: Asked, ended: Sequence[Ended]) -> tuple[Line, ...]:
 
 
 def show(console: Console, asked: Asked, lines: Sequence[Line]) -> None:
-    """Print the card."""
+    """Print the card; with -q only what is not kept."""
+    shown = [one for one in lines if not console.quiet or not one.kept]
     console.line()
-    console.table(("obligation", "verdict", "why"), [_row(console, one) for one in lines])
+    console.table(("obligation", "verdict", "why"), [_row(console, one) for one in shown])
     console.line()
-    console.table(("tried on", ""), [[console.paint(safe(one.name), "bold"), safe(one.about)] for one in asked.cases])
+    if not console.quiet:
+        console.table(("tried on", ""), [[console.paint(safe(one.name), "bold"), safe(one.about)] for one in asked.cases])
     console.line()
 
 
@@ -73,7 +80,7 @@ def summary(lines: Sequence[Line]) -> str:
 
 def conforms(lines: Sequence[Line]) -> bool:
     """Whether each is kept, or not claimed."""
-    return all(one.verdict in (Verdict.PASSED, Verdict.NOT_CLAIMED) for one in lines)
+    return all(one.kept for one in lines)
 
 
 def document(asked: Asked, lines: Sequence[Line]) -> dict[str, Any]:

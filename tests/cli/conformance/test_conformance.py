@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from certpush.cli.conformance import process
+from certpush.cli.conformance import card, process
 from certpush.cli.conformance.shipped import shipped
+from certpush.cli.console import Console
+from certpush.testing.conformance.events import Asked, Begun, Case, Verdict
 from cli.conftest import Ended
 
 Install = Callable[..., None]
@@ -124,6 +126,16 @@ def test_a_card_lists_every_obligation_and_says_who_was_tried(
     assert ended.code == 1
     assert ended.out.splitlines()[-1].startswith("memory is not shown to keep the contract: ")
     assert ": 2 passed, 1 failed, " in ended.out.splitlines()[-1]
+
+
+def test_the_quiet_card_of_a_kind_that_keeps_all_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = Asked((("test_it_works", "it works", "Else it would not."),), (Case("TestIt", ""),), ())
+    ended = [Begun("1", "TestIt", "test_it_works").ended(Verdict.PASSED, "")]
+    lines = card.lines_of(asked, ended)
+    card.show(Console(quiet=True), asked, lines)
+    assert capsys.readouterr().out == ""
+    assert card.conforms(lines)
+    assert card.summary(lines) == "1 obligations: 1 passed"
 
 
 def test_a_plugin_that_ends_the_process_is_named_and_the_rest_is_tried_up_to_the_third_time(
