@@ -136,7 +136,7 @@ def test_killed_before_every_write_and_every_step_a_plain_run_converges(site, mo
     a_plain_run_converges(site, "the end")
     wanted = {f"Journal.enter {phase}" for phase in ("staged", "activating", "activated", "verified", "confirmed")}
     assert wanted | {"Journal.begin intent", "Escrow.store", "Escrow.prune"} <= set(points)
-    assert ("SshConnection.upload" if site.sshd else "Directory.rename") in points
+    assert points.count("SshConnection.run") == 5 if site.sshd else "Directory.rename" in points
 
 
 # With the new certificate in place, before that is written down; and confirmed there, before it is in the journal.
