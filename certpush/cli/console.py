@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, Self, TextIO
 
 from certpush._version import __version__
+from certpush.cli.width import terminal_width
 from certpush.errors import CertpushError
 
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "dim": "2", "bold": "1", "cyan": "36"}
 _LOUD = "STRANDED: "
-_WIDTH = 80  # where nobody says another
 
 
 @dataclass
@@ -146,17 +146,6 @@ class Console:
         except RuntimeError:  # we answer a signal that came while the same stream was being written to: past its buffer, then
             with contextlib.suppress(OSError, ValueError):
                 os.write(self.err.fileno(), f"{text}\n".encode(self.err.encoding or "utf-8", "backslashreplace"))
-
-
-def terminal_width() -> int:
-    """As ``shutil.get_terminal_size``, which would load every way of compressing with it."""
-    with contextlib.suppress(KeyError, ValueError):
-        if (columns := int(os.environ["COLUMNS"])) > 0:
-            return columns
-    try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns or _WIDTH
-    except (AttributeError, ValueError, OSError):  # it is none, closed, or no terminal
-        return _WIDTH
 
 
 def forget_output(stream: TextIO) -> None:

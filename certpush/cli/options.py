@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
-from certpush.cli.console import terminal_width
+from certpush.cli.width import terminal_width
 from certpush.errors import ConfigError
 
 

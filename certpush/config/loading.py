@@ -85,7 +85,7 @@ def _configuration(path: Path | None, tables: Mapping[str, Any], environ: Mappin
 def _section(tables: Mapping[str, Any], name: str, into: type[S]) -> S:
     """The keys of a table that may be left out: msgspec then need not take the class apart."""
     table = tables.get(name)
-    return convert(table, into, path=name, read_secret=_no_secret) if table else into()
+    return convert(table, into, path=name, read_secret=_no_secret, endpoints=False) if table else into()
 
 
 def _with_only_ca(defaults: DefaultKeys, ca_tables: Mapping[str, Any]) -> DefaultKeys:
@@ -137,13 +137,13 @@ def _ca_tables(section: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def _certificate_keys(name: str, table: Mapping[str, Any]) -> CertificateKeys:
-    return convert(table, CertificateKeys, path=f"certificate.{name}", read_secret=_no_secret)
+    return convert(table, CertificateKeys, path=f"certificate.{name}", read_secret=_no_secret, endpoints=False)
 
 
 def _target(name: str, table: Mapping[str, Any], certificates: Mapping[str, CertificateSpec], defaults: DefaultKeys) -> TargetSpec:
     path = f"target.{name}"
     core = {key: value for key, value in table.items() if key in _CORE_KEYS}
-    keys = convert(core, TargetKeys, path=path, read_secret=_no_secret)
+    keys = convert(core, TargetKeys, path=path, read_secret=_no_secret, endpoints=False)
     certificate = _own_or_shared(name, keys, certificates, defaults)
     return TargetSpec(
         name=name,
@@ -206,7 +206,13 @@ def _window(text: str | None, path: str) -> Window | None:
 
 def _observer(name: str, table: Mapping[str, Any]) -> ObserverSpec:
     path = f"observer.{name}"
-    keys = convert({key: value for key, value in table.items() if key in _OBSERVER_KEYS}, ObserverKeys, path=path, read_secret=_no_secret)
+    keys = convert(
+        {key: value for key, value in table.items() if key in _OBSERVER_KEYS},
+        ObserverKeys,
+        path=path,
+        read_secret=_no_secret,
+        endpoints=False,
+    )
     own = {key: value for key, value in table.items() if key not in _OBSERVER_KEYS}
     return ObserverSpec(name=name, kind=keys.kind, table=own, enabled=keys.enabled, deadline=keys.deadline)
 

@@ -159,13 +159,15 @@ def convert(
     read_secret: SecretReader,
     beside: type[Settings] | None = None,
     reference: str = _REFERENCE,
+    endpoints: bool = True,
 ) -> S:
     """Check a configuration table against a settings class and make an instance of it.
 
     ``path`` is where the table stands (``target.proxmox``), for the error. ``read_secret``
     resolves secret references; it is called for fields of type ``Secret`` only. ``beside`` has
     the keys of the same table that somebody else reads: one of them may have been mistyped.
-    ``reference`` is the hint where no nearer one is known: where the keys are listed.
+    ``reference`` is the hint where no nearer one is known: where the keys are listed. Without
+    ``endpoints`` the class has no field for one, and is not searched for it.
 
     Raises:
         ConfigError: with the path of the wrong key, and the nearest known key for an unknown one.
@@ -179,7 +181,7 @@ def convert(
             raise _Refused from error
 
     try:
-        return msgspec.convert(_with_endpoints(table, into, path), known(into), dec_hook=decode)
+        return msgspec.convert(_with_endpoints(table, into, path) if endpoints else table, known(into), dec_hook=decode)
     except msgspec.ValidationError as error:
         raise _explained(error, into, path, beside, reference) from None
     except ConfigError as error:  # from a __post_init__, which knows keys but not where the table stands
