@@ -28,7 +28,7 @@ from certpush.model import CertificateBundle, KeySpec, PrivateKey, to_pem
 from certpush.testing.authority import Authority
 
 FIXTURES = Path(__file__).resolve().parents[4] / "fixtures" / "pfsense"
-"""Only in a checkout; what is installed has ``default`` alone."""
+"""Only in a checkout; what is installed has ``default`` and those of a pair."""
 VERSIONS = ("2.5.2", "2.6.0", "2.7.2", "2.8.0", "2.9-dev", "plus-24.11")
 
 _PLACEHOLDER = re.compile(rb"\{\{(CRT|PRV):([a-z0-9]+)(?:-([a-z0-9-]+))?\}\}")
@@ -53,9 +53,8 @@ def conditions(version: str) -> tuple[str, ...]:
 def template(version: str, condition: str = "default") -> bytes:
     """A configuration as it stands in the fixtures, with its placeholders."""
     path = FIXTURES / version / f"config.{condition}.xml"
-    if condition == "default" and not path.exists():
-        return files(__package__).joinpath("default.xml").read_bytes()
-    return path.read_bytes()
+    shipped = files(__package__).joinpath(f"{condition}.xml")
+    return path.read_bytes() if path.exists() or not shipped.is_file() else shipped.read_bytes()
 
 
 def filled(
