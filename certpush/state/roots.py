@@ -11,6 +11,11 @@ from cryptography import x509
 from certpush.errors import BundleInvalid, StateError
 from certpush.kit.files import Directory
 from certpush.model import read_certificates, to_pem
+from certpush.state.lock import Locks
+
+_WRITING = "+roots"
+"""The lock of who writes; no target is called so."""
+_WAIT_SECONDS = 2.0
 
 
 class LearnedRoots:
@@ -55,11 +60,16 @@ class LearnedRoots:
         if not self._directory.parent.is_dir():
             return
         try:
-            with Directory.open(str(self._directory.parent)) as state:
-                state.make(self._directory.name, mode=0o700)
-            with Directory.open(str(self._directory)) as folder:
-                folder.replace(name, content)
+            # Targets of one CA learn side by side, and so do other runs; a file is put in its place by one at a time.
+            with Locks(self._directory.parent / "locks").hold(_WRITING, wait=_WAIT_SECONDS):
+                self._replace(name, content)
         except OSError as error:
             raise StateError(
                 f"the CA's roots cannot be kept in {self._directory}: {error.strerror}", hint="free space on its disk"
             ) from error
+
+    def _replace(self, name: str, content: bytes) -> None:
+        with Directory.open(str(self._directory.parent)) as state:
+            state.make(self._directory.name, mode=0o700)
+        with Directory.open(str(self._directory)) as folder:
+            folder.replace(name, content)

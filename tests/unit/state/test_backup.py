@@ -62,7 +62,7 @@ def test_what_is_put_back_is_what_was_there(state, tmp_path, word):
 
 
 def test_locks_leftovers_and_what_is_kept_aside_are_no_part_of_it(state):
-    (state.directory / "locks").mkdir()
+    (state.directory / "locks").mkdir(exist_ok=True)
     (state.directory / "locks" / "wiki.lock").touch()
     (state.directory / "before-restore-20260101T000000Z").mkdir()
     (state.directory / "before-restore-20260101T000000Z" / "journal.sqlite3").touch()

@@ -17,26 +17,24 @@ from certpush.kit.tls import look
 from certpush.model import Endpoint
 from certpush.testing import ApiAnswer, ApiRequest, Chaos
 
-NOW = datetime.now(UTC)
-
 
 def test_bundles_are_of_each_sort(certpush_bundles) -> None:
     assert isinstance(certpush_bundles.ec.key.reveal_key(), ec.EllipticCurvePrivateKey)
     assert isinstance(certpush_bundles.rsa.key.reveal_key(), rsa.RSAPrivateKey)
     assert [len(one.chain) for one in (certpush_bundles.ec, certpush_bundles.without_intermediate)] == [1, 0]
-    assert certpush_bundles.expired.not_after < NOW < certpush_bundles.not_yet_valid.not_before
+    assert certpush_bundles.expired.not_after < datetime.now(UTC) < certpush_bundles.not_yet_valid.not_before
     assert certpush_bundles.of_another_ca.roots != certpush_bundles.ec.roots
 
 
 def test_a_tls_endpoint_shows_what_it_is_told_to(certpush_tls, certpush_bundles) -> None:
     server = certpush_tls()
-    assert look(server.endpoint, (), NOW, timeout=5).fingerprint == server.fingerprint
+    assert look(server.endpoint, (), datetime.now(UTC), timeout=5).fingerprint == server.fingerprint
     server.serve(certpush_bundles.ec)
-    seen = look(server.endpoint, certpush_bundles.ec.roots, NOW, timeout=5)
+    seen = look(server.endpoint, certpush_bundles.ec.roots, datetime.now(UTC), timeout=5)
     assert (seen.fingerprint, seen.chain_ok) == (certpush_bundles.ec.fingerprint, True)
     assert server.connections >= 2
     server.restart()
-    assert look(server.endpoint, (), NOW, timeout=5).fingerprint == certpush_bundles.ec.fingerprint
+    assert look(server.endpoint, (), datetime.now(UTC), timeout=5).fingerprint == certpush_bundles.ec.fingerprint
 
 
 def test_an_api_answers_by_a_function_and_keeps_what_was_asked(certpush_https, certpush_bundles, tmp_path: Path) -> None:
@@ -65,8 +63,8 @@ def test_chaos_cuts_stalls_and_loses_answers_of_a_server(certpush_chaos, certpus
     for chaos in (Chaos(cut_after_up=10), Chaos(black_hole=True), Chaos(drop_answer_after_up=1)):
         proxy = certpush_chaos(server.host, server.port, chaos, only=1)
         with pytest.raises(TargetUnreachable):
-            look(Endpoint(proxy.host, proxy.port), (), NOW, timeout=0.5)
-        assert look(Endpoint(proxy.host, proxy.port), (), NOW, timeout=5).fingerprint == server.fingerprint
+            look(Endpoint(proxy.host, proxy.port), (), datetime.now(UTC), timeout=0.5)
+        assert look(Endpoint(proxy.host, proxy.port), (), datetime.now(UTC), timeout=5).fingerprint == server.fingerprint
 
 
 def test_the_ca_answers_as_step_ca_does(certpush_ca, certpush_authority) -> None:
