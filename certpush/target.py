@@ -175,8 +175,8 @@ class TargetKind(Generic[S]):
     variant: Callable[[Mapping[str, Any]], TargetKind[S]] | None = None
     """The kind as it is for a target with this table, where what it promises depends on that: a recipe says its own way back.
 
-    Name and settings stay the same. It is asked before any secret is read, and asks no device. Heeded for kinds that come
-    with certpush: what a third party's plugin declares crosses to its own process once.
+    Name and settings stay the same. It is asked before any secret is read, and asks no device. For kinds that come
+    with certpush alone: what a third party's plugin declares is told by its own process once, so one with this is refused.
     """
     catalogue: Callable[[], tuple[tuple[str, str], ...]] | None = None
     """What comes with the plugin for targets to choose from, each with what it is for; shown by ``certpush targets KIND``."""

@@ -166,6 +166,7 @@ def certpush_target():
         AcmeSettings,
         Acme,
         disruption="none",
+        catalogue=lambda: (("small", "a shelf"), ("large", "a rack")),
         members=members,
         identify=identify,
         footprint=lambda settings: Footprint(("/etc/acme",), commands=True),

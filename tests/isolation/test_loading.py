@@ -30,6 +30,7 @@ LOADED = {
     "floods": ("import os\nwhile True: os.write(2, b'x' * 65536)", "wrote more than 16 MiB in one call while it was loaded"),
     "has no import": ("import nothing_of_this_name", "cannot be imported: ModuleNotFoundError"),
     "waits for a year": (ACME.replace('disruption="none"', "settle=__import__('datetime').timedelta(days=365)"), "are an hour at most"),
+    "varies by table": (ACME.replace('disruption="none"', "variant=lambda table: None"), "variant is for kinds that come with certpush"),
 }
 
 
@@ -57,6 +58,13 @@ def test_one_that_cannot_be_loaded_keeps_no_other_target_from_its_turn(yard, sit
     receipts = yard.deploy()
     assert receipts["nas"].outcome is Outcome.ROTATED
     assert isinstance(receipts["lost"].error, PluginBroken)
+
+
+def test_what_a_kind_has_to_choose_from_is_told(acme):
+    with PluginLoader() as loader:
+        kind = loader.load_kind("acme")
+        assert kind.catalogue is not None
+        assert kind.catalogue() == (("small", "a shelf"), ("large", "a rack"))
 
 
 def test_where_no_process_can_be_started_it_says_so(acme, monkeypatch):

@@ -30,8 +30,9 @@ class Declared(msgspec.Struct, kw_only=True):
     key_origin: KeyOrigin
     api: int
     has: frozenset[str]
-    """Which of ``members``, ``identify`` and ``footprint`` there are, and ``endpoints`` where its targets know them."""
+    """Which of ``members``, ``identify``, ``footprint`` and ``variant`` there are, and ``endpoints`` where its targets know them."""
     overhears: bool
+    catalogue: tuple[tuple[str, str], ...] | None = None
 
 
 class DeclaredObserver(msgspec.Struct, kw_only=True):
@@ -46,7 +47,7 @@ class DeclaredObserver(msgspec.Struct, kw_only=True):
 
 def target_out(kind: TargetKind[Any], *, overhears: bool) -> Plain:
     """A kind of target, as plain data."""
-    has = {name for name in ("members", "identify", "footprint") if getattr(kind, name) is not None}
+    has = {name for name in ("members", "identify", "footprint", "variant") if getattr(kind, name) is not None}
     told = Declared(
         summary=kind.summary,
         settings=mirror.told(kind.settings),
@@ -62,6 +63,7 @@ def target_out(kind: TargetKind[Any], *, overhears: bool) -> Plain:
         api=kind.api,
         has=frozenset(has | ({"endpoints"} if knows_where(kind) else set())),
         overhears=overhears,
+        catalogue=kind.catalogue() if kind.catalogue is not None else None,
     )
     plain: Plain = msgspec.to_builtins(told)
     return plain

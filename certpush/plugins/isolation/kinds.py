@@ -74,6 +74,7 @@ def target_kind(plugin: Plugin) -> tuple[TargetKind[Any], bool]:
         declared = crossing.converted(told, Declared)
         settings = _Settings(plugin, plugin.offer.name, declared.settings).made()
         _refuse_long_waits(declared)
+        _refuse_variants(declared)
     except Unreadable as error:
         _misdeclared(plugin, error)
     asking = _Asking(plugin, settings)
@@ -94,6 +95,7 @@ def target_kind(plugin: Plugin) -> tuple[TargetKind[Any], bool]:
         members=asking.members if "members" in declared.has else None,
         identify=asking.identify if "identify" in declared.has else None,
         footprint=asking.footprint if "footprint" in declared.has else None,
+        catalogue=_catalogue(declared),
         api=declared.api,
     )
     return kind, declared.overhears
@@ -141,6 +143,20 @@ def overhearing(plugin: Plugin) -> Callable[[Event], None]:
 def _refuse_long_waits(declared: Declared) -> None:
     if not all(0 <= one <= _LONGEST_WAIT for one in (declared.settle, declared.steady, declared.deadline)):
         raise Unreadable("settle, steady and deadline are an hour at most")
+
+
+def _refuse_variants(declared: Declared) -> None:
+    """A way back that depends on the table is asked for before each run; one that nobody asks for would be promised and not kept."""
+    if "variant" in declared.has:
+        raise Unreadable("variant is for kinds that come with certpush: a kind of its own for each way back instead")
+
+
+def _catalogue(declared: Declared) -> Callable[[], tuple[tuple[str, str], ...]] | None:
+    told = declared.catalogue
+    if told is None:
+        return None
+    offered = tuple((shown(name), shown(text)) for name, text in told)
+    return lambda: offered
 
 
 def _misdeclared(plugin: Plugin, error: Unreadable) -> NoReturn:
