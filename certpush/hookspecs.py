@@ -28,8 +28,3 @@ def certpush_observer() -> ObserverKind[Any]:  # type: ignore[empty-body]
 @hookspec
 def certpush_observe(event: Event) -> None:
     """Hear what happens in a run, after every phase, if this plugin is loaded. Raising is logged by name and never alters the outcome."""
-
-
-@hookspec
-def certpush_commands(group: Any) -> None:
-    """Add subcommands to the command line (``group`` is an argparse subparsers object). Only when that plugin is configured."""

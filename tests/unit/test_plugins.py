@@ -219,7 +219,7 @@ BROKEN = {
     "an import that raises": ("1 / 0", "cannot be imported: ZeroDivisionError: division by zero", "python -c 'import fake_acme'"),
     "an import that exits": ("raise SystemExit(0)", "cannot be imported: SystemExit: 0", "update or uninstall acme-dist"),
     "a syntax error": ("def :", "cannot be imported: SyntaxError", "update or uninstall acme-dist"),
-    "a misspelt hook": (MISSPELT, "unknown hook 'certpush_tarket'", "hooks are: certpush_commands"),
+    "a misspelt hook": (MISSPELT, "unknown hook 'certpush_tarket'", "hooks are: certpush_observe, "),
     "an extra argument": (EXTRA_ARGUMENT, "'config'", "update acme-dist or certpush"),
     "no hook at all": ("x = 1", "declares no target", "[observer.NAME]"),
     "a hook that raises": (RAISING, "failed in certpush_target(): RuntimeError: no idea", "update or uninstall"),

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import requests
 from certpush.errors import TargetAuthFailed, TargetRefused
 from certpush.kit.https import TrustedConnections, exchange
-from certpush.records import record
 
 from certpush_my_appliance.settings import MyApplianceSettings
 
 _ELSE = "does something else answer at this address?"
 
 
-@record(frozen=True)
+@dataclass(frozen=True)
 class Certificates:
     """What the appliance keeps: fingerprints by name, and the name of the one that it serves."""
 
