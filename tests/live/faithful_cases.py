@@ -507,7 +507,7 @@ BY_CERTIFICATE: dict[str, tuple[int, Ask]] = {
     "good": (201, sign_by),
     "with a duration": (201, lambda w: sign_by(w, body={"notAfter": "10m"})),
     "beyond the credential": (403, lambda w: sign_by(w, credential=SHORT_CREDENTIAL, body={"notAfter": "1h"})),
-    "before the credential": (403, lambda w: sign_by(w, body={"notBefore": "-10m"})),
+    "before the credential": (403, lambda w: sign_by(w, body={"notBefore": "-3h"})),
     "with the leaf alone": (401, lambda w: sign_by(w, chain=1)),
     "with another key": (401, lambda w: sign_by(w, key=OTHER_KEY)),
     "with an expired credential": (401, lambda w: sign_by(w, credential=CREDENTIALS.expired())),

@@ -185,9 +185,7 @@ def broken(monkeypatch, capsys):
     return call
 
 
-@pytest.mark.parametrize(
-    "error", [RuntimeError("canary"), RecursionError("canary"), MemoryError("canary"), UnicodeError("canary")], ids=repr
-)
+@pytest.mark.parametrize("error", [RuntimeError("canary"), RecursionError("canary"), UnicodeError("canary")], ids=repr)
 def test_a_bug_is_a_message_without_what_the_exception_says(broken, error):
     code, out, err = broken(error)
     assert (code, out) == (1, "")
@@ -197,6 +195,14 @@ def test_a_bug_is_a_message_without_what_the_exception_says(broken, error):
     assert "canary" not in err
     assert f"because of {type(error).__name__}" in err
     assert "test_streams.py" in err
+
+
+def test_too_little_memory_is_no_bug(broken):
+    code, out, err = broken(MemoryError("canary"))
+    assert (code, out) == (1, "")
+    assert TWO_LINES.search(err)
+    assert err.startswith("error: there is not enough memory for it\n")
+    assert "canary" not in err
 
 
 @pytest.mark.parametrize(

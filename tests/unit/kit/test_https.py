@@ -285,6 +285,7 @@ def test_a_cookie_that_python_cannot_read_is_nobodys_business(appliance):
 
 
 def test_each_request_is_logged_with_its_end_and_nothing_that_it_holds(appliance, caplog):
+    caplog.set_level(logging.INFO, "urllib3")  # it logs whole addresses at DEBUG, so the command line keeps it quiet
     caplog.set_level(logging.DEBUG, "certpush.kit.https")
     ask(appliance, pinned(GOOD), "POST", data={"key": "CANARY"}, params={"q": "CANARY"})
     appliance.answer = lambda _: None
