@@ -9,12 +9,15 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from pathlib import Path
 
 import pytest
 
 from certpush.cli import stopping
 from certpush.cli.console import Console
 from certpush.cli.stopping import stoppable
+from certpush.testing.lab.process import wait_until
 from cli.frame.conftest import environment, file_target
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.usefixtures("measured")]
@@ -69,11 +72,20 @@ def test_a_signal_before_the_switch_stops_cleanly(before, gate, number):
     assert not (before.directory / "mail.key").exists()
 
 
+def pending(process, number: signal.Signals) -> bool:
+    """Whether the kernel has not delivered the signal yet."""
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    told = dict(line.split(":", 1) for line in lines)
+    return bool((int(told["ShdPnd"], 16) | int(told["SigPnd"], 16)) >> (number - 1) & 1)
+
+
 def test_a_machine_hears_of_a_stop_in_the_target_s_part_of_the_document(before, gate):
     process = before.start("--output", "json", "deploy")
     gate.entered()
     process.send_signal(signal.SIGTERM)
-    # Nothing is said meanwhile; that the signal came is seen in the end.
+    # Nothing is said meanwhile; that the signal came is seen in the end. Until then it must have been taken.
+    wait_until(lambda: not pending(process, signal.SIGTERM), "the signal's being taken")
+    time.sleep(0.5)
     gate.open()
     code, out, err = ended(process)
     assert (code, err) == (1, "")
