@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import secrets
 import signal
 import stat
@@ -45,9 +46,9 @@ class Watcher:
     def _watch(self) -> None:
         while not self._over.is_set():
             for name in ("cmdline", "environ"):
-                for path in Path("/proc").glob(f"[0-9]*/{name}"):
+                for number in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208 - `Path.glob` dies of a process that ends meanwhile
                     try:
-                        self.seen.add(path.read_bytes())
+                        self.seen.add(Path("/proc", number, name).read_bytes())
                     except OSError:
                         continue  # it ended, or is not ours
             time.sleep(0.005)
