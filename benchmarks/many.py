@@ -14,7 +14,7 @@ from certpush.testing.lab.process import ServerProcess, answers, free_port
 from certpush.testing.lab.sshd import Sshd
 from certpush.testing.lab.step_ca import RealCa
 from certpush.testing.lab.tools import find_nginx
-from parts import KEX, ca_table, self_signed
+from parts import KEX, ca_table, write_self_signed
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Many:
         model = self.home / "model"
         if not model.exists():
             model.mkdir()
-            self_signed(model)
+            write_self_signed(model)
         for name in names:
             (self.home / name).mkdir(exist_ok=True)
             for file in ("site.crt", "site.key"):

@@ -7,13 +7,9 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-
-from certpush.model import KeySpec, PrivateKey, to_pem
+from certpush.testing import self_signed
 from certpush.testing.authority.provisioners import CURRENT_P2C, JwkProvisioner
 from certpush.testing.lab.nginx import Nginx
 from certpush.testing.lab.sshd import Sshd
@@ -70,23 +66,16 @@ def step_ca(directory: Path) -> Iterator[RealCa]:
 def website(directory: Path) -> Iterator[Nginx]:
     """An nginx that serves ``site.crt`` of this directory, at first a self-signed one."""
     directory.mkdir(exist_ok=True)
-    self_signed(directory)
+    write_self_signed(directory)
     with Nginx(directory / "site.crt", directory / "site.key") as nginx:
         yield nginx
 
 
-def self_signed(directory: Path) -> None:
+def write_self_signed(directory: Path) -> None:
     """What a fresh machine has, and what certpush may replace without being told."""
-    key = PrivateKey.generate(KeySpec.EC_P256)
-    name, now = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "installer")]), datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.reveal_key().public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=365))
-        .sign(key.reveal_key(), hashes.SHA256())
-    )
-    (directory / "site.crt").write_bytes(to_pem(certificate))
-    private(directory / "site.key", key.reveal_pem().decode())
+    own = self_signed("installer")
+    (directory / "site.crt").write_bytes(own.leaf_pem)
+    private(directory / "site.key", own.key.reveal_pem().decode())
 
 
 def sshd() -> Sshd:

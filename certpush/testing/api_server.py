@@ -29,7 +29,7 @@ class ApiRequest:
 
 @dataclass(frozen=True)
 class ApiAnswer:
-    """What goes out: text and bytes as they are, anything else as JSON."""
+    """What goes out: text and bytes as they are, anything else as JSON; ``headers`` may name another type of content than that."""
 
     body: object = b""
     status: int = 200
@@ -42,6 +42,12 @@ class ApiAnswer:
             return self.body
         return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
 
+    @property
+    def sent_headers(self) -> Mapping[str, str]:
+        """The headers as they are sent."""
+        kinds = {} if isinstance(self.body, bytes) else {"Content-Type": "text/plain" if isinstance(self.body, str) else "application/json"}
+        return {**kinds, **self.headers, "Content-Length": str(len(self.payload))}
+
 
 Answering: TypeAlias = Callable[[ApiRequest], ApiAnswer]
 
@@ -49,7 +55,8 @@ Answering: TypeAlias = Callable[[ApiRequest], ApiAnswer]
 class ApiServer(TlsEndpoint):
     """Answers by ``answer``, which may be exchanged while it runs; ``requests`` are those so far. Use it in ``with``.
 
-    An exception in ``answer`` becomes a 500 with its name, as a device that has crashed says.
+    An exception in ``answer`` becomes a 500 with its name, as a device that has crashed says; a
+    ``ConnectionError`` loses the answer: the connection ends without one.
     """
 
     def __init__(self, answer: Answering, bundle: CertificateBundle | None = None) -> None:
@@ -71,6 +78,8 @@ class ApiServer(TlsEndpoint):
         self.requests.append(request)
         try:
             return self.answer(request)
+        except ConnectionError:
+            raise
         except Exception as error:  # noqa: BLE001 - the author's function; a thread's traceback would be seen by nobody
             return ApiAnswer(f"the stand-in raised {type(error).__name__}", 500)
 
@@ -86,7 +95,7 @@ class _Connection(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         answer = self._api.respond(ApiRequest(self.command, self.path, self._small_headers(), self.rfile.read(length)))
         self.send_response(answer.status)
-        for name, value in {**answer.headers, "Content-Length": str(len(answer.payload))}.items():
+        for name, value in answer.sent_headers.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":

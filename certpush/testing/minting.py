@@ -21,15 +21,15 @@ def minter() -> Mint:
     return lambda names, spec: authority.issue(*names, key=spec)
 
 
-def self_signed(name: str, *, key: KeySpec = KeySpec.EC_P256) -> CertificateBundle:
-    """Make what a fresh appliance shows: a certificate that it signed itself, for ten years, by the name ``name``."""
+def self_signed(name: str, *, key: KeySpec = KeySpec.EC_P256, life: timedelta = timedelta(days=3650)) -> CertificateBundle:
+    """Make what a fresh appliance shows: a certificate that it signed itself, by the name ``name``; ``life`` is what is left of it."""
     private = PrivateKey.generate(key)
     whose = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder(whose, whose, private.reveal_key().public_key(), x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=3650))
+        .not_valid_after(now + life)
         .sign(private.reveal_key(), hashes.SHA256())
     )
     return CertificateBundle(certificate, (), (), private)

@@ -86,36 +86,34 @@ class FilesBySsh(RemoteSettings):
     reloads = FilesHere.reloads
 
 
-class HereTarget(LocalFiles, Target):
+class _OfRecipe(Target):
+    """What a recipe adds to the verbs for files, wherever they are."""
+
+    _recipe_settings: RecipeSettings
+
+    def preflight(self, request: CertificateRequest) -> tuple[Finding, ...]:
+        """As for any files; and whether the recipe was ever tried."""
+        return (*super().preflight(request), *note_of(self._recipe_settings))
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Where the recipe says."""
+        return endpoints_of(self._recipe_settings)
+
+
+class HereTarget(_OfRecipe, LocalFiles, Target):
     """A recipe with files on this machine."""
 
     def __init__(self, settings: RecipeSettings) -> None:
         super().__init__(here(settings))
         self._recipe_settings = settings
 
-    def preflight(self, request: CertificateRequest) -> tuple[Finding, ...]:
-        """As for any files; and whether the recipe was ever tried."""
-        return (*super().preflight(request), *note_of(self._recipe_settings))
 
-    def endpoints(self) -> tuple[Endpoint, ...]:
-        """Where the recipe says."""
-        return endpoints_of(self._recipe_settings)
-
-
-class SshTarget(RemoteFiles, Target):
+class SshTarget(_OfRecipe, RemoteFiles, Target):
     """A recipe with files on a machine that is reached by SSH."""
 
     def __init__(self, settings: RecipeSettings) -> None:
         super().__init__(by_ssh(settings))
         self._recipe_settings = settings
-
-    def preflight(self, request: CertificateRequest) -> tuple[Finding, ...]:
-        """As for any files; and whether the recipe was ever tried."""
-        return (*super().preflight(request), *note_of(self._recipe_settings))
-
-    def endpoints(self) -> tuple[Endpoint, ...]:
-        """Where the recipe says."""
-        return endpoints_of(self._recipe_settings)
 
 
 def here(settings: RecipeSettings) -> FilesHere:

@@ -7,32 +7,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 
 from certpush import Fleet
 from certpush.kit.tls import look
-from certpush.model import Endpoint, KeySpec, PrivateKey, Receipt, read_certificates, to_pem
+from certpush.model import Endpoint, Receipt, read_certificates
+from certpush.testing import self_signed
 from certpush.testing.lab.nginx import Nginx
 from certpush.testing.lab.sshd import Sshd
 from conftest import need
-
-
-def self_signed(name: str) -> tuple[bytes, bytes]:
-    key = PrivateKey.generate(KeySpec.EC_P256)
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(subject, subject, key.reveal_key().public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=30))
-        .sign(key.reveal_key(), hashes.SHA256())
-    )
-    return to_pem(certificate), key.reveal_pem()
 
 
 @dataclass
@@ -145,7 +131,8 @@ exec {" ".join(nginx.reload_command)}
 @pytest.fixture(params=["ssh", "file"])
 def site(request, tmp_path: Path, real_ca) -> Iterator[Site]:
     need("nginx", *(["sshd"] if request.param == "ssh" else []))
-    certificate, key = self_signed("made by the installer")
+    own = self_signed("made by the installer")
+    certificate, key = own.leaf_pem, own.key.reveal_pem()
     (tmp_path / "wiki.crt").write_bytes(certificate)
     (tmp_path / "wiki.key").touch(mode=0o600)
     (tmp_path / "wiki.key").write_bytes(key)

@@ -13,10 +13,11 @@ import pytest
 
 from certpush.kit.trust import Trust
 from certpush.model import Secret
+from certpush.testing import ApiAnswer, ApiRequest
 from certpush.testing.contract import EndsAndSecrets, GoingBack, TargetCase, TargetContract, Trial
 from certpush.testing.files_on_disk import Reload, everything_in, plant
 from certpush_recipe import certpush_target
-from certpush_recipe.conformance.appliances import PASSWORD, USER, AdGuardHome, Asked, HttpsAppliance, Store
+from certpush_recipe.conformance.appliances import PASSWORD, USER, AdGuardHome, HttpsAppliance, Store, path_of
 from certpush_recipe.settings import ApiSettings, RecipeSettings
 
 STORE = """\
@@ -138,10 +139,10 @@ def says_no(appliance: HttpsAppliance) -> Iterator[None]:
     """What changes the active certificate is done, and answered with an error."""
     inner = appliance.answer
 
-    def answer(asked: Asked) -> Any:
+    def answer(asked: ApiRequest) -> ApiAnswer:
         done = inner(asked)
-        return (500, b"it broke") if asked.path.endswith(("/configure", "/active")) and asked.method != "GET" else done
+        return ApiAnswer("it broke", 500) if path_of(asked).endswith(("/configure", "/active")) and asked.method != "GET" else done
 
-    appliance.answer = answer  # type: ignore[method-assign]
+    appliance.answer = answer
     yield
-    appliance.answer = inner  # type: ignore[method-assign]
+    appliance.answer = inner

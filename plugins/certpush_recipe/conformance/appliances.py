@@ -3,139 +3,49 @@
 from __future__ import annotations
 
 import base64
-import json
-import ssl
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from email.parser import BytesParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
 from certpush.errors import BundleInvalid
-from certpush.kit.own_certificate import show_in_tls
 from certpush.model import CertificateBundle, PrivateKey, read_certificates
-from certpush.testing.authority import Authority
+from certpush.testing import ApiAnswer, ApiRequest, ApiServer, Authority
 
 USER, PASSWORD = "admin", "the-password-of-the-web-ui"
 
 
-@dataclass
-class Asked:
-    """A request, as it came in."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
-
-    @property
-    def json(self) -> dict[str, Any]:
-        """The body, where it is a JSON object."""
-        told: dict[str, Any] = json.loads(self.body)
-        return told
-
-    @property
-    def parts(self) -> dict[str, str]:
-        """The fields of an upload (multipart/form-data)."""
-        head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
-        parts: Any = BytesParser().parsebytes(head + self.body).get_payload()
-        return {str(one.get_param("name", header="content-disposition")): one.get_payload(decode=True).decode() for one in parts}
-
-
-Answer = tuple[int, Any]
-
-
-class HttpsAppliance:
-    """Serves what ``answer`` says, with whatever certificate is installed; use it in ``with``."""
-
-    host = "127.0.0.1"
+class HttpsAppliance(ApiServer):
+    """Serves what ``respond_as_product`` says, with whatever certificate is installed; ``fails`` may answer before it."""
 
     def __init__(self, first: CertificateBundle) -> None:
-        self.asked: list[Asked] = []
-        self.fails: Callable[[Asked], Answer | None] = lambda _: None
-        self._context = context_of(first)
-        self._server = _Server((self.host, 0), self)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        super().__init__(self._respond, first)
+        self.own = first
+        self.fails: Callable[[ApiRequest], ApiAnswer | None] = lambda _: None
 
     @property
     def address(self) -> str:
         """Host and port."""
-        return f"{self.host}:{self._server.server_address[1]}"
+        return f"{self.host}:{self.port}"
 
-    def serve(self, bundle: CertificateBundle) -> None:
-        """Answer with this certificate, from the next connection on."""
-        self._context = context_of(bundle)
+    def _respond(self, asked: ApiRequest) -> ApiAnswer:
+        return self.fails(asked) or self.respond_as_product(asked)
 
-    def respond(self, asked: Asked) -> Answer:
-        """Note what was asked, and fail or answer."""
-        self.asked.append(asked)
-        return self.fails(asked) or self.answer(asked)
-
-    def answer(self, asked: Asked) -> Answer:
+    def respond_as_product(self, asked: ApiRequest) -> ApiAnswer:
         """What the product says to it."""
         raise NotImplementedError
 
-    def secured(self, connection: Any) -> ssl.SSLSocket:
-        """Shake hands."""
-        connection.settimeout(5)
-        return self._context.wrap_socket(connection, server_side=True)
 
-    def __enter__(self) -> Any:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(5)
+def path_of(asked: ApiRequest) -> str:
+    """Which call it is, without its query."""
+    return urlsplit(asked.path).path
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, address: tuple[str, int], appliance: HttpsAppliance) -> None:
-        self.appliance = appliance
-        super().__init__(address, _Handler)
-
-    def handle_error(self, *_: object) -> None:
-        """Who breaks the handshake off is no trouble of the appliance."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-
-    def setup(self) -> None:
-        self.request = self.server.appliance.secured(self.request)
-        super().setup()
-
-    def finish(self) -> None:
-        super().finish()
-        self.request.close()
-
-    def log_message(self, *_: object) -> None:
-        """Nothing is printed."""
-
-    def _any(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        status, value = self.server.appliance.respond(Asked(self.command, urlsplit(self.path).path, dict(self.headers), body))
-        content = value if isinstance(value, bytes) else json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "text/plain" if isinstance(value, bytes) else "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _any  # noqa: N815 - names that the library looks for
-
-
-def context_of(bundle: CertificateBundle) -> ssl.SSLContext:
-    """What shows this certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    show_in_tls(context, bundle)
-    return context
+def parts_of(asked: ApiRequest) -> dict[str, str]:
+    """The fields of an upload (multipart/form-data)."""
+    head = f"Content-Type: {asked.headers['content-type']}\r\n\r\n".encode()
+    parts: Any = BytesParser().parsebytes(head + asked.body).get_payload()
+    return {str(one.get_param("name", header="content-disposition")): one.get_payload(decode=True).decode() for one in parts}
 
 
 def pair_in(chain: str, key: str) -> CertificateBundle:
@@ -148,8 +58,7 @@ class AdGuardHome(HttpsAppliance):
     """The three calls for encryption, as internal/home/tlshttp.go answers them: a bad pair with 200, the private key never."""
 
     def __init__(self) -> None:
-        self.own = Authority("Before").issue("localhost", "127.0.0.1")
-        super().__init__(self.own)
+        super().__init__(Authority("Before").issue("localhost", "127.0.0.1"))
         self.settings: dict[str, Any] = {
             "enabled": True,
             "server_name": "dns.example",
@@ -162,38 +71,33 @@ class AdGuardHome(HttpsAppliance):
         }
         self.chain, self.key = self.own.fullchain_pem.decode(), self.own.key.reveal_pem().decode()
 
-    def answer(self, asked: Asked) -> Answer:
+    def respond_as_product(self, asked: ApiRequest) -> ApiAnswer:
         """See HttpsAppliance."""
         login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-        if asked.headers.get("Authorization") != f"Basic {login}":
-            return 401, b"unauthorized"
+        if asked.headers.get("authorization") != f"Basic {login}":
+            return ApiAnswer("unauthorized", 401)
         calls = {("GET", "status"): self._status, ("POST", "validate"): self._validate, ("POST", "configure"): self._configure}
-        call = calls.get((asked.method, asked.path.removeprefix("/control/tls/")))
-        return (404, b"404 page not found") if call is None else call(asked)
+        call = calls.get((asked.method, path_of(asked).removeprefix("/control/tls/")))
+        return ApiAnswer("404 page not found", 404) if call is None else call(asked)
 
-    def _status(self, _: Asked) -> Answer:
+    def _status(self, _: ApiRequest) -> ApiAnswer:
         chain = base64.b64encode(self.chain.encode()).decode()
-        return 200, {
-            **self.settings,
-            "certificate_chain": chain,
-            "private_key": "",
-            "private_key_saved": bool(self.key),
-            "valid_pair": True,
-        }
+        told = {"certificate_chain": chain, "private_key": "", "private_key_saved": bool(self.key), "valid_pair": True}
+        return ApiAnswer({**self.settings, **told})
 
-    def _validate(self, asked: Asked) -> Answer:
-        return 200, {**asked.json, "private_key": "", "valid_pair": _pair(asked.json) is not None}
+    def _validate(self, asked: ApiRequest) -> ApiAnswer:
+        return ApiAnswer({**asked.json(), "private_key": "", "valid_pair": _pair(asked.json()) is not None})
 
-    def _configure(self, asked: Asked) -> Answer:
-        given = asked.json
+    def _configure(self, asked: ApiRequest) -> ApiAnswer:
+        given = asked.json()
         pair = _pair(given)
         if given["enabled"] and pair is None:
-            return 200, {**given, "private_key": "", "valid_pair": False}
+            return ApiAnswer({**given, "private_key": "", "valid_pair": False})
         self.settings = {key: given.get(key, self.settings[key]) for key in self.settings}
         self.chain, self.key = (_decoded(given, "certificate_chain"), _decoded(given, "private_key"))
         if pair is not None:
             self.serve(pair)
-        return 200, {**given, "private_key": "", "valid_pair": pair is not None}
+        return ApiAnswer({**given, "private_key": "", "valid_pair": pair is not None})
 
 
 def _decoded(given: Mapping[str, Any], key: str) -> str:
@@ -211,39 +115,38 @@ class Store(HttpsAppliance):
     """An appliance that keeps several certificates and shows one of them: uploads get numbers, and a login gets a token."""
 
     def __init__(self) -> None:
-        self.own = Authority("Before").issue("localhost", "127.0.0.1")
-        super().__init__(self.own)
+        super().__init__(Authority("Before").issue("localhost", "127.0.0.1"))
         self.entries: dict[int, tuple[str, CertificateBundle]] = {1: ("factory", self.own)}
         self.active = 1
         self._last = 1
 
-    def answer(self, asked: Asked) -> Answer:
+    def respond_as_product(self, asked: ApiRequest) -> ApiAnswer:
         """See HttpsAppliance."""
-        if asked.path == "/api/login":
-            right = asked.json == {"user": USER, "password": PASSWORD}
-            return (200, {"session": {"token": "t0ken-of-this-session"}}) if right else (403, {"error": "no"})
-        if asked.headers.get("X-Token") != "t0ken-of-this-session":
-            return 401, {"error": "who are you?"}
-        return self._call(asked.method, asked.path.removeprefix("/api/certificates").strip("/"), asked)
+        if path_of(asked) == "/api/login":
+            right = asked.json() == {"user": USER, "password": PASSWORD}
+            return ApiAnswer({"session": {"token": "t0ken-of-this-session"}}) if right else ApiAnswer({"error": "no"}, 403)
+        if asked.headers.get("x-token") != "t0ken-of-this-session":
+            return ApiAnswer({"error": "who are you?"}, 401)
+        return self._call(asked.method, path_of(asked).removeprefix("/api/certificates").strip("/"), asked)
 
-    def _call(self, method: str, rest: str, asked: Asked) -> Answer:
+    def _call(self, method: str, rest: str, asked: ApiRequest) -> ApiAnswer:
         if (method, rest) == ("GET", ""):
-            return 200, {"items": [{"id": number, "name": name} for number, (name, _) in self.entries.items()]}
+            return ApiAnswer({"items": [{"id": number, "name": name} for number, (name, _) in self.entries.items()]})
         if (method, rest) == ("GET", "active"):
             print_of = self.entries[self.active][1].fingerprint.upper()
             colons = ":".join(print_of[at : at + 2] for at in range(0, 64, 2))
-            return 200, {"id": self.active, "sha256": colons}
+            return ApiAnswer({"id": self.active, "sha256": colons})
         if (method, rest) == ("PUT", "active"):
-            self.active = asked.json["id"]
+            self.active = asked.json()["id"]
             self.serve(self.entries[self.active][1])
-            return 200, {"ok": True}
+            return ApiAnswer({"ok": True})
         if method == "POST":
-            return self._upload(asked.parts)
-        return (204, b"") if self.entries.pop(int(rest), None) else (404, {"error": "no such entry"})
+            return self._upload(parts_of(asked))
+        return ApiAnswer(status=204) if self.entries.pop(int(rest), None) else ApiAnswer({"error": "no such entry"}, 404)
 
-    def _upload(self, parts: Mapping[str, str]) -> Answer:
+    def _upload(self, parts: Mapping[str, str]) -> ApiAnswer:
         if any(name == parts["name"] for name, _ in self.entries.values()):
-            return 409, {"error": "exists"}
+            return ApiAnswer({"error": "exists"}, 409)
         self._last += 1
         self.entries[self._last] = (parts["name"], pair_in(parts["certificate"], parts["key"]))
-        return 201, {"ok": True}
+        return ApiAnswer({"ok": True}, 201)

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
+from certpush.testing import self_signed
 from certpush.testing.lab.tls import TlsServer
-from live.conftest import self_signed
 
 PATIENCE_SECONDS = 40.0
 _INHERITED = ("COVERAGE_", "PYTHONPATH")
@@ -166,7 +166,8 @@ def serve(place: Place) -> Iterator[Callable[[str], TlsServer]]:
     with ExitStack() as servers:
 
         def start(name: str) -> TlsServer:
-            certificate, key = self_signed("made by the installer")
+            own = self_signed("made by the installer")
+            certificate, key = own.leaf_pem, own.key.reveal_pem()
             (place.directory / f"{name}.crt").write_bytes(certificate)
             (place.directory / f"{name}.key").touch(mode=0o600)
             (place.directory / f"{name}.key").write_bytes(key)

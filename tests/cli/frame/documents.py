@@ -16,6 +16,7 @@ from typing import Any
 from certpush.cli.ca.stores import _document as store_document
 from certpush.cli.trust_store.places import Deed, Report
 from certpush.model import to_pem
+from certpush.testing import self_signed
 from certpush.testing.authority import Authority
 from certpush.testing.device import DEFAULT, TOKEN, MemoryDevice, Reload
 from certpush.testing.lab import NotPossibleHere
@@ -23,7 +24,6 @@ from certpush.testing.lab.sshd import Sshd
 from certpush.testing.lab.tls import TlsServer
 from cli.ca.conftest import scripted_ca
 from cli.frame.conftest import Place, file_target, until
-from live.conftest import self_signed
 from unit.stepca.scripted import Reply
 
 Document = dict[str, Any]
@@ -67,7 +67,8 @@ class Runs:
         self.directory = directory
         self.servers = servers
         _write_private(directory / "password", ca.password.encode() + b"\n")
-        certificate, key = self_signed("made by the installer")
+        own = self_signed("made by the installer")
+        certificate, key = own.leaf_pem, own.key.reveal_pem()
         (directory / "wiki.crt").write_bytes(certificate)
         _write_private(directory / "wiki.key", key)
         self.server = servers.enter_context(TlsServer(directory / "wiki.crt", directory / "wiki.key"))
@@ -234,7 +235,8 @@ verify = "files"
     def inspect(self) -> Documents:
         served = self.place.document("inspect", f"127.0.0.1:{self.server.port}", "--server-name", "wiki.home.example")
         pair = self.directory / "installer.pem"
-        pair.write_bytes(b"".join(self_signed("made by the installer")))
+        own = self_signed("made by the installer")
+        pair.write_bytes(own.leaf_pem + own.key.reveal_pem())
         nobody = self._without_a_ca("inspect", str(pair))
         return [served, self.place.document("inspect", str(pair)), nobody]
 

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,10 +16,10 @@ import pytest
 from certpush import CertificateBundle
 from certpush.kit.tls import look
 from certpush.model import Endpoint
+from certpush.testing import self_signed
 from certpush.testing.authority import EmbeddedCa
 from certpush.testing.lab.tls import TlsServer
 from conftest import need
-from live.conftest import self_signed
 
 # Fails as often as the file has letters.
 _FAILS = """\
@@ -42,7 +42,8 @@ class Yard:
 
     def serve(self, name: str, more: str = "", *, target: bool = True, before: CertificateBundle | None = None) -> TlsServer:
         """Start a server with the certificate of its first day (or ``before``), and describe it."""
-        certificate, key = self_signed(f"first day of {name}") if before is None else (before.fullchain_pem, before.key.reveal_pem())
+        before = before or self_signed(f"first day of {name}", life=timedelta(days=30))
+        certificate, key = before.fullchain_pem, before.key.reveal_pem()
         (self.directory / f"{name}.crt").write_bytes(certificate)
         (self.directory / f"{name}.key").touch(mode=0o600)
         (self.directory / f"{name}.key").write_bytes(key)

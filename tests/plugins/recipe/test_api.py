@@ -12,9 +12,9 @@ import pytest
 from certpush.errors import NoWayBack, PinMismatch, TargetAuthFailed, TargetDrifted, TargetRefused, TargetUnreachable
 from certpush.kit.trust import Trust
 from certpush.model import CertificateBundle, CertificateRequest, Expected, Secret
-from certpush.testing.authority import Authority
+from certpush.testing import ApiAnswer, ApiRequest, Authority
 from certpush_recipe.api_target import ApiTarget
-from certpush_recipe.conformance.appliances import PASSWORD, USER, AdGuardHome, Answer, Asked, HttpsAppliance
+from certpush_recipe.conformance.appliances import PASSWORD, USER, AdGuardHome, HttpsAppliance, path_of
 from certpush_recipe.reading import parse_recipe, read_recipe
 from certpush_recipe.recipe import ApiRecipe
 from certpush_recipe.settings import ApiSettings
@@ -53,13 +53,13 @@ def test_adguard_home_keeps_what_else_stands_in_its_table(adguard):
         target.activate(target.stage(new), new)
     assert adguard.settings == before
     assert adguard.chain == new.fullchain_pem.decode()
-    asked = [(one.method, one.path) for one in adguard.asked]
+    asked = [(one.method, path_of(one)) for one in adguard.requests]
     assert asked[:2] == [("GET", "/control/tls/status"), ("POST", "/control/tls/validate")]
     assert asked[-1] == ("POST", "/control/tls/configure")
 
 
 def test_a_200_that_is_no_success_is_none(adguard):
-    adguard.fails = lambda asked: (200, {"valid_pair": False, "warning_validation": "no"}) if asked.path.endswith("/validate") else None
+    adguard.fails = lambda asked: ApiAnswer({"valid_pair": False, "warning_validation": "no"}) if asked.path.endswith("/validate") else None
     with target_of(adguard) as target, pytest.raises(TargetRefused, match="did not answer True at /valid_pair"):
         target.stage(mint())
     assert adguard.chain == adguard.own.fullchain_pem.decode()
@@ -68,16 +68,16 @@ def test_a_200_that_is_no_success_is_none(adguard):
 @pytest.mark.parametrize(
     ("answer", "error", "says"),
     [
-        ((401, b"unauthorized"), TargetAuthFailed, r"GET /control/tls/status: the login was refused \(401\): unauthorized"),
-        ((403, b"\x1b[31mno"), TargetAuthFailed, r"\(403\): \\x1b\[31mno"),
-        ((503, {"message": "starting"}), TargetUnreachable, "answered 503"),
-        ((404, b"404 page not found"), TargetRefused, r"refused \(404\): 404 page not found"),
-        ((200, b"<html>login</html>"), TargetRefused, "the answer is no JSON"),
-        ((200, {"certificate_chain": "!!"}), TargetRefused, "the active certificate cannot be read"),
-        ((200, {"certificate_chain": 7}), TargetRefused, "the active certificate cannot be read"),
+        (ApiAnswer("unauthorized", 401), TargetAuthFailed, r"GET /control/tls/status: the login was refused \(401\): unauthorized"),
+        (ApiAnswer("\x1b[31mno", 403), TargetAuthFailed, r"\(403\): \\x1b\[31mno"),
+        (ApiAnswer({"message": "starting"}, 503), TargetUnreachable, "answered 503"),
+        (ApiAnswer("404 page not found", 404), TargetRefused, r"refused \(404\): 404 page not found"),
+        (ApiAnswer("<html>login</html>"), TargetRefused, "the answer is no JSON"),
+        (ApiAnswer({"certificate_chain": "!!"}), TargetRefused, "the active certificate cannot be read"),
+        (ApiAnswer({"certificate_chain": 7}), TargetRefused, "the active certificate cannot be read"),
     ],
 )
-def test_an_answer_that_is_none_is_explained(adguard, answer: Answer, error, says):
+def test_an_answer_that_is_none_is_explained(adguard, answer: ApiAnswer, error, says):
     adguard.fails = lambda _: answer
     with target_of(adguard) as target, pytest.raises(error, match=says) as refused:
         target.inspect()
@@ -85,11 +85,11 @@ def test_an_answer_that_is_none_is_explained(adguard, answer: Answer, error, say
 
 
 def test_what_repeats_a_secret_is_not_quoted(adguard):
-    adguard.fails = lambda asked: (400, b"bad: " + asked.body) if asked.method == "POST" else None
+    adguard.fails = lambda asked: ApiAnswer("bad: " + asked.body.decode(), 400) if asked.method == "POST" else None
     with target_of(adguard) as target, pytest.raises(TargetRefused) as refused:
         target.stage(mint())
     assert refused.value.message.endswith("refused (400)")
-    adguard.fails = lambda asked: (400, b"bad: " + PASSWORD.encode())
+    adguard.fails = lambda _: ApiAnswer(f"bad: {PASSWORD}", 400)
     with target_of(adguard) as target, pytest.raises(TargetRefused) as refused:
         target.inspect()
     assert PASSWORD not in str(refused.value)
@@ -110,13 +110,13 @@ def test_a_stranger_is_told_nothing(adguard):
     assert isinstance(recipe, ApiRecipe)
     with contextlib.closing(ApiTarget(recipe, settings)) as target, pytest.raises(PinMismatch):
         target.inspect()
-    assert adguard.asked == []
+    assert adguard.requests == []
 
 
 def test_a_lost_answer_is_settled_by_looking(adguard, monkeypatch):
-    inner = adguard.answer
+    inner = adguard.respond_as_product
 
-    def lost(asked: Asked) -> Answer:
+    def lost(asked: ApiRequest) -> ApiAnswer:
         inner(asked)
         raise ConnectionResetError
 
@@ -125,13 +125,13 @@ def test_a_lost_answer_is_settled_by_looking(adguard, monkeypatch):
         new = mint()
         target.activate(target.stage(new), new)
     assert adguard.chain == new.fullchain_pem.decode()
-    assert len([one for one in adguard.asked if one.path.endswith("/configure")]) == 1
+    assert len([one for one in adguard.requests if one.path.endswith("/configure")]) == 1
 
 
 def test_a_lost_request_is_told_as_such(adguard, monkeypatch):
     monkeypatch.setattr("certpush_recipe.api_target._LOST_SECONDS", 0.0)
 
-    def never(_: Asked) -> Answer:
+    def never(_: ApiRequest) -> ApiAnswer:
         raise ConnectionResetError
 
     adguard.fails = lambda asked: never(asked) if asked.path.endswith("/configure") else None
@@ -181,20 +181,20 @@ def test_a_plan_and_a_check_name_the_calls_and_change_nothing(adguard):
         assert target.changes(CertificateRequest(mint().names)) == (f"{adguard.address}: POST /control/tls/configure",)
         codes = {one.code for one in target.preflight(CertificateRequest(mint().names))}
     assert {"recipe-untried", "login"} <= codes
-    assert {one.method for one in adguard.asked} == {"GET"}
+    assert {one.method for one in adguard.requests} == {"GET"}
 
 
 class Plain(HttpsAppliance):
     """Replaces the pair by a form; tells the fingerprint in a text, or nowhere but in the handshake."""
 
     def __init__(self) -> None:
-        self.own = self.now = CA.issue("localhost", "127.0.0.1")
-        super().__init__(self.own)
+        super().__init__(CA.issue("localhost", "127.0.0.1"))
+        self.now = self.own
 
-    def answer(self, asked: Asked) -> Answer:
+    def respond_as_product(self, asked: ApiRequest) -> ApiAnswer:
         if asked.method == "GET":
-            return 200, f"serving sha256 {self.now.fingerprint} since today".encode()
-        return 200, {}
+            return ApiAnswer(f"serving sha256 {self.now.fingerprint} since today")
+        return ApiAnswer({})
 
 
 PLAIN = """\
@@ -242,8 +242,8 @@ def test_forms_headers_and_paths_are_encoded_as_a_whole(tmp_path: Path, look: st
             appliance.now = new
             appliance.serve(new)
             assert target.rollback(before, staged, None) == Expected.device_default(None)
-        assert {one.path for one in appliance.asked} == {"/boxes/a%2Fb%3Fc%26d%3D%25/tls"}
-        assert {one.headers["Authorization"] for one in appliance.asked} == {"Bearer t0ken"}
-        sent = next(one for one in appliance.asked if one.method == "POST").body
+        assert {path_of(one) for one in appliance.requests} == {"/boxes/a%2Fb%3Fc%26d%3D%25/tls"}
+        assert {one.headers["authorization"] for one in appliance.requests} == {"Bearer t0ken"}
+        sent = next(one for one in appliance.requests if one.method == "POST").body
         assert sent.endswith(b"&box=a%2Fb%3Fc%26d%3D%25")
-        assert appliance.asked[-1].method == "DELETE"
+        assert appliance.requests[-1].method == "DELETE"

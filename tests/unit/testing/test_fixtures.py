@@ -41,6 +41,8 @@ def test_an_api_answers_by_a_function_and_keeps_what_was_asked(certpush_https, c
     def answer(request: ApiRequest) -> ApiAnswer:
         if request.method == "DELETE":
             raise ValueError("the author's mistake")
+        if request.method == "PATCH":
+            raise ConnectionResetError
         return ApiAnswer({"stored": request.json()}, 201, {"X-Device": "nas"})
 
     api = certpush_https(answer, certpush_bundles.ec)
@@ -51,6 +53,9 @@ def test_an_api_answers_by_a_function_and_keeps_what_was_asked(certpush_https, c
         session.verify = str(root)
         put = session.put(f"{api.url}/certificates/1", json=["pem"], headers={"Authorization": "Bearer s3cret"}, timeout=5)
         assert (put.status_code, put.headers["X-Device"], put.json()) == (201, "nas", {"stored": ["pem"]})
+        assert put.headers["Content-Type"] == "application/json"
+        with pytest.raises(requests.ConnectionError):
+            session.patch(f"{api.url}/certificates/1", timeout=5)
         failed = session.delete(f"{api.url}/certificates/1", timeout=5)
         assert (failed.status_code, failed.text) == (500, "the stand-in raised ValueError")
     asked = api.requests[0]

@@ -8,45 +8,28 @@ this must refuse too.
 from __future__ import annotations
 
 import contextlib
-import json
-import socket
-import ssl
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler
-from typing import Any, Self
+from typing import Any
 
 from certpush import CertificateBundle
 from certpush.errors import CertpushError
-from certpush.kit.own_certificate import show_in_tls
-from certpush.testing import Workbench, self_signed
-from certpush.testing.listener import Listener
+from certpush.testing import ApiAnswer, ApiRequest, ApiServer, Workbench, self_signed
 
 
-class Device:
+class Device(ApiServer):
     """Keeps pairs by name, and serves one of them; runs inside of ``with``."""
 
-    host = "127.0.0.1"
     token = "the-token-of-the-stand-in"
 
     def __init__(self) -> None:
         self.pairs: dict[str, CertificateBundle] = {"factory": self_signed("my-appliance")}
         self.active = "factory"
         self._broken = False
-        self._listener = Listener(self._answer, self.host)
-
-    @property
-    def port(self) -> int:
-        """Where it answers."""
-        return self._listener.port
-
-    @property
-    def fingerprint(self) -> str:
-        """Of the certificate that it serves."""
-        return self.pairs[self.active].fingerprint
+        super().__init__(self._answer, self.pairs[self.active])
 
     def snapshot(self) -> object:
         """All that a rotation can change, to be compared."""
-        return {**{name: pair.fingerprint for name, pair in self.pairs.items()}, "active": self.active}
+        return {**self._fingerprints(), "active": self.active}
 
     @contextlib.contextmanager
     def broken(self) -> Iterator[None]:
@@ -55,84 +38,44 @@ class Device:
         yield
         self._broken = False
 
-    def switch(self, name: str) -> None:
-        """Serve the pair of this name from the next connection on."""
+    def _answer(self, request: ApiRequest) -> ApiAnswer:
+        if request.headers.get("authorization") != f"Bearer {self.token}":
+            return ApiAnswer("who are you?", 401)
+        try:
+            return ApiAnswer(self._do(request))
+        except (KeyError, ValueError, CertpushError) as error:
+            return ApiAnswer(f"{type(error).__name__}: {error}", 400)
+
+    def _do(self, request: ApiRequest) -> Any:  # noqa: ANN401 - what becomes JSON
+        """The API is small: GET and PUT and DELETE certificates, POST which is active."""
+        name = request.path.rpartition("/")[2]
+        match request.method:
+            case "GET":
+                return {"active": self.active, "certificates": self._fingerprints()}
+            case "PUT":
+                sent = request.json()
+                self.pairs[name] = CertificateBundle.from_pem(sent["fullchain"].encode(), sent["key"].encode())
+            case "POST":
+                self._switch(request.json()["name"])
+            case "DELETE":
+                self._remove(name)
+        self.serve(self.pairs[self.active])
+        return None
+
+    def _fingerprints(self) -> dict[str, str]:
+        return {name: pair.fingerprint for name, pair in self.pairs.items()}
+
+    def _switch(self, name: str) -> None:
         if self._broken:
             raise ValueError("the web server does not take it")
         if name not in self.pairs:
             raise KeyError(name)
         self.active = name
 
-    def __enter__(self) -> Self:
-        self._listener.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.stop()
-
-    def _answer(self, connection: socket.socket) -> None:
-        connection.settimeout(10)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        show_in_tls(context, self.pairs[self.active])
-        with context.wrap_socket(connection, server_side=True) as secured:
-            _Request(secured, self)
-
-
-class _Request(BaseHTTPRequestHandler):
-    """One request. The API is small: GET and PUT and DELETE certificates, POST which is active."""
-
-    def __init__(self, connection: ssl.SSLSocket, device: Device) -> None:
-        self._device = device
-        super().__init__(connection, connection.getpeername(), None)  # type: ignore[arg-type] # no server behind it
-
-    def do_GET(self) -> None:
-        self._reply(lambda: {"active": self._device.active, "certificates": self._fingerprints()})
-
-    def do_PUT(self) -> None:
-        self._reply(self._store)
-
-    def do_POST(self) -> None:
-        self._reply(lambda: self._device.switch(self._body()["name"]))
-
-    def do_DELETE(self) -> None:
-        self._reply(self._remove)
-
-    def _fingerprints(self) -> dict[str, str]:
-        return {name: pair.fingerprint for name, pair in self._device.pairs.items()}
-
-    def _store(self) -> None:
-        sent = self._body()
-        self._device.pairs[self._name] = CertificateBundle.from_pem(sent["fullchain"].encode(), sent["key"].encode())
-
-    def _remove(self) -> None:
-        if self._name == self._device.active:
+    def _remove(self, name: str) -> None:
+        if name == self.active:
             raise ValueError("it is in use")
-        del self._device.pairs[self._name]
-
-    @property
-    def _name(self) -> str:
-        return self.path.rpartition("/")[2]
-
-    def _body(self) -> Any:  # noqa: ANN401 - what JSON holds
-        return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-
-    def _reply(self, deed: Any) -> None:  # noqa: ANN401 - a function whose answer becomes JSON
-        if self.headers["Authorization"] != f"Bearer {self._device.token}":
-            self._send(401, b"who are you?")
-            return
-        try:
-            self._send(200, json.dumps(deed()).encode())
-        except (KeyError, ValueError, CertpushError) as error:
-            self._send(400, f"{type(error).__name__}: {error}".encode())
-
-    def _send(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing: the contract asks that nothing is printed."""
+        del self.pairs[name]
 
 
 def main() -> None:
@@ -146,7 +89,7 @@ def main() -> None:
             "token": bench.secret("token", device.token),
             "trust": f"sha256:{device.fingerprint}",
         })  # fmt: skip
-        print(f"my-appliance answers at https://{device.host}:{device.port}")
+        print(f"my-appliance answers at {device.url}")
         print(bench.told, flush=True)
         bench.wait()
 
