@@ -81,11 +81,27 @@ class NginxByRecipe(RecipeServer):
         (self._nginx.directory / "nginx.conf").write_text("nonsense;\n")
 
 
+# As `systemctl reload` does: it comes back when the reload is done. A signal that comes in the middle of one is lost.
+_RELOAD = """\
+#!/bin/sh
+reloads() {{ echo 'show proc' | {socat} -t 5 - UNIX-CONNECT:{master} 2>/dev/null | awk '$2 == "master" {{ print $3 }}'; }}
+before=$(reloads)
+kill -USR2 "$1" || exit 1
+for _ in $(seq 200); do
+  now=$(reloads)
+  [ -n "$now" ] && [ "$now" != "$before" ] && exit 0
+  sleep 0.05
+done
+exit 1
+"""
+
+
 class HaproxyByRecipe(RecipeServer):
     def __init__(self, before: CertificateBundle, recipe: str) -> None:
         super().__init__(before)
         self.recipe = recipe
         self.config, self.socket = self.directory / "haproxy.cfg", self.directory / "admin.sock"
+        self._master, self._reload = self.directory / "master.sock", self.directory / "reload"
 
     def start(self) -> Self:
         self.config.write_text(
@@ -93,7 +109,9 @@ class HaproxyByRecipe(RecipeServer):
             "defaults\n mode http\n timeout connect 5s\n timeout client 5s\n timeout server 5s\n"
             f"frontend lab\n bind {self.host}:{self.port} ssl crt {self.pem}\n http-request return status 200\n"
         )
-        self.run(str(find_program("haproxy")), "-W", "-db", "-f", str(self.config))
+        self._reload.write_text(_RELOAD.format(socat=find_program("socat"), master=self._master))
+        self._reload.chmod(0o700)
+        self.run(str(find_program("haproxy")), "-W", "-db", "-S", str(self._master), "-f", str(self.config))
         return self
 
     @property
@@ -101,7 +119,7 @@ class HaproxyByRecipe(RecipeServer):
         common = {"pem": str(self.pem), "config": str(self.config)}
         if self.recipe == "haproxy-runtime":
             return {**common, "socket": str(self.socket)}
-        return {**common, "reload": ("kill", "-USR2", str(self.pid))}
+        return {**common, "reload": (str(self._reload), str(self.pid))}
 
     def break_configuration(self) -> None:
         self.config.write_text("nonsense\n")
