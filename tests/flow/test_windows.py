@@ -15,10 +15,15 @@ from flow.conftest import at
 from flow.unattended import Unattended
 
 
+def noon(bench) -> None:
+    """The next noon that comes for certain: the CA was made just now, and is not valid hours before."""
+    bench.clock.now = (bench.clock() + timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
+
+
 @pytest.fixture
 def box(bench):
     """A target with a certificate of thirty days, made at noon, and a window every night."""
-    bench.clock.now = bench.clock().replace(hour=12, minute=0, second=0, microsecond=0)
+    noon(bench)
     box = Unattended(bench, {"lifetime": "30d", "window": "02:00-05:00"})
     assert box.deploy().outcome is Outcome.ROTATED  # a person is at hand: nothing is waited for
     box.opened = 0
@@ -103,7 +108,7 @@ def test_a_switch_that_failed_in_the_window_waits_for_the_next_one(box):
 
 
 def test_the_first_certificate_waits_as_nothing_of_ours_can_end(bench):
-    bench.clock.now = bench.clock().replace(hour=12)
+    noon(bench)
     box = Unattended(bench, {"window": "02:00-05:00"})
     receipt = box.renew()
     assert receipt.plan.why.startswith("first certificate; waits for its window")
@@ -119,7 +124,7 @@ def test_a_refusal_is_told_at_once(box):
 
 def test_a_short_lived_certificate_is_replaced_in_each_window_once(bench):
     """At two it has eleven hours left and is due at four in the afternoon; danger would begin before the next night."""
-    bench.clock.now = bench.clock().replace(hour=12, minute=0)
+    noon(bench)
     box = Unattended(bench, {"lifetime": "25h", "window": "02:00-05:00"})
     box.deploy()
     at_hour(box, 2, days=1)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -131,7 +131,7 @@ exec {" ".join(nginx.reload_command)}
 @pytest.fixture(params=["ssh", "file"])
 def site(request, tmp_path: Path, real_ca) -> Iterator[Site]:
     need("nginx", *(["sshd"] if request.param == "ssh" else []))
-    own = self_signed("made by the installer")
+    own = self_signed("made by the installer", life=timedelta(days=30))
     certificate, key = own.leaf_pem, own.key.reveal_pem()
     (tmp_path / "wiki.crt").write_bytes(certificate)
     (tmp_path / "wiki.key").touch(mode=0o600)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,7 @@ def serve(place: Place) -> Iterator[Callable[[str], TlsServer]]:
     with ExitStack() as servers:
 
         def start(name: str) -> TlsServer:
-            own = self_signed("made by the installer")
+            own = self_signed("made by the installer", life=timedelta(days=30))
             certificate, key = own.leaf_pem, own.key.reveal_pem()
             (place.directory / f"{name}.crt").write_bytes(certificate)
             (place.directory / f"{name}.key").touch(mode=0o600)

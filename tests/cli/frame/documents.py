@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ class Runs:
         self.directory = directory
         self.servers = servers
         _write_private(directory / "password", ca.password.encode() + b"\n")
-        own = self_signed("made by the installer")
+        own = self_signed("made by the installer", life=timedelta(days=30))
         certificate, key = own.leaf_pem, own.key.reveal_pem()
         (directory / "wiki.crt").write_bytes(certificate)
         _write_private(directory / "wiki.key", key)
@@ -235,7 +236,7 @@ verify = "files"
     def inspect(self) -> Documents:
         served = self.place.document("inspect", f"127.0.0.1:{self.server.port}", "--server-name", "wiki.home.example")
         pair = self.directory / "installer.pem"
-        own = self_signed("made by the installer")
+        own = self_signed("made by the installer", life=timedelta(days=30))
         pair.write_bytes(own.leaf_pem + own.key.reveal_pem())
         nobody = self._without_a_ca("inspect", str(pair))
         return [served, self.place.document("inspect", str(pair)), nobody]
