@@ -23,10 +23,12 @@ from tools import missing
 
 GROUP = f"many SSH targets at once ({KEX} on all sides), for each of them"
 OURS, BARE, ANSIBLE, SHELL = "certpush deploy --force", "obtain, put, look: 32 threads", "Ansible copy, 32 forks", "shell, xargs -P 8"
-HOSTS, LOOPED, BARELY = 50, 80, 200
+FLOOR = "2 logins, 5 empty scripts, 4 looks, 1 certificate, one after another"
+HOSTS, LOOPED, BARELY, FEW = 50, 80, 200, 50
 _ANSIBLE_NOTE = "one file put on each of 50 hosts and nothing else; Ansible's ssh masters stay behind, and are not counted"
 _SHELL_NOTE = "80 targets: step ca certificate, ssh 'cat and mv', one look by openssl; no way back, no record"
 _BARE_NOTE = "what the machine can do without the safe path: no lock, record, timer, reading back or way back, and one look"
+_FLOOR_NOTE = "what the safe path is made of, and nothing between: with these libraries it cannot cost less"
 _THERE_NOTE = "sshd and what it started; it is in no figure of the client"
 _NEEDED = ("step", "step-ca", "sshd", "ssh", "nginx", "openssl", "ansible")
 
@@ -48,17 +50,19 @@ def measure(bench: Bench) -> Iterator[Row | Figure]:
 def _over_ssh(bench: Bench, there: Many) -> Iterator[Row | Figure]:
     count = bench.targets
     there.make(names(max(count, LOOPED, BARELY)))
-    commands = (_ours(bench, there, count), _bare(bench, there), _ansible(bench, there), _shell(bench, there))
+    commands = (_ours(bench, there, count), _bare(bench, there), _ansible(bench, there), _shell(bench, there), _floor(bench, there))
     rounds = [[_both_sides(bench, there, one) for one in commands] for _ in range(bench.count(1))]
     costs = [tuple(cost for cost, _ in side) for side in zip(*rounds, strict=True)]
-    ours, bare, ansible, shell = costs
+    ours, bare, ansible, shell, floor = costs
     name = f"{OURS}, {count} targets"
     row = Row(group=GROUP, what=name, against=ANSIBLE, goal=0.1, wall_goal=0.1, note=_ANSIBLE_NOTE, p2c=P2C, pairs=Pairs(ours, ansible))
     yield row
     yield replace(row, against=SHELL, wall_goal=0.25, note=_SHELL_NOTE, pairs=Pairs(ours, shell))
     yield replace(row, against=BARE, goal=None, wall_goal=None, note=_BARE_NOTE, pairs=Pairs(ours, bare))
-    yield Row(group=GROUP, what=BARE, against=ANSIBLE, note=_BARE_NOTE, p2c=P2C, pairs=Pairs(bare, ansible))
+    for other, pairs in ((ANSIBLE, Pairs(bare, ansible)), (SHELL, Pairs(bare, shell))):
+        yield Row(group=GROUP, what=BARE, against=other, note=_BARE_NOTE, p2c=P2C, pairs=pairs)
     yield Figure(group=GROUP, what="CPU of the client for each", value=median_of(ours, "cpu") * 1000, unit="ms", goal=8)
+    yield Figure(group=GROUP, what=f"the same for {FLOOR}", value=median_of(floor, "cpu") * 1000, unit="ms", note=_FLOOR_NOTE)
     yield Figure(group=GROUP, what=f"peak of the process, {count} targets", value=median_of(ours, "peak"), unit="MiB", goal=120)
     for command, side in zip(commands, zip(*rounds, strict=True), strict=True):
         there_ms = statistics.median(over_there for _, over_there in side) * 1000
@@ -79,11 +83,20 @@ def _ours(bench: Bench, there: Many, count: int) -> Command:
 
 
 def _bare(bench: Bench, there: Many) -> Command:
-    config = there.configuration(bench.directory / "bare.toml", names(BARELY))
+    words = [str(there.home), str(there.port), str(BARELY)]
+    return Command(name=BARE, argv=_by_itself(bench, there, "bare_fleet", words), expects='"cpu"', tells=True, times=BARELY, seconds=600)
+
+
+def _floor(bench: Bench, there: Many) -> Command:
+    words = [str(there.port), str(FEW)]
+    return Command(name=FLOOR, argv=_by_itself(bench, there, "floor_fleet", words), expects='"cpu"', tells=True, times=FEW, seconds=600)
+
+
+def _by_itself(bench: Bench, there: Many, script: str, words: list[str]) -> list[str]:
+    """A script of ours that logs in by itself."""
+    config = there.configuration(bench.directory / f"{script}.toml", names(BARELY))
     login = [there.over.host, str(there.over.port), there.over.user, str(there.over.client_key_path), str(_known_hosts(bench, there))]
-    script = str(Path(__file__).with_name("bare_fleet.py"))
-    argv = [PYTHON, script, str(config), *login, str(there.home), str(there.port), str(BARELY)]
-    return Command(name=BARE, argv=argv, expects='"cpu"', tells=True, times=BARELY, seconds=600)
+    return [PYTHON, str(Path(__file__).with_name(f"{script}.py")), str(config), *login, *words]
 
 
 def _known_hosts(bench: Bench, there: Many) -> Path:

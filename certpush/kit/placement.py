@@ -13,6 +13,7 @@ the same file system, closed to others, and passed over by servers that read a w
 from __future__ import annotations
 
 import hashlib
+import posixpath
 from collections.abc import Collection, Mapping
 from dataclasses import field
 from pathlib import PurePosixPath
@@ -353,13 +354,13 @@ class Placement:
 
 
 def parent(path: str) -> str:
-    """The directory of a path."""
-    return str(PurePosixPath(path).parent)
+    """The directory of a path; `refuse_bad_path` has seen that it has nothing to be made plain first."""
+    return posixpath.dirname(path)
 
 
 def name(path: str) -> str:
     """The last part of a path."""
-    return PurePosixPath(path).name
+    return posixpath.basename(path)
 
 
 def digest(text: bytes) -> str:
