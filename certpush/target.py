@@ -160,6 +160,12 @@ class TargetKind(Generic[S]):
     """For how long every look must show the new certificate before it counts, where old workers go on answering beside new ones."""
     deadline: timedelta = timedelta(seconds=30)
     """How long the old certificate may still be seen after a switch, before the switch counts as failed."""
+    switches_again: bool = False
+    """Whether ``activate`` is called once more where it went well, half of the deadline is over, and the old certificate is served on.
+
+    For kinds whose switch is files in place and a reload, of which a signal may get lost; not where it costs an upload
+    or a restart that users notice.
+    """
     key_origin: KeyOrigin = KeyOrigin.HERE
     members: Callable[[S, CertificateRequest], tuple[Member[S], ...]] | None = None
     """Expand a cluster into its members; may ask the device, and changes nothing there.

@@ -10,11 +10,16 @@ from certpush.rotation.rotation import Rotation
 
 
 def activate(rotation: Rotation, deployment: Deployment, bundle: CertificateBundle) -> Deployment:
-    """Write down that the switch begins, then switch."""
+    """Switch, unless somebody asked for a stop meanwhile."""
     rotation.stop_here_if_asked()
-    rotation.tell("activate", deployment=deployment)
+    return switch(rotation, deployment, bundle)
+
+
+def switch(rotation: Rotation, deployment: Deployment, bundle: CertificateBundle, why: str = "") -> Deployment:
+    """Write down that the switch begins, then switch."""
+    rotation.tell("activate", why, deployment)
     deployment = replace(deployment, phase=Phase.ACTIVATING)
-    rotation.journal.enter(deployment, rotation.clock())
+    rotation.journal.enter(deployment, rotation.clock(), why)
     with rotation.calling("activate"):
         rotation.target.activate(deployment.staged or Staged(), bundle)
     return note(rotation, replace(deployment, phase=Phase.ACTIVATED))

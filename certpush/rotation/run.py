@@ -33,6 +33,7 @@ from certpush.model import (
 from certpush.records import record
 from certpush.rotation.activate import activate
 from certpush.rotation.confirm import confirm
+from certpush.rotation.insist import verify_or_insist
 from certpush.rotation.inspect import View, inspect
 from certpush.rotation.plan import Situation, due, due_of, make_plan
 from certpush.rotation.provide import provide
@@ -41,7 +42,6 @@ from certpush.rotation.rollback import roll_back
 from certpush.rotation.rotation import Rotation, as_ours
 from certpush.rotation.settle import settle
 from certpush.rotation.stage import stage
-from certpush.rotation.verify import verify
 
 _log = logging.getLogger(__name__)
 _REFUSALS: Mapping[str, type[SafetyRefusal | TargetRefused]] = {"rights": TargetRefused, "node": TargetRefused, "clock-skew": ClockSkew}
@@ -118,7 +118,7 @@ def _deploy(rotation: Rotation, view: View, plan: Plan, bundle: CertificateBundl
     try:
         deployment = stage(rotation, deployment, bundle)
         deployment = activate(rotation, deployment, bundle)
-        deployment, served = verify(rotation, deployment, bundle)
+        deployment, served = verify_or_insist(rotation, deployment, bundle)
         deployment = confirm(rotation, deployment, bundle)
     except Exception as error:  # noqa: BLE001 - a bug of ours must not leave a target half-way either
         return _went_back(rotation, deployment, as_ours(error), Receipt(rotation.name, Outcome.ROLLED_BACK, plan, findings=findings))

@@ -63,16 +63,18 @@ class _Wanted:
     may_be_silent: bool = False
 
 
-def verify(rotation: Rotation, deployment: Deployment, bundle: CertificateBundle) -> tuple[Deployment, tuple[Served, ...]]:
+def verify(
+    rotation: Rotation, deployment: Deployment, bundle: CertificateBundle, *, share: float = 1.0
+) -> tuple[Deployment, tuple[Served, ...]]:
     """Prove that the new certificate is served everywhere, with its chain; again after the kind's settle time.
 
     Raises:
-        VerificationFailed: it is not, and the deadline has passed.
+        VerificationFailed: it is not, and the deadline, or this share of it, has passed.
 
     """
     rotation.tell("verify", deployment=deployment)
     wanted = _Wanted(_unlike(bundle), bundle.roots, rotation.patience.matches, rotation.kind.steady.total_seconds())
-    served = _see_everywhere(rotation, wanted)
+    served = _see_everywhere(rotation, wanted, share)
     if rotation.kind.settle:
         rotation.tell("settle", deployment=deployment)
         rotation.pause(rotation.kind.settle.total_seconds())
@@ -153,8 +155,8 @@ def _unlike_before(deployment: Deployment, expected: Expected, endpoint: Endpoin
     return wrong
 
 
-def _see_everywhere(rotation: Rotation, wanted: _Wanted) -> tuple[Served, ...]:
-    time_left = _TimeLeft(rotation, _deadline(rotation))
+def _see_everywhere(rotation: Rotation, wanted: _Wanted, share: float = 1.0) -> tuple[Served, ...]:
+    time_left = _TimeLeft(rotation, _deadline(rotation) * share)
     return tuple(found for endpoint in rotation.endpoints if (found := _see(rotation, endpoint, wanted, time_left)))
 
 

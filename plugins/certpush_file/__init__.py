@@ -11,5 +11,10 @@ from certpush_file.target import FileTarget
 def certpush_target() -> TargetKind[FileSettings]:
     """Declare the kind ``file``."""
     return TargetKind(
-        "file", "files on this machine, with a check and a reload command", FileSettings, FileTarget, footprint=FileSettings.footprint
+        "file",
+        "files on this machine, with a check and a reload command",
+        FileSettings,
+        FileTarget,
+        switches_again=True,
+        footprint=FileSettings.footprint,
     )

@@ -2,7 +2,8 @@
 
 Facts from proxmox-backup (src/api2/node/certificates.rs). There is one file, ``proxy.pem``; the
 upload always overwrites it and reloads, says nothing of a reload that failed, and compares
-neither key nor certificate. DELETE makes a new self-signed certificate.
+neither key nor certificate. DELETE makes a new self-signed certificate. A restart through the API
+(src/api2/node/services.rs) is a reload by systemd: a new process, and running tasks live on in the old one.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ PBS = Product(
     separator=":",
     file="proxy.pem",
     named_node=False,
+    restarted="proxmox-backup-proxy",
     rights="/system/certificates",
     grants=(
         "proxmox-backup-manager acl update {path} Admin --auth-id '{user}'",

@@ -138,27 +138,31 @@ class Device:
             TargetRefused: it did not.
 
         """
-        self._bid("reload", "reloaded")
+        if not self.product.daemon:
+            raise TargetRefused(f"{self.api.where}: its web server cannot be told to reload", hint="restart it on the device")
+        self._bid("reload", "reloaded", self.product.daemon)
 
     def take_up(self, fingerprint: str) -> None:
         """Have the service started anew, once, where its reload did nothing; whether that helped is for the core to see."""
-        if not self.product.daemon or self.serves(fingerprint, within=_OLD_WORKERS_SECONDS / 2):
+        service = self.product.daemon or self.product.restarted
+        old_workers = _OLD_WORKERS_SECONDS / 2 if self.product.daemon else 0.0
+        if not service or self.serves(fingerprint, within=old_workers):
             return
-        _log.warning("%s: %s did not take its certificate up when it reloaded; restarting it", self.api.where, self.product.daemon)
-        with contextlib.suppress(TargetError):
-            self._bid("restart", "restarted")
+        _log.warning("%s: %s did not take its certificate up when it reloaded; restarting it", self.api.where, service)
+        try:
+            self._bid("restart", "restarted", service)
+        except TargetError as error:
+            _log.warning("%s", error.message)
 
-    def _bid(self, verb: str, done: str) -> None:
-        if not self.product.daemon:
-            raise TargetRefused(f"{self.api.where}: its web server cannot be told to {verb}", hint="restart it on the device")
-        task = self.api.post("nodes", self.node, "services", self.product.daemon, verb)
+    def _bid(self, verb: str, done: str, service: str) -> None:
+        task = self.api.post("nodes", self.node, "services", service, verb)
         for status in self._task(task):
             if status.get("status") != "stopped":
                 continue
             if str(status.get("exitstatus")) != "OK":
                 raise TargetRefused(
-                    f"{self.api.where}: {self.product.daemon} could not be {done}: {escaped(str(status.get('exitstatus')))[:200]}",
-                    hint=f"on the device: journalctl -u {self.product.daemon} -n 50",
+                    f"{self.api.where}: {service} could not be {done}: {escaped(str(status.get('exitstatus')))[:200]}",
+                    hint=f"on the device: journalctl -u {service} -n 50",
                 )
             return
 

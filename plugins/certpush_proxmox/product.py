@@ -37,6 +37,8 @@ class Product:
     """Whether nodes have names in paths; else it is always ``localhost``."""
     daemon: str = ""
     """The service that can be told to reload through the API; empty where the upload's own reload is all there is."""
+    restarted: str = ""
+    """The service that can be told to restart where ``daemon`` is empty; that needs a right of its own, which may be missing."""
     rights: str
     """The path on which the privilege is needed, with ``{node}``."""
     privilege: str = "Sys.Modify"

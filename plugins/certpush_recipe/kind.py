@@ -48,6 +48,7 @@ def variant(table: Mapping[str, Any]) -> TargetKind[RecipeSettings]:
         steady=recipe.times.steady,
         deadline=recipe.times.deadline,
         self_rescue=by_ssh,
+        switches_again=not isinstance(recipe, ApiRecipe),
         footprint=None if by_ssh or isinstance(recipe, ApiRecipe) else footprint,
         identify=identify if by_ssh or isinstance(recipe, ApiRecipe) else None,
         variant=None,

@@ -17,5 +17,6 @@ def certpush_target() -> TargetKind[SshTargetSettings]:
         SshTargetSettings,
         SshTarget,
         self_rescue=True,
+        switches_again=True,
         identify=identify,
     )

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import stat
 import subprocess
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from certpush import Outcome
 from certpush.kit.placement import Placement
+from certpush.plugins import PluginLoader
 from certpush.testing.authority.faults import Answer, Fault, Leaf
 from certpush_file.settings import FileSettings
-from live.test_bad_input import ONLY_SSH, Refused, mounted
+from live.test_bad_input import ONLY_SSH, Refused, everything, mounted
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
 
@@ -170,10 +174,41 @@ def test_a_reload_that_is_not_there(site, untouched, monkeypatch):
     untouched.deploy(code=5, says="no-such-command")
 
 
+@ONLY_SSH
 def test_a_service_that_does_not_take_the_new_certificate_up(site, untouched, monkeypatch):
-    replaced(site, monkeypatch, f'reload = ["{site.directory}/reload"]', 'reload = ["true"]')
     site.rescue_after = "20s"
-    untouched.deploy(code=1, says="serves another certificate")
+    replaced(site, monkeypatch, f'reload = ["{site.directory}/reload"]', 'reload = ["true"]')
+    untouched.deploy(code=1, says="serves another certificate", hint="the service was told twice")
+
+
+@pytest.fixture
+def hurried(monkeypatch):
+    """Kinds that look for the new certificate for less long."""
+    real = PluginLoader.load_kind
+    monkeypatch.setattr(PluginLoader, "load_kind", lambda self, name: replace(real(self, name), deadline=timedelta(seconds=4)))
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_reload_that_does_nothing_is_repeated_and_gone_back_from(site, untouched, monkeypatch):
+    replaced(site, monkeypatch, f'reload = ["{site.directory}/reload"]', f'reload = ["sh", "-c", "echo told >>{site.directory}/notes"]')
+    receipt = site.deploy()
+    assert receipt.outcome is Outcome.ROLLED_BACK
+    assert "the service was told twice" in receipt.error.hint
+    assert site.served == untouched.served == receipt.now
+    assert (site.directory / "notes").read_text() == "told\n" * 3, "the switch, the switch again, the way back"
+    assert everything(site.directory) == untouched.files | {"notes": b"told\n" * 3}
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_reload_that_is_lost_is_repeated_with_the_timer_set_anew(site):
+    """A service that is busy with another reload may lose the signal; it is seen, and told once more."""
+    script = site.directory / "reload"
+    reload = script.read_text().removeprefix("#!/bin/sh\n")
+    script.write_text(f"#!/bin/sh\n[ -e {site.directory}/told ] || {{ : >{site.directory}/told; exit 0; }}\n{reload}")
+    receipt = site.deploy()
+    assert (receipt.outcome, receipt.error) == (Outcome.ROTATED, None)
+    assert (site.served, site.seen_by_clients) == (receipt.now, "")
+    assert [one.name for one in site.directory.glob(".certpush/*") if one.suffix != ".old"] == []
 
 
 @pytest.mark.parametrize("way", ["read-only", "not there", "open to all"])

@@ -27,6 +27,7 @@ class Declared(msgspec.Struct, kw_only=True):
     settle: float
     steady: float
     deadline: float
+    switches_again: bool
     key_origin: KeyOrigin
     api: int
     has: frozenset[str]
@@ -59,6 +60,7 @@ def target_out(kind: TargetKind[Any], *, overhears: bool) -> Plain:
         settle=kind.settle.total_seconds(),
         steady=kind.steady.total_seconds(),
         deadline=kind.deadline.total_seconds(),
+        switches_again=kind.switches_again,
         key_origin=kind.key_origin,
         api=kind.api,
         has=frozenset(has | ({"endpoints"} if knows_where(kind) else set())),

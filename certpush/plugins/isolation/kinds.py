@@ -91,6 +91,7 @@ def target_kind(plugin: Plugin) -> tuple[TargetKind[Any], bool]:
         settle=timedelta(seconds=declared.settle),
         steady=timedelta(seconds=declared.steady),
         deadline=timedelta(seconds=declared.deadline),
+        switches_again=declared.switches_again,
         key_origin=declared.key_origin,
         members=asking.members if "members" in declared.has else None,
         identify=asking.identify if "identify" in declared.has else None,

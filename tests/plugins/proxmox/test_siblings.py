@@ -72,7 +72,8 @@ def test_one_is_deployed_renewed_and_brought_back(box):
     assert server.served() == first.now
 
 
-def test_a_reload_that_nobody_tells_of_is_seen(box):
+def test_a_reload_that_nobody_tells_of_is_seen_and_gone_back_from(box, caplog):
+    """The Datacenter Manager's API knows no services; the Backup Server's needs a right of its own, which this token does not have."""
     site, server = box
     old = site.deploy_one().now
     server.faults.reload_fails = True
@@ -80,6 +81,8 @@ def test_a_reload_that_nobody_tells_of_is_seen(box):
     assert receipt.outcome is Outcome.ROLLED_BACK
     assert isinstance(receipt.error, VerificationFailed)
     assert server.served() == old
+    assert restarts(server) == ([403] if isinstance(server, ProxmoxBackup) else [])
+    assert ("/services/proxmox-backup-proxy/restart: not allowed" in caplog.text) == isinstance(server, ProxmoxBackup)
     server.faults.reload_fails = False
     server.stop()
     server.start()
@@ -102,6 +105,23 @@ def test_the_old_self_signed_certificate_may_be_served_on(box):
     server.faults.reload_does_nothing = True
     assert site.deploy_one().outcome is Outcome.ROLLED_BACK
     assert server.served() == own
+
+
+def test_a_backup_server_that_did_not_take_it_up_is_restarted_once(site, start):
+    server = start(ProxmoxBackup)
+    by_token(site, "proxmox-backup", server)
+    for rights in (server.acl.user, server.acl.token):
+        rights["/system/services/proxmox-backup-proxy"] = {"Sys.Modify"}
+    server.faults.only_restart_helps = True
+    receipt = site.deploy_one()
+    assert (receipt.outcome, receipt.error) == (Outcome.ROTATED, None)
+    assert server.served() == receipt.now
+    assert restarts(server) == [200]
+
+
+def restarts(server: Any) -> list[int | None]:
+    """With which status each call to restart was answered."""
+    return [one.status for one in server.requests if "/services/" in one.path]
 
 
 def test_login_by_password(box):

@@ -30,6 +30,7 @@ _MODEL = Model(
     info_needs_modify=True,
     ticket_in_cookie=False,
     unreadable="error loading proxy certificate: ",
+    service="proxmox-backup-proxy",
 )
 
 

@@ -21,6 +21,7 @@ from certpush.testing.lab.proxmox.rust_model import RustMachine
 
 _AT = "/nodes/{node}/certificates"
 _PATH = "/system/certificates"
+_RESTART = "/nodes/{node}/services/{service}/restart"
 _BLOCK = re.compile(rb"^-----BEGIN CERTIFICATE-----[ \t\r]*\n.*?^-----END CERTIFICATE-----[ \t\r]*$", re.DOTALL | re.MULTILINE)
 _NO_START = "error:0480006C:PEM routines:get_name:no start line:../crypto/pem/pem_lib.c:763:Expecting: CERTIFICATE"
 _NO_KEY = "error:1E08010C:DECODER routines:OSSL_DECODER_from_bio:unsupported:No supported data to decode."
@@ -35,7 +36,9 @@ def rust_routes(machine: RustMachine) -> list[Route]:
     upload = {**remove, "certificates": TEXT, "key": OPTIONAL_TEXT, "force": SWITCH}
     login = {"username": TEXT, "password": OPTIONAL_TEXT, "tfa-challenge": OPTIONAL_TEXT}
     acme = node if "{node}" in model.acme_path else {}
+    restarts = Route("POST", _RESTART, calls.restart, {**node, "service": TEXT}, needs("/system/services/{service}", model.modify))
     return [
+        *([restarts] if model.service else []),
         Route("GET", "/version", lambda _: calls.version()),
         Route("POST", "/access/ticket", calls.log_in, login),
         Route("GET", "/access/permissions", calls.permissions, {"auth-id": OPTIONAL_TEXT, "path": OPTIONAL_TEXT}),
@@ -88,6 +91,20 @@ class RustCalls:
             self._machine.make_own()
             self._machine.reload()
         return None
+
+    def restart(self, call: Call) -> JsonValue:
+        """Start a service anew, in the background; gives the task's name, in which a hyphen is written as systemd does.
+
+        Raises:
+            Refused: 400, there is no such service.
+
+        """
+        service = str(call.given["service"])
+        if service != self._machine.model.service:
+            raise Refused(400, f"unknown service name '{service}'")
+        self._machine.restart()
+        began, named = int(self._machine.clock().timestamp()), service.replace("-", r"\x2d")
+        return f"UPID:{self._machine.name}:00001000:00A1B2C3:00000001:{began:08X}:srvreload:{named}:{call.caller}:"
 
     def acme(self) -> JsonValue:
         """What ACME is configured for."""

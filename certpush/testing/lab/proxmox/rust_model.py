@@ -30,7 +30,8 @@ class Model:
     looking at the certificate needs the latter. ``file_shown`` is the name that the API tells.
     ``name_in_words`` writes an alternative name, or leaves it out with an empty text.
     ``ticket_in_cookie`` says that a login's ticket comes as a cookie alone. ``unreadable`` stands
-    before OpenSSL's words where the file holds no certificate.
+    before OpenSSL's words where the file holds no certificate. ``service`` is what the API can be told
+    to restart; empty where it has no such call.
     """
 
     product: str
@@ -50,6 +51,7 @@ class Model:
     info_needs_modify: bool
     ticket_in_cookie: bool
     unreadable: str
+    service: str = ""
 
     @property
     def user(self) -> str:
@@ -101,6 +103,12 @@ class RustMachine:
 
     def reload(self) -> None:
         """Serve what the files hold, where that can be served; nobody is told where it cannot."""
+        fails = self.faults.reload_breaks() or self.faults.reload_does_nothing or self.faults.only_restart_helps
+        if not fails and self.load().context:
+            self.workers.reload()
+
+    def restart(self) -> None:
+        """Start a new process beside the old one, which ends when its tasks are done; it serves what the files hold."""
         fails = self.faults.reload_breaks() or self.faults.reload_does_nothing
         if not fails and self.load().context:
             self.workers.reload()

@@ -68,6 +68,25 @@ def test_a_reload_that_fails_is_not_told(server, new, fault):
     assert look(server) == new.fingerprint
 
 
+RESTART = "/nodes/localhost/services/proxmox-backup-proxy/restart"
+
+
+def test_a_backup_server_is_told_to_start_its_service_anew_by_those_who_may(backup, new):
+    backup.faults.only_restart_helps = True
+    upload(backup, new)
+    assert call(backup, "POST", RESTART, {}).status == 403
+    for rights in (backup.acl.user, backup.acl.token):
+        rights["/system/services"] = {"Sys.Modify"}
+    assert look(backup) == backup.own_fingerprint
+    assert call(backup, "POST", RESTART, {}).json["data"].startswith("UPID:pbs1:")
+    assert look(backup) == new.fingerprint
+    assert refused(call(backup, "POST", RESTART.replace("proxmox-backup-proxy", "sshd"), {}), "unknown service name 'sshd'")
+
+
+def test_a_datacenter_manager_cannot_be_told_to(datacenter):
+    assert call(datacenter, "POST", RESTART, {}).status == 404
+
+
 def test_open_connections_live_on_with_what_they_were_shown(server, new):
     connection = connect(server)
     say(connection, "GET", "/api2/json/version", token(server))
