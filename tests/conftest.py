@@ -17,9 +17,8 @@ from typing import NoReturn
 
 import pytest
 
-from certpush.rotation.rotation import Patience
 from certpush.testing.authority import Authority, EmbeddedCa, JwkProvisioner
-from certpush.testing.lab import NotPossibleHere, find_tool, missing_tools
+from certpush.testing.lab import NotPossibleHere, find_tool, hurry, missing_tools
 from certpush.testing.lab.nginx import Nginx
 from certpush.testing.lab.sshd import Sshd
 from certpush.testing.lab.step_ca import RealCa, find_step_ca
@@ -53,7 +52,7 @@ def pytest_configure() -> None:
     Some tests give a home of their own; the step-ca that was found stays in use there. The servers here are near, and
     each look may follow the one before it sooner.
     """
-    Patience.__init__.__defaults__ = (3, 0.1)  # type: ignore[misc] # of a dataclass: there is no other way in
+    hurry.looks()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # nohup, or a session without a terminal

@@ -32,11 +32,11 @@ from certpush import Fleet
 from certpush.kit import command
 from certpush.kit.files import Directory
 from certpush.kit.ssh.connection import SshConnection
-from certpush.rotation.rotation import Patience
 from certpush.state.escrow import Escrow
 from certpush.state.journal import Journal
+from certpush.testing.lab import hurry
 
-Patience.__init__.__defaults__ = (3, 0.1)
+hurry.looks()
 count = 0
 
 def counted(owner, name, at, tell):

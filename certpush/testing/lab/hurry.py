@@ -1,4 +1,4 @@
-"""Time that passes for a device's own timer alone: each second that it sleeps ends at once."""
+"""Time that passes for a device's own timer alone: each second that it sleeps ends at once. And looks that follow each other sooner."""
 
 from __future__ import annotations
 
@@ -9,9 +9,19 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from functools import partialmethod
 from pathlib import Path
 
+from certpush.rotation.rotation import Patience
+
 _PROC = Path("/proc")
+_SOONER_SECONDS = 0.1
+
+
+def looks() -> None:
+    """Have each look of this process follow the one before it sooner, where nobody says otherwise: the servers of a lab are near."""
+    Patience.__init__ = partialmethod(Patience.__init__, interval=_SOONER_SECONDS)  # type: ignore[assignment] # there is no other way in
+    assert Patience().interval == _SOONER_SECONDS
 
 
 def pass_time(length: timedelta, waiting: Callable[[], Iterable[int]]) -> None:

@@ -21,10 +21,10 @@ FORKED = """
 import ctypes, json, os, signal, sys
 import certpush_file.target, certpush.stepca.issuer, certpush.cli.renew, certpush.fleet.hearing, certpush.state.journal
 from certpush.cli.main import run
-from certpush.rotation.rotation import Patience
+from certpush.testing.lab import hurry
 
 PR_SET_PTRACER, ANYBODY = 0x59616d61, -1
-Patience.__init__.__defaults__ = (3, 0.1)
+hurry.looks()
 for line in sys.stdin:
     child = os.fork()
     if child == 0:
