@@ -62,7 +62,8 @@ def _left_open(line: str) -> str:
 
 def width_of(text: str) -> int:
     """How many columns of a terminal the text takes."""
-    text = _COLOUR.sub("", text)
+    if "\x1b" in text:
+        text = _COLOUR.sub("", text)
     if text.isascii():
         return len(text)
     import unicodedata  # the table of all letters takes longer to load than a look at an endpoint

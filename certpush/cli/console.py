@@ -189,7 +189,7 @@ def describe(error: CertpushError) -> dict[str, Any]:
 
 def safe(text: str) -> str:
     """Text from outside on one line, with everything escaped that could move a cursor, ring a bell, or read backwards."""
-    return "".join(letter if letter.isprintable() else _escape(letter) for letter in text)
+    return text if text.isprintable() else "".join(letter if letter.isprintable() else _escape(letter) for letter in text)
 
 
 def indented(text: str, by: int = 4) -> str:

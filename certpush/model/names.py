@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from contextlib import suppress
 from typing import TypeAlias
 
 from certpush.errors import ConfigError
@@ -11,6 +12,9 @@ from certpush.records import record
 
 _DNS_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _NUMBER_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_MAY_BE_AN_ADDRESS = re.compile(r"[0-9a-fA-F:.]+")
+_LONE_NUMBERS = re.compile(r"[\d.]+")
+_MORE_THAN_A_NAME = re.compile(r"[:/@\[\]%]")
 _LONGEST_NAME = 255  # 253 and a wildcard's two; what is longer is not worth decoding
 
 
@@ -52,11 +56,10 @@ def parse_name(text: str) -> Name:
         raise ConfigError(f"{shown} is not a name for a certificate", hint="remove the white space around it")
     if len(text) > _LONGEST_NAME:
         raise ConfigError(f"{shown} is not a host name: it is {len(text)} characters long", hint="a host name has at most 253 characters")
-    try:
-        return IpName(_plain_address(text))
-    except ValueError:
-        pass
-    if re.fullmatch(r"[\d.]+", text) or re.search(r"[:/@\[\]%]", text):
+    if _MAY_BE_AN_ADDRESS.fullmatch(text):
+        with suppress(ValueError):
+            return IpName(_plain_address(text))
+    if _LONE_NUMBERS.fullmatch(text) or _MORE_THAN_A_NAME.search(text):
         raise ConfigError(
             f"{shown} is not a name for a certificate",
             hint="write a host name or an IP address alone: no port, scheme, brackets, zone or prefix length",

@@ -38,7 +38,10 @@ class Standing(enum.StrEnum):
     @property
     def rank(self) -> int:
         """For sorting: the lower, the worse."""
-        return list(type(self)).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {one: rank for rank, one in enumerate(Standing)}
 
 
 @record(frozen=True, slots=True)
