@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,12 @@ class Message:
     text: str
     severity: str
     news: tuple[News, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The same for the same news, however often they are sent; empty where there are none."""
+        told = "\n".join(f"{one.target} {one.occasion} {one.at}" for one in self.news)
+        return hashlib.sha256(told.encode()).hexdigest()[:32] if told else ""
 
 
 def message_of(news: Iterable[News], *, host: str, now: datetime) -> Message:

@@ -49,7 +49,7 @@ class Webhook:
         body = json.dumps(_filled(self._fields, message) if self._fields else document_of(message)).encode()
         with allowing(seconds=self._seconds, octets=_MOST_OCTETS):
             try:
-                status = self._post(body)
+                status = self._post(body, message.key)
             except TrustError as error:
                 hint = 'trust = "/path/of/its/ca.pem" or "sha256:..." in its table says whom to trust'
                 raise TrustError(error.message, hint=hint) from None
@@ -65,13 +65,14 @@ class Webhook:
                 f"{self.where} answered {status}{more}", hint="compare the address, headers and fields with what it expects"
             )
 
-    def _post(self, body: bytes) -> int:
+    def _post(self, body: bytes, key: str) -> int:
         connection = http.client.HTTPConnection(self._host, self._port)
         connection.sock = self._connected()
         try:
             path = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
             usual = {"Content-Type": "application/json", "User-Agent": f"certpush/{__version__}", "Connection": "close"}
-            connection.request("POST", path, body, {**usual, **self._headers})
+            once = {"Idempotency-Key": f'"{key}"'} if key else {}  # a run that died after sending sends the same news again
+            connection.request("POST", path, body, {**usual, **once, **self._headers})
             return connection.getresponse().status
         finally:
             connection.close()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from certpush.testing.leaks import everything_logged, find_leak
 from certpush.testing.listener import Listener
 from certpush_notify.ledger import News
 from certpush_notify.message import Message, message_of
+from certpush_notify.message import test_message as message_for_a_test
 from certpush_notify.settings import NotifySettings
 from certpush_notify.ways import way_of, what_is_wrong
 from unit.kit.appliance import Appliance
@@ -50,8 +53,13 @@ def hook(server: Appliance, path: str = "/hook?a=b", **more: object) -> NotifySe
 
 
 def posted(server: Appliance) -> tuple[str, dict]:
-    head, _, body = b"".join(server.received).partition(b"\r\n\r\n")
-    return head.decode(), json.loads(body)
+    """Head and body; the server answers to the head, and the body may come after that."""
+    until = time.monotonic() + 10
+    while True:
+        head, _, body = b"".join(server.received).partition(b"\r\n\r\n")
+        if len(body) >= int(re.search(rb"Content-Length: (\d+)", head)[1]) or time.monotonic() > until:
+            return head.decode(), json.loads(body)
+        time.sleep(0.005)
 
 
 def test_a_webhook_gets_json_over_a_connection_that_was_proved(bundle, root):
@@ -70,6 +78,25 @@ def test_a_webhook_gets_json_over_a_connection_that_was_proved(bundle, root):
         "count": 1,
     }
     assert way.where == f"127.0.0.1:{server.port}"
+
+
+def test_news_that_are_sent_again_have_the_same_key(bundle, root):
+    """A run that dies between sending and remembering tells them twice; who knows the header can tell."""
+    later = message_of([NEWS], host="scheduler", now=NOON - timedelta(hours=1))
+    other = message_of([News(occasion="failure", target="wiki", at=86400.0)], host="scheduler", now=NOON)
+    keys = []
+    for message in (MESSAGE, later, other):
+        with Appliance(bundle, answer=NO_CONTENT) as server:
+            way_of(hook(server, trust=root)).send(message)
+            keys += [line for line in posted(server)[0].splitlines() if line.startswith("Idempotency-Key: ")]
+    assert keys[0] == keys[1] != keys[2]
+    assert MESSAGE.text != later.text
+
+
+def test_a_test_has_no_key_and_arrives_each_time(bundle, root):
+    with Appliance(bundle, answer=NO_CONTENT) as server:
+        way_of(hook(server, trust=root)).send(message_for_a_test(host="scheduler"))
+        assert "Idempotency-Key" not in posted(server)[0]
 
 
 def test_other_keys_for_those_that_want_them(bundle, root):
