@@ -8,7 +8,6 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Self, TextIO
 
 from certpush._version import __version__
@@ -19,28 +18,41 @@ _COLOURS = {"red": "31", "green": "32", "yellow": "33", "dim": "2", "bold": "1",
 _LOUD = "STRANDED: "
 
 
-@dataclass
 class Console:
     """Prints for people (``text``) or gathers one document for machines (``json``)."""
 
-    out: TextIO = field(default_factory=lambda: sys.stdout)
-    err: TextIO = field(default_factory=lambda: sys.stderr)
-    command: str = ""
-    json: bool = False
-    colour: bool = False
-    colour_errors: bool = False
-    """Apart from ``colour``: either stream may be a file while the other is a terminal."""
-    live: bool = False
-    """Whether a person watches: then lines may move."""
-    room: int | None = None
-    """How wide a line may be, where stdout is a terminal."""
-    quiet: bool = False
-    verbosity: int = 0
-    document: dict[str, Any] = field(default_factory=dict)
-    above: Callable[[str], None] | None = None
-    """Where lines of ours go while others move: above them."""
-    lost: OSError | None = None
-    """Why the result could not be written out, where it could not."""
+    def __init__(  # noqa: PLR0913 - each stands for an option, or for what the streams are
+        self,
+        *,
+        out: TextIO | None = None,
+        err: TextIO | None = None,
+        command: str = "",
+        json: bool = False,
+        colour: bool = False,
+        colour_errors: bool = False,
+        live: bool = False,
+        room: int | None = None,
+        quiet: bool = False,
+        verbosity: int = 0,
+    ) -> None:
+        self.out = out or sys.stdout
+        self.err = err or sys.stderr
+        self.command = command
+        self.json = json
+        self.colour = colour
+        self.colour_errors = colour_errors
+        """Apart from ``colour``: either stream may be a file while the other is a terminal."""
+        self.live = live
+        """Whether a person watches: then lines may move."""
+        self.room = room
+        """How wide a line may be, where stdout is a terminal."""
+        self.quiet = quiet
+        self.verbosity = verbosity
+        self.document: dict[str, Any] = {}
+        self.above: Callable[[str], None] | None = None
+        """Where lines of ours go while others move: above them."""
+        self.lost: OSError | None = None
+        """Why the result could not be written out, where it could not."""
 
     @classmethod
     def plain(cls, *, json: bool = False, command: str = "") -> Self:

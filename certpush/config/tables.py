@@ -1,6 +1,6 @@
 """The core's tables, as a person writes them: parsing, schema and reference come from these classes."""
 
-from __future__ import annotations
+# No annotations from __future__: msgspec would have to compile the text of each one, in every process.
 
 from typing import Annotated, Literal
 

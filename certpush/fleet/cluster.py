@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from certpush.config import TargetSpec
@@ -108,19 +108,19 @@ def _do(spec: TargetSpec, opener: Opener, member: MemberSpec, deed: Deed, wishes
         return receipt_for(member.name, error)
 
 
-@dataclass
 class _Round:
     """One way through a cluster, and how far it came."""
 
-    spec: TargetSpec
-    opener: Opener
-    deed: Deed
-    wishes: Wishes
-    done: list[str] = field(default_factory=list)
-    failed: str = ""
-    fresh: set[str] = field(default_factory=set)
-    """Certificates that this round has obtained, or found good: whoever shares one gets the same, forced or not."""
-    unsettled: dict[str, Receipt] = field(default_factory=dict)
+    def __init__(self, spec: TargetSpec, opener: Opener, deed: Deed, wishes: Wishes) -> None:
+        self.spec = spec
+        self.opener = opener
+        self.deed = deed
+        self.wishes = wishes
+        self.done: list[str] = []
+        self.failed = ""
+        self.fresh: set[str] = set()
+        """Certificates that this round has obtained, or found good: whoever shares one gets the same, forced or not."""
+        self.unsettled: dict[str, Receipt] = {}
 
     def of(self, members: Sequence[MemberSpec]) -> list[Receipt]:
         """The members' receipts, in their order."""

@@ -15,16 +15,15 @@ from typing import TYPE_CHECKING, Any, Self
 from certpush.config import Configuration, ObserverKeys, ObserverSpec, TargetSpec
 from certpush.config.configuration import unknown
 from certpush.errors import CertpushError, ConfigError, ObserverFailed
-from certpush.fleet.hearing import Hearing, place_of
 from certpush.fleet.opening import Opener
 from certpush.fleet.validity import validity_of
-from certpush.kit.memory import Memory
 from certpush.kit.settings import SecretReader, Settings, convert
 from certpush.kit.tls import utc_now
 from certpush.model import Event, Receipt, Secret, Validity
 from certpush.observer import ENDED, Observer, ObserverKind, Run
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # most runs have no observer
+    from certpush.fleet.hearing import Hearing
     from certpush.fleet.held import Held
     from certpush.plugins import Listener, PluginLoader
     from certpush.state.lock import Locks
@@ -70,6 +69,8 @@ def _no_secret_yet(_: str) -> Secret:
 
 def run_for(spec: ObserverSpec, command: str, configuration: Configuration, clock: Callable[[], datetime]) -> Run:
     """What this observer is told of a run."""
+    from certpush.kit.memory import Memory
+
     return Run(
         name=spec.name,
         command=command,
@@ -88,6 +89,7 @@ def hearings_of(
     locks: Locks,
 ) -> list[Hearing]:
     """One for each observer that is configured and enabled."""
+    from certpush.fleet.hearing import Hearing
 
     def opened(spec: ObserverSpec, kind: ObserverKind[Any]) -> Observer:
         observer: Observer = kind.open(read_observer(spec, kind, read_secret), run_for(spec, command, configuration, clock))
@@ -125,6 +127,8 @@ def try_observer(name: str, configuration: Configuration, held: Held) -> str:
     except NotImplementedError:
         raise ConfigError(f"observers of the kind {kind.name} cannot be tried", hint="it hears the next run") from None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
+        from certpush.fleet.hearing import place_of
+
         raise ObserverFailed(f"observer {name} failed: {place_of(error)}", hint=f"report it to the authors of {kind.name}") from None
     return done
 
@@ -169,6 +173,8 @@ class ObservedRun:
         try:
             self.hear(Event(ENDED, receipt.target, self.opener.clock(), receipt=receipt, validity=self._validity(receipt)))
         except Exception as error:  # noqa: BLE001 - what an observer does never changes the outcome
+            from certpush.fleet.hearing import place_of
+
             _log.warning("%s: an observer failed on %s: %s", receipt.target, ENDED, place_of(error))
 
     def over(self, receipts: Iterable[Receipt]) -> Generator[Receipt, None, None]:
@@ -196,6 +202,8 @@ class ObservedRun:
             for name, listener in self._listeners():
                 called = f"{name} (certpush_observe)"
                 if called not in self._hearings:  # loaded meanwhile
+                    from certpush.fleet.hearing import Hearing
+
                     self._hearings[called] = Hearing(name=called, open=partial(_Overhearing, listener), alone=nullcontext)
                     self._hearings[called].start()
             return [*self._hearings.values()]

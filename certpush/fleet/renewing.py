@@ -12,7 +12,6 @@ from certpush.fleet.cluster import GOOD, members_of
 from certpush.fleet.opening import Opener
 from certpush.fleet.wishes import Wishes
 from certpush.model import Outcome, Receipt
-from certpush.rotation.glance import glance
 from certpush.rotation.receipts import receipt_for
 from certpush.rotation.renew import renew, too_early
 from certpush.schedule import next_try
@@ -57,6 +56,8 @@ def _resting(spec: TargetSpec, opener: Opener, wishes: Wishes) -> Receipt | None
     """Its receipt where the endpoints of the configuration serve what they should: no plugin is loaded, and nobody logs in."""
     if not spec.endpoints or spec.verify == "files" or wishes.stop.is_set():
         return None
+    from certpush.rotation.glance import glance
+
     anchors = opener.anchors(spec.certificate.ca)
     return glance(spec.name, spec.certificate, spec.endpoints, opener, window=spec.window, anchors=anchors).receipt
 

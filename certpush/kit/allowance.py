@@ -16,8 +16,9 @@ import ssl
 import time
 from collections.abc import Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, cast
+
+from certpush.kit.tls import spelled
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -34,13 +35,13 @@ _BUNDLES = (
 """Where systems keep their CAs, for an OpenSSL that was built for none of them."""
 
 
-@dataclass
 class Allowance:
     """What is left; ``exceeded`` tells that a read was refused because too much had come."""
 
-    ends: float = math.inf
-    octets: float = math.inf
-    exceeded: bool = False
+    def __init__(self, ends: float = math.inf, octets: float = math.inf) -> None:
+        self.ends = ends
+        self.octets = octets
+        self.exceeded = False
 
     def seconds(self) -> float:
         """Time left.
@@ -153,7 +154,7 @@ class PinnedContext(ssl.SSLContext):
         """Shake hands over ``plain``, which is closed where that fails; ``host`` is whom the certificate must name."""
         try:
             # A cut answer must not look like one that ended: no end without TLS saying so.
-            return self.wrap_socket(plain, server_hostname=name_in_certificates(host), suppress_ragged_eofs=False)
+            return self.wrap_socket(plain, server_hostname=spelled(name_in_certificates(host)), suppress_ragged_eofs=False)
         except BaseException:
             plain.close()
             raise
@@ -201,7 +202,7 @@ def connect(host: str, port: int) -> socket.socket:
 
     """
     failure: OSError = OSError(f"{host} has no address")
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    for family, kind, protocol, _, address in socket.getaddrinfo(spelled(host), port, type=socket.SOCK_STREAM):
         candidate = socket.socket(family, kind, protocol)
         try:
             candidate.settimeout(min(CONNECT_SECONDS, current().seconds()))

@@ -1,6 +1,6 @@
 """Which file holds what: the settings that the kinds with files share, and rendering a bundle into them."""
 
-from __future__ import annotations
+# No annotations from __future__: msgspec would have to compile the text of each one, in every process.
 
 import re
 from collections.abc import Iterator, Mapping

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
-from dataclasses import dataclass
+from certpush.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Content:
     """The lines of a file that is in place on that machine, without empty ones. A key in it comes from there, and goes no further."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Order:
     """A list of words, never a shell; ``expects`` is for programs whose exit status says nothing."""
 
@@ -26,6 +25,8 @@ class Order:
     @property
     def in_words(self) -> str:
         """As a shell would write it."""
+        import shlex
+
         return shlex.join(self.words)
 
     @property

@@ -6,7 +6,6 @@ import contextlib
 import os
 import secrets
 import ssl
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,6 +47,8 @@ def _readable_by_us_alone(content: bytes) -> Iterator[str]:
             if os.access(path, os.R_OK):  # not in a chroot without /proc
                 yield path
                 return
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="certpush-") as directory:
         file = Path(directory) / "certificate.pem"
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import field
 
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.serialization import pkcs12
 
 from certpush.errors import BundleInvalid
 from certpush.model import CertificateBundle, PrivateKey, Secret, fingerprint, leaf_spki, read_certificates
@@ -78,6 +77,8 @@ def read_leaf(role: Role, text: bytes, password: Secret | None = None) -> Leaf:
     if role is not Role.PKCS12:
         leaf = read_certificates(text)[0]
         return Leaf(fingerprint(leaf), leaf_spki(leaf))
+    from cryptography.hazmat.primitives.serialization import pkcs12
+
     try:
         _, certificate, _ = pkcs12.load_key_and_certificates(text, password.reveal().encode() if password else None)
     except ValueError as error:
@@ -104,6 +105,8 @@ def _combined(bundle: CertificateBundle, *, key_first: bool) -> bytes:
 
 
 def _pkcs12(bundle: CertificateBundle, password: Secret | None) -> bytes:
+    from cryptography.hazmat.primitives.serialization import pkcs12
+
     encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if password is not None:
         encryption = serialization.BestAvailableEncryption(password.reveal().encode())

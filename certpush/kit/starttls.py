@@ -13,8 +13,8 @@ _MAX_LINES = 100
 _POSTGRES_SSL_REQUEST = bytes.fromhex("0000000804d2162f")  # PostgreSQL protocol, SSLRequest
 
 
-def begin_tls(connection: socket.socket, protocol: str | None) -> None:
-    """Talk the protocol up to the point where TLS starts; None: TLS starts at once.
+def begin_tls(connection: socket.socket, protocol: str) -> None:
+    """Talk the protocol up to the point where TLS starts.
 
     The connection's timeout is that of the whole conversation: a server that sends a byte now
     and then does not stretch it. It is as it was afterwards.
@@ -24,8 +24,6 @@ def begin_tls(connection: socket.socket, protocol: str | None) -> None:
         OSError: the connection broke, or the time is over.
 
     """
-    if protocol is None:
-        return
     if protocol not in _PROTOCOLS:
         raise TargetUnreachable(f"certpush cannot begin TLS in {protocol[:40]!a}", hint=f"starttls is one of {', '.join(_PROTOCOLS)}")
     timeout = connection.gettimeout()

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from certpush.errors import TargetUnreachable
 from certpush.kit.shown import Shown, UnreadableCertificate, shown_by
-from certpush.kit.starttls import begin_tls
 from certpush.model import Endpoint, Served
 
 if TYPE_CHECKING:  # who only looks at what is right does without cryptography, which takes as long to load as all else
@@ -103,9 +102,12 @@ def _seen(endpoint: Endpoint, timeout: float) -> Shown:
 
 def _handshake(endpoint: Endpoint, context: ssl.SSLContext, timeout: float) -> Shown:
     try:
-        with socket.create_connection((_spelled(endpoint.host), endpoint.port), timeout) as plain:
-            begin_tls(plain, endpoint.starttls)
-            with context.wrap_socket(plain, server_hostname=_spelled(endpoint.name)) as tls:
+        with socket.create_connection((spelled(endpoint.host), endpoint.port), timeout) as plain:
+            if endpoint.starttls is not None:
+                from certpush.kit.starttls import begin_tls
+
+                begin_tls(plain, endpoint.starttls)
+            with context.wrap_socket(plain, server_hostname=spelled(endpoint.name)) as tls:
                 shown = shown_by(tls)
     except TargetUnreachable as error:
         raise TargetUnreachable(f"{endpoint}: {error.message}", hint=error.hint) from error
@@ -120,7 +122,7 @@ def _handshake(endpoint: Endpoint, context: ssl.SSLContext, timeout: float) -> S
     return shown
 
 
-def _spelled(host: str) -> Any:
+def spelled(host: str) -> Any:
     """The host as bytes where it can be: for text Python would load its tables of international names first."""
     return host.encode("ascii") if host.isascii() else host
 

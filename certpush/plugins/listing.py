@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from certpush.plugins.offers import Claim, Offer, claims_of, conflict_of, read_claims
-from certpush.plugins.requirement import misfit_of
 
 
 def available() -> tuple[Offer, ...]:
@@ -18,5 +17,7 @@ def _in_the_way(claim: Claim, claims: tuple[Claim, ...]) -> str:
     conflict = conflict_of(claims_of(claim.offer.name, claims))
     if conflict:
         return conflict.message
+    from certpush.plugins.requirement import misfit_of
+
     misfit = misfit_of(claim)
     return f"the plugin {claim.offer.name!r} ({claim.offer.author}) {misfit}" if misfit else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -12,7 +11,6 @@ from certpush.errors import PluginBroken, PluginNotFound
 from certpush.observer import ObserverKind
 from certpush.plugins.admission import Admission, Listener
 from certpush.plugins.offers import Claim, Offer, Role, claims_of, conflict_of, read_claims, shown
-from certpush.plugins.requirement import refuse_misfit
 from certpush.target import TargetKind
 
 if TYPE_CHECKING:  # who has no plugins of others needs nothing to keep them apart
@@ -87,6 +85,7 @@ class PluginLoader:
 
     def _set_apart(self, claim: Claim, role: Role) -> Plugin:
         from certpush.plugins.isolation.plugin import Plugin
+        from certpush.plugins.requirement import refuse_misfit
 
         refuse_misfit(claim)
         plugin = Plugin(claim, role)
@@ -130,6 +129,8 @@ class _Once(Generic[T]):
 
 
 def _not_found(name: str, known: list[str]) -> PluginNotFound:
+    import difflib
+
     near = difflib.get_close_matches(name, known, n=1)
     suggestion = f"did you mean {near[0]!r}? " if near else ""
     return PluginNotFound(

@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 import enum
+import importlib
 import logging
 import re
-from collections.abc import Iterable, Iterator
-from importlib import metadata
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
+from certpush._version import __version__
 from certpush.errors import PluginConflict
+from certpush.plugins.strangers import strangers_may_offer
 from certpush.records import record
+
+if TYPE_CHECKING:  # where only certpush itself offers anything, nobody's metadata is read
+    from importlib.metadata import EntryPoint
 
 _log = logging.getLogger(__name__)
 
 GROUP = "certpush"
 OWN_DISTRIBUTION = "certpush"
-RESERVED_NAMES = frozenset(
-    {
-        "file",
-        "metrics",
-        "notify",
-        "opnsense",
-        "pfsense",
-        "proxmox",
-        "proxmox-backup",
-        "proxmox-datacenter",
-        "proxmox-mail",
-        "recipe",
-        "ssh",
-    }
-)
+_OWN: Mapping[str, str] = {
+    "file": "certpush_file",
+    "metrics": "certpush_metrics",
+    "notify": "certpush_notify",
+    "opnsense": "certpush_opnsense",
+    "pfsense": "certpush_pfsense.pfsense",
+    "proxmox": "certpush_proxmox.ve",
+    "proxmox-backup": "certpush_proxmox.backup",
+    "proxmox-datacenter": "certpush_proxmox.datacenter",
+    "proxmox-mail": "certpush_proxmox.mail",
+    "recipe": "certpush_recipe",
+    "ssh": "certpush_ssh",
+}
+"""The kinds that come with certpush, and their modules: as its own entry points say."""
+RESERVED_NAMES = frozenset(_OWN)
 """Only certpush itself may offer these: a configuration that says ``ssh`` never gets anybody else's code."""
 _OWN_OBSERVERS = frozenset({"metrics", "notify"})
 
@@ -76,11 +83,24 @@ class Offer:
 
 
 @record(frozen=True, slots=True)
+class OwnEntryPoint:
+    """A module of certpush, as an entry point has it."""
+
+    name: str
+    value: str
+    dist: None = None
+
+    def load(self) -> object:
+        """The module."""
+        return importlib.import_module(self.value)
+
+
+@record(frozen=True, slots=True)
 class Claim:
     """An offer with the entry point that loads it."""
 
     offer: Offer
-    entry_point: metadata.EntryPoint
+    entry_point: EntryPoint | OwnEntryPoint
 
     @property
     def identity(self) -> tuple[str, str, str, str]:
@@ -90,16 +110,23 @@ class Claim:
 
 def read_claims() -> tuple[Claim, ...]:
     """Read every claim to a name; one that stands twice on sys.path, as an editable install can, counts once."""
+    if not strangers_may_offer(GROUP, own=OWN_DISTRIBUTION, path=sys.path, finders=sys.meta_path):
+        return tuple(
+            Claim(Offer(name, OWN_DISTRIBUTION, __version__, module), OwnEntryPoint(name, module)) for name, module in _OWN.items()
+        )
     unlike = {claim.identity: claim for claim in reversed([*_each_claim()])}
     return tuple(sorted(unlike.values(), key=lambda claim: (claim.offer.name, claim.offer.distribution, claim.offer.version)))
 
 
 def _each_claim() -> Iterator[Claim]:
+    from importlib import metadata
+
     for distribution in metadata.distributions():
         try:
             if f"[{GROUP}]" not in (distribution.read_text("entry_points.txt") or ""):
                 continue  # nearly all: reading the rest of their metadata would take longer than looking at an endpoint
-            name, version = str(distribution.metadata["Name"]), str(distribution.version)
+            told = distribution.metadata
+            name, version = str(told["Name"]), str(told["Version"])
             entry_points = distribution.entry_points.select(group=GROUP)
         except Exception as error:  # noqa: BLE001 - another project's damaged metadata must not stop a rotation
             _log.info("passed over a distribution whose metadata cannot be read: %s", type(error).__name__)

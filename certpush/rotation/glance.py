@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from certpush.model import Action, CertificateBundle, CertificateSpec, Endpoint, Outcome, Plan, Receipt
 from certpush.records import record
@@ -13,7 +13,9 @@ from certpush.rotation.waiting import Wait, waiting
 from certpush.schedule import danger_from
 from certpush.state.escrow import Escrow
 from certpush.state.journal import Journal
-from certpush.window import Window
+
+if TYPE_CHECKING:  # most targets have none
+    from certpush.window import Window
 
 
 class Memory(Looking, Protocol):

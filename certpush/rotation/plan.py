@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from certpush.errors import ClockSkew, ForeignCertificate, NoWayBack
 from certpush.kit.settings import format_duration
@@ -26,7 +26,9 @@ from certpush.rotation.inspect import View
 from certpush.rotation.waiting import too_late_next_time, waiting
 from certpush.schedule import danger_from, due_at
 from certpush.target import KeyOrigin, Reversible, TargetKind
-from certpush.window import Window
+
+if TYPE_CHECKING:  # most targets have none
+    from certpush.window import Window
 
 # The CA dates a certificate back by a minute or more, and rounds; less than this is no other lifetime.
 _LIFETIME_SLACK = timedelta(minutes=10)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import field
 from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from certpush.errors import CertpushError, Interrupted, TargetBug
 from certpush.issuer import Issuer
@@ -22,7 +22,9 @@ from certpush.state.escrow import Escrow
 from certpush.state.journal import Journal
 from certpush.state.lock import Locks
 from certpush.target import Target, TargetKind
-from certpush.window import Window
+
+if TYPE_CHECKING:  # most targets have none
+    from certpush.window import Window
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")

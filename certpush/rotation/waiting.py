@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from certpush.model import CertificateBundle, CertificateSpec
 from certpush.records import record
 from certpush.schedule import danger_from
-from certpush.window import Window
+
+if TYPE_CHECKING:  # most targets have none
+    from certpush.window import Window
 
 _BACKDATED = timedelta(minutes=10)  # a certificate made in this very window may have begun so long before it
 

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from certpush.errors import JournalUnreadable, StateError
@@ -158,9 +159,7 @@ def open_private(path: Path) -> sqlite3.Connection:
 def connect(path: Path | str) -> sqlite3.Connection:
     """Connect to a file that is there, or to none (``:memory:``); safe to use from many threads, one at a time."""
     connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None)
-    connection.text_factory = lambda text: text.decode(
-        "utf-8", "replace"
-    )  # a changed byte is found by the checksum, which names the record
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")  # a changed byte is found by the checksum
     return connection
 
 

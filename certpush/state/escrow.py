@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from certpush.errors import BundleInvalid, StateError
 from certpush.kit.files import Directory
+from certpush.kit.walking import DIRECTORY
 
 if TYPE_CHECKING:  # who only looks needs no more than the roots, as text
     from certpush.model import CertificateBundle
@@ -130,8 +131,8 @@ class Escrow:
         for generation in _generations(home):
             if generation.name != current and _leaf_of(generation.name) not in kept:
                 _remove(generation)
-        for leftover in home.glob(f"{_UNFINISHED}*"):
-            _clear_away(leftover)  # what stays is no harm; the next prune meets it again
+        for leftover in (one for one in _names_in(home) if one.startswith(_UNFINISHED)):
+            _clear_away(home / leftover)  # what stays is no harm; the next prune meets it again
 
     def forget(self, certificate: str) -> None:
         """Remove every generation of a certificate, and its keys with them."""
@@ -199,12 +200,15 @@ def _generations(home: Path) -> list[Path]:
 
 def _generations_of(home: Path, fingerprint: str) -> list[Path]:
     """Those whose name says this leaf; by names alone, because a fleet has thousands of homes, and each target asks."""
+    said = sorted(name for name in _names_in(home) if name.endswith(fingerprint[:16]) and name[0] != ".")
+    return [path for name in said if not (path := home / name).is_symlink()]
+
+
+def _names_in(home: Path) -> list[str]:
     try:
-        names = os.listdir(home)  # noqa: PTH208 - a Path for each would take ten times as long
+        return os.listdir(home)  # noqa: PTH208 - a Path for each would take ten times as long
     except OSError:
         return []
-    said = sorted(name for name in names if name.endswith(fingerprint[:16]) and name[0] != ".")
-    return [path for name in said if not (path := home / name).is_symlink()]
 
 
 def _current_name(home: Path) -> str | None:
@@ -215,9 +219,21 @@ def _current_name(home: Path) -> str | None:
 
 
 def _clear_away(directory: Path) -> None:
-    import shutil  # it loads every way of compressing, and who looks removes nothing
+    """Remove a directory as far as that can be done; mostly it is a generation, which holds plain files, or it is not there."""
+    try:
+        here = os.open(directory, os.O_RDONLY | DIRECTORY)
+    except OSError:
+        return
+    try:
+        for name in os.listdir(here):  # noqa: PTH208 - pathlib knows no open directories
+            os.unlink(name, dir_fd=here)
+        directory.rmdir()
+    except OSError:
+        import shutil  # it loads every way of compressing
 
-    shutil.rmtree(directory, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
+    finally:
+        os.close(here)
 
 
 def _remove(generation: Path) -> None:

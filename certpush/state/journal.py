@@ -28,6 +28,7 @@ _EVERYTHING = {
 }
 """Each table, and which of its rows are about a list of targets; the steps first, which are found by their record."""
 _SOME = 64
+_FEW = 4
 _PAST_ALL = 2**63 - 1
 _COLUMNS = "id, target, certificate, wanted, phase, record, checksum"
 
@@ -129,12 +130,14 @@ class Journal:
     def needed(self, certificate: str, among: Collection[str]) -> frozenset[str]:
         """Fingerprints that a way back may still need, ``among`` those that begin so: each target's last one and the one before.
 
-        Targets that share a certificate mostly need the same two, so the newest records tell; all are
-        read where nobody needs one any more.
+        Targets that share a certificate mostly need the same two, so the newest records tell. Where nobody
+        needs one any more, they are read until each target has been heard; of a single one, that is at once.
         """
         found: set[str] = set()
         seen: set[str] = set()
-        for one in self._backwards(certificate) if among else ():
+        for position, one in enumerate(self._backwards(certificate) if among else ()):
+            if position == _FEW and seen == self._having(certificate):
+                break
             if one.target not in seen and (one.outcome is Outcome.ROTATED or not one.phase.settled):
                 seen.add(one.target)
                 found |= {either for either in (one.wanted, one.before.fingerprint) if either and either.startswith(tuple(among))}
@@ -255,6 +258,12 @@ class Journal:
 
     def _deployments(self, where: str, values: Sequence[object]) -> tuple[Deployment, ...]:
         return tuple(self._iterate(where, values))
+
+    def _having(self, certificate: str) -> set[str]:
+        """The targets that this certificate was ever deployed to."""
+        with self._database.reading() as connection:
+            rows = connection.execute("SELECT DISTINCT target FROM deployments WHERE certificate = ?", (certificate,)).fetchall()
+        return {row[0] for row in rows}
 
     def _backwards(self, certificate: str) -> Iterator[Deployment]:
         """Deployments of a certificate, newest first, some at a time: who has seen enough reads no further."""

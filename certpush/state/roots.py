@@ -44,7 +44,7 @@ class LearnedRoots:
     def asked(self) -> datetime | None:
         """When the CA was last asked; None where it never was, or that cannot be read."""
         with suppress(OSError, ValueError):
-            return datetime.fromisoformat((self._directory / self._asked).read_text("ascii").strip())
+            return datetime.fromisoformat((self._directory / self._asked).read_text("utf-8").strip())
         return None
 
     def note_asked(self, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """The ``[ca]`` table: where the CA is, how it is recognised, and how certpush proves itself to it."""
 
-from __future__ import annotations
+# No annotations from __future__: msgspec would have to compile the text of each one, in every process.
 
 from typing import Annotated
 

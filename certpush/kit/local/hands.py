@@ -6,16 +6,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import grp
 import logging
-import pwd
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import timedelta
 
 from certpush.errors import CertpushError, TargetRefused
-from certpush.kit import command as commands
 from certpush.kit.boundary import translate
 from certpush.kit.escaping import escaped
 from certpush.kit.files import ABSENT, LINK, Directory, beside
@@ -65,7 +62,7 @@ class LocalHands:
 
     def put(self, staged: str, text: bytes, rights: Rights) -> None:
         place = self._directory(parent(staged))
-        uid, gid = _account(rights.owner, _uid), _account(rights.group, _gid)
+        uid, gid = _account(rights.owner, uid_of), _account(rights.group, gid_of)
         with self._writing(staged):
             place.remove(name(staged))
             place.write_new(name(staged), text, mode=rights.mode, uid=uid, gid=gid)
@@ -197,6 +194,8 @@ class LocalHands:
                 self._remove_generation(here, one)
 
     def command(self, label: str, order: Order) -> None:
+        from certpush.kit import command as commands  # not every service has to be told
+
         words = escaped(" ".join(order.words))
         try:
             given = b"".join(self._content(one.path) if isinstance(one, Content) else one.encode() for one in order.given)
@@ -276,11 +275,17 @@ class LocalHands:
             raise explain(trouble, escaped(path), error.strerror or "") from error
 
 
-def _uid(name: str) -> int:
+def uid_of(name: str) -> int:
+    """The number of an account; KeyError where there is none."""
+    import pwd
+
     return pwd.getpwnam(name).pw_uid
 
 
-def _gid(name: str) -> int:
+def gid_of(name: str) -> int:
+    """The number of a group; KeyError where there is none."""
+    import grp
+
     return grp.getgrnam(name).gr_gid
 
 

@@ -9,7 +9,7 @@ from certpush.errors import BundleInvalid, SafetyRefusal
 from certpush.kit.boundary import translate
 from certpush.kit.escaping import escaped
 from certpush.kit.files import Directory
-from certpush.kit.placement import Placement, Seen, name, parent
+from certpush.kit.placement import OTHER, Placement, Seen, digest, name, parent
 from certpush.kit.rendering import Role, read_public_key
 from certpush.kit.trouble import Trouble, explain
 
@@ -25,7 +25,7 @@ def look_at(placement: Placement) -> dict[str, Seen]:
 
     """
     roles = {path: role for role, path in placement.places.items()}
-    return {path: _look(path, roles.get(path)) for path in (*placement.switched, *placement.places.values())}
+    return {path: _look(path, roles.get(path)) for path in dict.fromkeys((*placement.switched, *roles))}
 
 
 def _look(path: str, role: Role | None) -> Seen:
@@ -42,20 +42,15 @@ def _entry(directory: Directory, entry: str, role: Role | None) -> Seen:
     found = directory.look(entry)
     if found is None:
         return Seen()
-    text = b""
-    if stat.S_ISREG(found.st_mode):
-        try:
-            text = directory.read(entry)
-        except SafetyRefusal:
-            return Seen(state="other", mode=stat.S_IMODE(found.st_mode), uid=found.st_uid, gid=found.st_gid)
-    return Seen(
-        directory.state(entry),
-        stat.S_IMODE(found.st_mode),
-        found.st_uid,
-        found.st_gid,
-        text if role is Role.PKCS12 else b"".join(_CERTIFICATE.findall(text)),
-        _public_key(text, role),
-    )
+    rights = stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid
+    if not stat.S_ISREG(found.st_mode):
+        return Seen(directory.state(entry), *rights, public_key=_public_key(b"", role))
+    try:
+        text = directory.read(entry)
+    except SafetyRefusal:
+        return Seen(OTHER, *rights)
+    certificates = text if role is Role.PKCS12 else b"".join(_CERTIFICATE.findall(text))
+    return Seen(digest(text), *rights, certificates, _public_key(text, role))
 
 
 def _public_key(text: bytes, role: Role | None) -> bytes | None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import grp
 import os
-import pwd
-import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from certpush.errors import CertpushError, SafetyRefusal
 from certpush.kit import findings as found
-from certpush.kit.command import SEARCH_PATH
 from certpush.kit.files import Directory
 from certpush.kit.layout import LayoutSettings
+from certpush.kit.local.hands import gid_of, uid_of
 from certpush.kit.order import Order
 from certpush.kit.placement import LINK, PRIVATE, Placement, name, parent
 from certpush.model import CertificateRequest, Finding
@@ -33,10 +30,10 @@ def findings(settings: LayoutSettings, placement: Placement, request: Certificat
 
 
 def _accounts(settings: LayoutSettings) -> Iterator[Finding]:
-    for key, account, known in (("owner", settings.owner, pwd.getpwnam), ("group", settings.group, grp.getgrnam)):
+    for key, account, number_of in (("owner", settings.owner, uid_of), ("group", settings.group, gid_of)):
         if account is not None and not account.isdecimal():
             try:
-                known(account)
+                number_of(account)
             except KeyError:
                 yield found.unknown_account(key, account)
 
@@ -89,6 +86,10 @@ def _orders(settings: LayoutSettings, placement: Placement) -> Iterator[tuple[st
 
 
 def _command(key: str, command: tuple[str, ...]) -> Iterator[Finding]:
+    import shutil  # it loads every way of compressing
+
+    from certpush.kit.command import SEARCH_PATH
+
     program = shutil.which(command[0], path=SEARCH_PATH)
     if program is None:
         yield found.command_missing(key, command[0])

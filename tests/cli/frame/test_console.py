@@ -322,7 +322,8 @@ def test_a_note_for_a_signal_that_came_within_a_write_goes_past_the_buffer(tmp_p
 
 def test_while_lines_move_ours_go_above_them():
     above: list[str] = []
-    console = made(above=above.append)
+    console = made()
+    console.above = above.append
     console.note("a note")
     console.error(ConfigError("wrong"))
     console.result("the result")

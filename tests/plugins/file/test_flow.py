@@ -10,6 +10,7 @@ import pytest
 
 from certpush import Expected
 from certpush.errors import NoWayBack, TargetDrifted, TargetRefused
+from certpush.kit.files import Directory
 from certpush_file.settings import FileSettings
 from certpush_file.target import FileTarget
 from plugins.trees import tree
@@ -196,6 +197,16 @@ def test_a_pkcs12_file_is_one_content_for_stage_and_activate_though_its_salt_is_
         target.activate(target.stage(new), new)
     assert target.inspect().fingerprint == new.fingerprint
     target.rollback(before, None, None)
+
+
+@pytest.mark.parametrize("layout", [files, managed])
+def test_a_look_reads_each_file_once(home, mint, layout, monkeypatch):
+    new = mint()
+    deploy(layout(home), new)
+    read, names = Directory.read, []
+    monkeypatch.setattr(Directory, "read", lambda self, name: (names.append(name), read(self, name))[1])
+    assert FileTarget(layout(home)).inspect().fingerprint == new.fingerprint
+    assert len(names) == len(set(names)) > 1
 
 
 # --- commands ---------------------------------------------------------------------------------

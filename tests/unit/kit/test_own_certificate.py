@@ -2,13 +2,13 @@
 
 import os
 import ssl
+import tempfile
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from certpush.errors import BundleInvalid
-from certpush.kit import own_certificate
 from certpush.kit.allowance import PinnedContext
 from certpush.kit.own_certificate import show_in_tls
 from certpush.model import KeySpec, PrivateKey
@@ -51,7 +51,7 @@ def test_every_kind_of_key_can_be_shown(spec):
 
 
 def test_in_memory_no_file_is_made_at_all(open_files, monkeypatch):
-    monkeypatch.setattr(own_certificate.tempfile, "TemporaryDirectory", None)
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", None)
     before = open_files()
     context = recorded(AUTHORITY.issue("a.lan"))
     assert str(context.path).startswith("/proc/self/fd/")
@@ -61,7 +61,7 @@ def test_in_memory_no_file_is_made_at_all(open_files, monkeypatch):
 
 @pytest.mark.parametrize("without", ["memfd", "proc"])
 def test_without_memory_files_a_private_one_is_used_and_gone_at_once(monkeypatch, tmp_path, without):
-    monkeypatch.setattr(own_certificate.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     if without == "memfd":
         monkeypatch.delattr(os, "memfd_create")
     else:
@@ -74,7 +74,7 @@ def test_without_memory_files_a_private_one_is_used_and_gone_at_once(monkeypatch
 
 
 def test_nothing_is_left_when_openssl_refuses(monkeypatch, tmp_path):
-    monkeypatch.setattr(own_certificate.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.delattr(os, "memfd_create")
     bundle = AUTHORITY.issue("a.lan")
     monkeypatch.setattr(PrivateKey, "reveal_key", lambda _: ec.generate_private_key(ec.SECP256R1()))

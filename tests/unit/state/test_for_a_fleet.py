@@ -57,6 +57,16 @@ def test_what_nobody_needs_any_more_is_found_out_by_reading_all(journal):
     assert journal.needed("another", {OLD[:16]}) == frozenset()
 
 
+def test_a_certificate_of_one_target_is_not_followed_back_through_the_years(journal):
+    for number in range(300):
+        names = {"wanted": f"{number + 1:x}".rjust(64, "0"), "before": Installed(f"{number:x}".rjust(64, "0"))}
+        journal.begin(replace(RECORD, id=f"{number}", target="box", **names))
+    read = []
+    sound, journal._sound = journal._sound, lambda row: (read.append(row[0]), sound(row))[1]
+    assert journal.needed("shared", {OLDER[:16]}) == frozenset()
+    assert len(read) < 10, "it read what is years old"
+
+
 def test_a_target_that_has_not_gone_on_needs_the_older_one(journal):
     deployed(journal, 2, OLD, OLDER)
     deployed(journal, 1, NEW, OLD)
