@@ -9,9 +9,12 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import NoReturn
 
@@ -62,16 +65,36 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What may take minutes begins first: else all would wait at the end for one that began last."""
-    items.sort(key=_minutes_asked, reverse=True)
+    """What asks for more time than others begins first, on all workers: else all would wait at the end for one that began last."""
+    items[:] = dealt(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
     for item in items if STRIDE == 1 else ():  # who soaks has time, beside whatever else the machine does
         for mark in [*item.iter_markers("timeout")][:1]:
             item.add_marker(pytest.mark.timeout(20 * mark.args[0]), append=False)
 
 
+def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Order them for ``--dist worksteal``, which begins by cutting the list into equal pieces, one for each worker.
+
+    Each piece begins with some of the modules that ask for long, the longest first; what is quick comes last, when those
+    who have nothing left take from others. A module stays together: what it makes for its tests is made once.
+    """
+    modules: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        modules.setdefault(str(item.path), []).append(item)
+    asked = {name: max(map(_minutes_asked, module)) for name, module in modules.items()}
+    long = sorted((name for name in modules if asked[name]), key=lambda name: asked[name], reverse=True)
+    quick = (item for name, module in modules.items() if not asked[name] for item in module)
+    order: list[pytest.Item] = []
+    for number in range(workers):
+        first = [item for name in long[number::workers] for item in modules[name]]
+        room = (len(items) - len(order)) // (workers - number) - len(first)
+        order += [*first, *islice(quick, max(0, room))]
+    return [*order, *quick]
+
+
 def _minutes_asked(item: pytest.Item) -> int:
     timeout = item.get_closest_marker("timeout")
-    return timeout.args[0] // 60 if timeout and timeout.args[0] > 120 else 0
+    return timeout.args[0] // 60 if timeout and timeout.args[0] > 60 else 0
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -123,6 +146,17 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measure what this test starts, too: some of it runs nowhere else."""
     for name, value in MEASURES.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def unmeasured() -> Iterator[None]:
+    """Do not measure what this test does in here: it goes a thousand times through what others measure, and measuring takes half of its time."""
+    here, threads = sys.gettrace(), threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)  # type: ignore[arg-type] # None is what there is where nobody traces
+    yield
+    sys.settrace(here)
+    threading.settrace(threads)  # type: ignore[arg-type]
 
 
 # --- no socket beyond this machine ------------------------------------------------------------

@@ -30,6 +30,7 @@ def directory(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.timeout(3600 if THOROUGH else 600)
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_year_ends_with_no_certificate_expired_and_no_record_lost(directory, monkeypatch, seed):
     daily = {f"daily{number}": DAY for number in range(3 if THOROUGH else 1)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -115,8 +116,14 @@ def temporary_paths(binary: Path, folder: Path | str) -> str:
         LabError: this nginx does not run.
 
     """
-    built = subprocess.run([str(binary), "-V"], capture_output=True, text=True, check=False)  # noqa: S603 -- nginx
-    if built.returncode:
-        raise LabError(f"nginx ended with status {built.returncode}\n{built.stderr.strip()}")
-    there = [name for name, absent in _TEMPORARY.items() if absent is None or absent not in built.stderr]
+    built = _built_with(binary)
+    there = [name for name, absent in _TEMPORARY.items() if absent is None or absent not in built]
     return " ".join(f"{name}_temp_path {folder}/{name};" for name in there)
+
+
+@cache
+def _built_with(binary: Path) -> str:
+    asked = subprocess.run([str(binary), "-V"], capture_output=True, text=True, check=False)  # noqa: S603 -- nginx
+    if asked.returncode:
+        raise LabError(f"nginx ended with status {asked.returncode}\n{asked.stderr.strip()}")
+    return asked.stderr

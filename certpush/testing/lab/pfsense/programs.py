@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -56,10 +57,9 @@ def in_tree(name: str) -> str:
         NotPossibleHere: it is missing, or lies outside of /usr.
 
     """
-    found = find_program(name)
-    if found is None:
+    real = _real_place(name, os.environ.get("PATH", ""))
+    if real is None:
         raise NotPossibleHere(f"there is no {name} here", hint=f"apt-get install {_BROUGHT_BY.get(name, name)}")
-    real = found.resolve()
     if not real.is_relative_to("/usr"):
         raise NotPossibleHere(f"{name} lies at {real}, and the tree has only what is below /usr")
     return f"/.host{real}"
@@ -83,6 +83,13 @@ def sftp_server() -> Path | None:
 def libfaketime() -> Path | None:
     """Find what gives a program a wrong clock; Debian's package is faketime."""
     return next(iter(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
+
+
+@cache
+def _real_place(name: str, _path: str) -> Path | None:
+    """Where it lies; of eighty programs this is asked for each box, and the machine stays what it is while PATH does."""
+    found = find_program(name)
+    return found.resolve() if found else None
 
 
 @cache

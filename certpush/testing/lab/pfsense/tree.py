@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from certpush.testing.lab.account import hashed_password
@@ -87,16 +88,22 @@ def write_sshd_config(root: Path, host: str, port: int, options: Sequence[str], 
 
 
 def _copy_ours(root: Path) -> None:
-    for source in sorted(_OURS.rglob("*")):
-        if source.is_file():
-            target = root / source.relative_to(_OURS)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.unlink(missing_ok=True)
-            shutil.copyfile(source, target)
-            target.chmod(0o755 if source.read_bytes().startswith(b"#!") else 0o644)
+    for name, (content, mode) in _ours().items():
+        target = root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        target.write_bytes(content)
+        target.chmod(mode)
     if not programs.has("tcsh"):
         for name in ("tcsh", "csh"):
             shutil.copy(root / "lab/tcsh", root / "bin" / name)
+
+
+@cache
+def _ours() -> dict[str, tuple[bytes, int]]:
+    """What the package brings for each box, with its mode."""
+    files = {str(path.relative_to(_OURS)): path.read_bytes() for path in sorted(_OURS.rglob("*")) if path.is_file()}
+    return {name: (content, 0o755 if content.startswith(b"#!") else 0o644) for name, content in files.items()}
 
 
 def _describe(root: Path, release: Release) -> None:
@@ -125,11 +132,16 @@ def _describe(root: Path, release: Release) -> None:
 
 def _openssl_configuration(root: Path) -> None:
     """PHP's OpenSSL wants its configuration where it was built to look for it, which leads to /etc/ssl on Debian."""
-    asked = subprocess.run(["openssl", "version", "-d"], capture_output=True, text=True, check=False)  # noqa: S607 -- found in PATH
-    folder = asked.stdout.partition('"')[2].partition('"')[0]
+    folder = _openssl_folder()
     if folder and not Path(folder).is_relative_to("/usr"):
         (root / folder.lstrip("/")).mkdir(parents=True, exist_ok=True)
         (root / folder.lstrip("/") / "openssl.cnf").write_text(_OPENSSL)
+
+
+@cache
+def _openssl_folder() -> str:
+    asked = subprocess.run(["openssl", "version", "-d"], capture_output=True, text=True, check=False)  # noqa: S607 -- found in PATH
+    return asked.stdout.partition('"')[2].partition('"')[0]
 
 
 def _write_accounts(root: Path, login: Login) -> None:
