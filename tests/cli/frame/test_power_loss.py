@@ -1,110 +1,152 @@
-"""L3: what a power cut would take is what the kernel was not told to keep. Of a real run of `certpush renew`, call by call."""
+"""L3: a power cut takes what the kernel was not told to keep. Of real runs of `certpush renew`, call by call, and then in each state that is left."""
 
 from __future__ import annotations
 
-import re
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
-from cli.frame.machine import machine
+from certpush.cli.exits import OK, code_of_receipt
+from certpush.model import Outcome, Severity
+from certpush.state.checking import check_state
+from certpush.state.journal import Journal
+from certpush.testing import self_signed
+from certpush.testing.lab.process import LabError
+from certpush.testing.lab.tls import TlsServer
+from cli.frame.disk import CALLS, OPTIONS, Disk, Tree, put
+from cli.frame.machine import Machine
+from cli.frame.traced import Traced
+from conftest import STRIDE
 
-__all__ = ["machine"]  # a fixture
+pytestmark = pytest.mark.timeout(240)
 
-pytestmark = pytest.mark.timeout(120)
-
-_CALLS = "openat,write,pwrite64,ftruncate,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,symlinkat,execve"
-_CALL = re.compile(r"^\d+ +(\w+)\((.*)$")
-_DESCRIPTOR = re.compile(r"(?:AT_FDCWD|\d+)<([^>]*)>")
-_TEXT = re.compile(r'"([^"]*)"')
-
-
-class Disk:
-    """What a run wrote, and what of it a power cut would leave: a model of the weakest file system that POSIX allows.
-
-    A file's content is kept from its fsync on, an entry of a directory (a new, another or no
-    file) from the fsync of the directory on.
-    """
-
-    def __init__(self, watched: Path) -> None:
-        self.unwritten: set[str] = set()
-        self.unsettled: set[str] = set()
-        self.deeds: list[str] = []
-        self.wrong: list[str] = []
-        self._watched = str(watched)
-
-    def see(self, line: str) -> None:
-        """One system call, as strace tells it with the paths of its descriptors."""
-        found = _CALL.match(line)
-        if found is None or " = -1 " in line:
-            return
-        name, rest = found.groups()
-        deed = getattr(self, f"_{re.sub('at2?$', '', name) if name != 'openat' else name}", None)
-        if deed is not None:
-            deed(rest, _DESCRIPTOR.findall(rest) or [""], _TEXT.findall(rest))
-
-    def _openat(self, rest: str, places: list[str], texts: list[str]) -> None:
-        if "O_CREAT" in rest and "O_EXCL" in rest:
-            self._changed(_path(places[0], texts[0]))
-
-    def _write(self, _rest: str, places: list[str], _texts: list[str]) -> None:
-        if self._ours(places[0]):
-            self.unwritten.add(places[0])
-
-    _pwrite64 = _ftruncate = _write
-
-    def _fsync(self, _rest: str, places: list[str], _texts: list[str]) -> None:
-        self.unwritten.discard(places[0])
-        self.unsettled.discard(places[0])
-
-    _fdatasync = _fsync
-
-    def _rename(self, _rest: str, places: list[str], texts: list[str]) -> None:
-        before, after = _path(places[0], texts[0]), _path(places[-1], texts[1])
-        self.deeds.append(f"rename {after}")
-        if any(one == before or one.startswith(f"{before}/") for one in self.unwritten | self.unsettled):
-            self.wrong.append(f"{after} may be empty: {before} is renamed before its content is on the disk")
-        self._changed(before)
-        self._changed(after)
-
-    def _unlink(self, _rest: str, places: list[str], texts: list[str]) -> None:
-        path = _path(places[0], texts[0])
-        self.unwritten.discard(path)
-        if not path.endswith("-wal"):  # SQLite's: all of it is in the database by then, and read again it changes nothing
-            self._changed(path)
-
-    def _symlink(self, _rest: str, places: list[str], texts: list[str]) -> None:
-        self._changed(_path(places[0], texts[1]))
-
-    def _mkdir(self, _rest: str, places: list[str], texts: list[str]) -> None:
-        self._changed(_path(places[0], texts[0]))
-
-    def _execve(self, _rest: str, _places: list[str], texts: list[str]) -> None:
-        self.deeds.append(f"run {texts[0]}")
-        self.wrong += [f"{texts[0]} is run before {one} is on the disk" for one in (*self.unwritten, *self.unsettled)]
-
-    def _changed(self, path: str) -> None:
-        if self._ours(path):
-            self.unsettled.add(path.rpartition("/")[0])
-
-    def _ours(self, path: str) -> bool:
-        """Locks are empty; SQLite makes the index beside its log anew; what the user reads is no memory."""
-        inside = path.startswith(f"{self._watched}/") and not path.endswith(("-shm", "/said", "/trace"))
-        return inside and "/locks/" not in path
+MOST = 10
+"""So many of the states that a run's power cuts may leave are tried, evenly spread; `make soak` tries each."""
+DIRECTORY, FULLCHAIN, KEY = "tls", "fullchain.pem", "privkey.pem"
 
 
-def _path(directory: str, name: str) -> str:
-    return name if name.startswith("/") else f"{directory}/{name}"
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """In memory, where that has files: what reaches a disk is not asked of this one, and it would take its time."""
+    with tempfile.TemporaryDirectory(prefix="certpush-test-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as path:
+        yield Path(path)
 
 
-def test_a_power_cut_at_any_moment_leaves_old_or_new_and_the_intent_of_each_switch(machine):
-    """No content that is missing behind a new name, and nothing of a switch that is not on the disk when the service takes it up."""
-    assert machine.traced_renew(_CALLS, options=("-f", "-y")) == 0, machine.traced.said
-    disk = Disk(machine.place.directory)
-    for line in machine.traced.seen:
-        disk.see(line)
+class Service(TlsServer):
+    """It is told by `systemctl reload-or-restart`: one that could not start is started."""
+
+    def reload(self) -> None:
+        super().reload()
+        if not self.running:
+            self.start()
+
+
+class Bootable(Machine):
+    """A machine that loses its power."""
+
+    switched = ("wiki.key", "wiki.crt")
+    mixed_pairs_may_be = True
+    """Two files cannot be renamed at once."""
+
+    def boot(self) -> None:
+        self.server.stop()
+        try:
+            self.server.start()
+        except LabError:
+            assert self.mixed_pairs_may_be, "the service does not start"
+
+    def records(self) -> set[str]:
+        if not (self.place.directory / "state/journal.sqlite3").exists():
+            return set()
+        with closing(Journal(self.place.directory / "state/journal.sqlite3")) as journal:
+            assert journal.unfinished("wiki") == ()
+            return {one.id for one in journal.history("wiki")}
+
+    def is_well(self, receipt) -> None:
+        assert (code_of_receipt(receipt), receipt.error) == (OK, None)
+        assert receipt.now == self.served
+        assert self.renew().outcome is Outcome.UNCHANGED
+        assert self.litter() == []
+        found = check_state(self.place.directory / "state", {"wiki"})
+        assert [(where, one.message) for where, one in found if one.severity in (Severity.ERROR, Severity.WARNING)] == []
+
+
+class Managed(Bootable):
+    """The files are in a directory of our own, switched by one rename of a link."""
+
+    switched = (f"{DIRECTORY}/current",)
+    mixed_pairs_may_be = False
+
+    def configure(self, more: str) -> None:
+        super().configure(more)
+        home = self.place.directory
+        lines = self.place.targets.replace(
+            f'fullchain = "{home}/wiki.crt"\nkey_file = "{home}/wiki.key"', f'directory = "{home}/{DIRECTORY}"'
+        )
+        self.place.targets = lines
+
+    def litter(self) -> list[str]:
+        home = self.place.directory / DIRECTORY
+        half = [one.name for one in home.glob("gen-*") if not all((one / name).stat().st_size for name in (FULLCHAIN, KEY))]
+        return half + [one.name for one in home.glob(".certpush/*") if one.suffix != ".old"]
+
+
+@pytest.fixture
+def machine(place, request) -> Iterator[Bootable]:
+    """One that has its files and a service with a certificate of its own; by its parameter in files, or in a directory."""
+    with ExitStack() as ended:
+        traced = ended.enter_context(closing(Traced(place.directory)))
+        kind, certificate, key = _planted(place.directory, getattr(request, "param", "files"))
+        yield kind(place, ended.enter_context(Service(certificate, key)), traced)
+
+
+def _planted(home: Path, layout: str) -> tuple[type[Bootable], Path, Path]:
+    kind, certificate, key = Bootable, home / "wiki.crt", home / "wiki.key"
+    if layout == "directory":
+        (home / DIRECTORY / "own").mkdir(parents=True)
+        (home / DIRECTORY / "current").symlink_to("own")
+        kind, certificate, key = Managed, *(home / DIRECTORY / "current" / one for one in (FULLCHAIN, KEY))
+    own = self_signed("made by the installer")
+    certificate.write_bytes(own.leaf_pem)
+    key.touch(mode=0o600)
+    key.write_bytes(own.key.reveal_pem())
+    return kind, certificate, key
+
+
+def recorded(machine: Bootable) -> tuple[Disk, dict[str, Tree]]:
+    """Has a run renew the certificate; gives the disk after it, and all states that a power cut may have left on the way, by their moment."""
+    disk, seen = Disk(machine.place.directory), {}
+    assert machine.traced_renew(CALLS, options=OPTIONS) == 0, machine.traced.said
+    for number, call in enumerate(disk.see(machine.traced.seen)):
+        for how, tree in disk.cuts():
+            seen.setdefault(frozenset(tree.items()), (f"{number} {call}, {how}", tree))
+    return disk, dict(seen.values())
+
+
+@pytest.mark.parametrize(
+    ("machine", "first"),
+    [("files", True), ("files", False), ("directory", False)],
+    ids=["first run", "files", "directory"],
+    indirect=["machine"],
+)
+def test_from_whatever_a_power_cut_leaves_the_next_run_converges(machine, first):
+    """The journal, the bundles and the files of the target in each state that the disk may be in: nothing, all or a part of what was not flushed."""
+    if not first:
+        machine.renew()
+    before = machine.records()
+    disk, states = recorded(machine)
     assert disk.wrong == []
-    assert (disk.unwritten, disk.unsettled) == (set(), set()), "at its end a run had something to lose"
-    wanted = [f"rename {machine.place.directory}/wiki.{one}" for one in ("key", "crt")]
-    assert {*wanted, f"run {machine.reload}"} <= {*disk.deeds}
-    assert max(map(disk.deeds.index, wanted)) < disk.deeds.index(f"run {machine.reload}")
+    assert disk.unkept == [], "at its end a run had something to lose"
+    renamed = [disk.deeds.index(f"rename {machine.place.directory}/{one}") for one in machine.switched]
+    assert max(renamed) < disk.deeds.index(f"run {machine.reload}")
+    assert len(states) > 100
+    for point in [*states][:: 1 if STRIDE == 1 else len(states) // MOST]:
+        put(states[point], machine.place.directory)
+        machine.boot()
+        machine.configure("")
+        machine.is_well(machine.renew())
+        assert before <= machine.records(), point
