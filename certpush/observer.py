@@ -14,12 +14,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from certpush.kit.memory import Memory
 from certpush.kit.settings import Settings
 from certpush.model import Event, Finding
 from certpush.records import record
+
+if TYPE_CHECKING:  # most runs have no observer, but each has what might be one
+    from certpush.kit.memory import Memory
 
 S = TypeVar("S", bound=Settings)
 

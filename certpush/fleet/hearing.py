@@ -7,13 +7,13 @@ import logging
 import queue
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from certpush.errors import CertpushError
+from certpush.fleet.observing import place_of
 from certpush.model import Event
 from certpush.observer import Observer
 
@@ -116,9 +116,3 @@ def told(error: BaseException) -> str:
     if isinstance(error, CertpushError):
         return f"{error.message} ({error.hint})" if error.hint else error.message
     return place_of(error)
-
-
-def place_of(error: BaseException) -> str:
-    """The type and the place only: the text may hold the observer's own token."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} at {last.filename}:{last.lineno}"

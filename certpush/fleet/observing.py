@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import traceback
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
@@ -127,8 +128,6 @@ def try_observer(name: str, configuration: Configuration, held: Held) -> str:
     except NotImplementedError:
         raise ConfigError(f"observers of the kind {kind.name} cannot be tried", hint="it hears the next run") from None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
-        from certpush.fleet.hearing import place_of
-
         raise ObserverFailed(f"observer {name} failed: {place_of(error)}", hint=f"report it to the authors of {kind.name}") from None
     return done
 
@@ -173,8 +172,6 @@ class ObservedRun:
         try:
             self.hear(Event(ENDED, receipt.target, self.opener.clock(), receipt=receipt, validity=self._validity(receipt)))
         except Exception as error:  # noqa: BLE001 - what an observer does never changes the outcome
-            from certpush.fleet.hearing import place_of
-
             _log.warning("%s: an observer failed on %s: %s", receipt.target, ENDED, place_of(error))
 
     def over(self, receipts: Iterable[Receipt]) -> Generator[Receipt, None, None]:
@@ -207,3 +204,9 @@ class ObservedRun:
                     self._hearings[called] = Hearing(name=called, open=partial(_Overhearing, listener), alone=nullcontext)
                     self._hearings[called].start()
             return [*self._hearings.values()]
+
+
+def place_of(error: BaseException) -> str:
+    """The type and the place only: the text may hold the observer's own token."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {last.filename}:{last.lineno}"

@@ -72,10 +72,13 @@ class Opener:
             ConfigError: with the path of what is wrong.
 
         """
-        from certpush.fleet.trusted import Recognition
 
-        known = Recognition(self.journal, self.escrow, self.issuer if ask_ca else None)
-        return read_settings(spec, kind, self.read_secret, self.journal.pins(spec.name), partial(known.of, spec))
+        def widened(configured: Trust) -> Trust:
+            from certpush.fleet.trusted import Recognition
+
+            return Recognition(self.journal, self.escrow, self.issuer if ask_ca else None).of(spec, configured)
+
+        return read_settings(spec, kind, self.read_secret, self.journal.pins(spec.name), widened)
 
     def members(self, spec: TargetSpec) -> tuple[MemberSpec, ...]:
         """The target's members in the order they are rotated, ``TARGET/MEMBER``; mostly the target itself alone.
@@ -181,18 +184,24 @@ def read_settings(
         ConfigError: with the path of what is wrong.
 
     """
-    from certpush.fleet.trusted import configured_trust
-    from certpush.kit.trust import takes_trust
-
     known = keys_of(kind)
     table = {**{setting: value for setting, value in (pins or {}).items() if setting in known - _CORE_PINS}, **spec.table}
     settings: Settings = convert(table, kind.settings, path=spec.path, read_secret=read_secret, beside=TargetKeys)
-    trust = widened(configured_trust(spec)) if takes_trust(kind.settings) else spec.trust
-    core = {"rescue_after": spec.rescue_after, "trust": trust}
+    core = {"rescue_after": spec.rescue_after, "trust": _trust(spec, kind, widened)}
     try:
         return _with_core_keys(settings, {key: value for key, value in core.items() if key in known})
     except ConfigError as error:
         raise ConfigError(f"{spec.path}: {error.message}", hint=error.hint) from None
+
+
+def _trust(spec: TargetSpec, kind: TargetKind[Any], widened: Callable[[Trust], Trust]) -> Trust | str:
+    from certpush.kit.trust import takes_trust
+
+    if not takes_trust(kind.settings):
+        return spec.trust
+    from certpush.fleet.trusted import configured_trust
+
+    return widened(configured_trust(spec))
 
 
 def keys_of(kind: TargetKind[Any]) -> frozenset[str]:

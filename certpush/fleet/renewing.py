@@ -13,7 +13,6 @@ from certpush.fleet.opening import Opener
 from certpush.fleet.wishes import Wishes
 from certpush.model import Outcome, Receipt
 from certpush.rotation.receipts import receipt_for
-from certpush.rotation.renew import renew, too_early
 from certpush.schedule import next_try
 from certpush.state.setbacks import Setback
 
@@ -27,7 +26,7 @@ def renewed(spec: TargetSpec, opener: Opener, wishes: Wishes) -> list[Receipt]:
     """Renew the target and its members; one that failed lately waits, unless a person named it."""
     try:
         seen = _resting(spec, opener, wishes) or _waiting(spec, opener, wishes)
-        receipts = [seen] if seen else members_of(spec, opener, renew, wishes)
+        receipts = [seen] if seen else _rotated(spec, opener, wishes)
     except CertpushError as error:
         receipts = [receipt_for(spec.name, error)]
     return remembered(receipts, spec, opener, failures=True)
@@ -52,6 +51,12 @@ def remembered(receipts: list[Receipt], spec: TargetSpec, opener: Opener, *, fai
     return receipts
 
 
+def _rotated(spec: TargetSpec, opener: Opener, wishes: Wishes) -> list[Receipt]:
+    from certpush.rotation.renew import renew  # mostly nothing is due, and nothing rotated
+
+    return members_of(spec, opener, renew, wishes)
+
+
 def _resting(spec: TargetSpec, opener: Opener, wishes: Wishes) -> Receipt | None:
     """Its receipt where the endpoints of the configuration serve what they should: no plugin is loaded, and nobody logs in."""
     if not spec.endpoints or spec.verify == "files" or wishes.stop.is_set():
@@ -69,6 +74,8 @@ def _waiting(spec: TargetSpec, opener: Opener, wishes: Wishes) -> Receipt | None
         return None
     if opener.journal.unfinished(spec.name, members=True) or opener.journal.unfinished(spec.name):
         return None
+    from certpush.rotation.renew import too_early
+
     return receipt_for(spec.name, too_early(spec.name, setback))
 
 

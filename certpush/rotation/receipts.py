@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from certpush.errors import CertpushError, ConfigError, SafetyRefusal, StateError, Stranded, TrustError
 from certpush.model import Action, Deployment, Outcome, Plan, Receipt, Served
-from certpush.rotation.inspect import View
-from certpush.rotation.rotation import Rotation
+
+if TYPE_CHECKING:  # a receipt is also made where nothing was rotated
+    from certpush.rotation.inspect import View
+    from certpush.rotation.rotation import Rotation
 
 _NO_PLAN = Plan(Action.REFUSE, "")
 

@@ -18,7 +18,6 @@ from certpush.model import CertificateBundle, JsonValue, issued_by, to_pem
 from certpush.stepca import wire
 from certpush.stepca.address import CaAddress
 from certpush.stepca.answers import accepted
-from certpush.stepca.durations import format_go_duration
 from certpush.stepca.refusal import Asked
 from certpush.stepca.skew import refuse_skew
 from certpush.stepca.transport import Answer, Transport
@@ -135,6 +134,8 @@ class StepCa:
         """
         body: dict[str, JsonValue] = {"csr": csr, "ott": token}
         if lifetime is not None:
+            from certpush.stepca.durations import format_go_duration
+
             body["notAfter"] = format_go_duration(lifetime)  # step-ca knows no days
         asked = Asked(f"POST {self.address}/sign", lifetime, provisioner)
         return self._issued(self._checked(self._transport.exchange("POST", "/sign", body), asked), asked)

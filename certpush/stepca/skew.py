@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from certpush.errors import ClockSkew
-from certpush.stepca.durations import format_moment
 
 MOST_SKEW = timedelta(seconds=30)
 """step-ca gives tokens 60 s of leeway; half of that is left for the way."""
@@ -19,6 +18,8 @@ def refuse_skew(whose: str, skew: timedelta, now: datetime) -> None:
 
     """
     if abs(skew) > MOST_SKEW:
+        from certpush.stepca.durations import format_moment
+
         raise ClockSkew(
             f"{whose}: the clocks differ by {round(abs(skew).total_seconds())} s"
             f" (here {format_moment(now)}, there {format_moment(now + skew)})",

@@ -16,13 +16,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+import msgspec
+
 from certpush._version import __version__
 from certpush.errors import CertpushError, IssuerRefused, TrustError
 from certpush.kit.allowance import Allowance, PinnedContext, allowing, connect
 from certpush.model import JsonValue
 from certpush.records import record
 from certpush.stepca.address import CaAddress
-from certpush.stepca.jose import compact_json
 from certpush.stepca.transport_errors import NotConnected, naming, translate
 
 _log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class Transport:
         headers = {**_ALWAYS, "X-Request-Id": request_id, **({"Authorization": f"Bearer {bearer}"} if bearer else {})}
         with naming(request_id), allowing(seconds=EXCHANGE_SECONDS, octets=MAX_ANSWER) as allowance:
             try:
-                answer = self._send(asked, method, path, compact_json(body) if body is not None else None, headers)
+                answer = self._send(asked, method, path, msgspec.json.encode(body) if body is not None else None, headers)
             except (http.client.HTTPException, OSError, ValueError) as error:
                 raise _failed(asked, error, allowance) from None
         _log.debug("%s: %s, request-id=%s", asked, answer.status, request_id)

@@ -138,12 +138,25 @@ def test_a_deploy_with_nothing_due_loads_the_plugin_that_is_configured_and_nothi
     assert not seen & NOT_FOR_A_ROTATION
 
 
+def test_a_renewal_with_nothing_due_loads_no_plugin_and_nothing_that_rotates(deployed, with_nothing, tmp_path):
+    """A timer asks that all day; once a day the CA is asked for its roots, too."""
+    imported(with_nothing, tmp_path, "renew", "--config", deployed)
+    seen = imported(with_nothing, tmp_path, "renew", "--config", deployed)
+    assert {"certpush.rotation.glance", "certpush.kit.tls"} <= seen
+    assert seen & {"certpush_file", "certpush.rotation.run", "certpush.stepca.client", "http.client", "json", "pluggy"} == set()
+    assert not {one for one in seen if one.startswith("certpush.plugins")}
+    assert not seen & NOT_FOR_A_ROTATION
+
+
 NOT_FOR_A_ROTATION = {
     "bz2",
     "certpush.fleet.hearing",
+    "certpush.fleet.trusted",
     "certpush.kit.command",
     "certpush.kit.ssh",
     "certpush.kit.starttls",
+    "certpush.stepca.durations",
+    "certpush.stepca.jose",
     "certpush.window",
     "csv",
     "difflib",
