@@ -42,7 +42,7 @@ class ReloadFailed(Refused):
 
 
 class Proxied(TargetUnreachable):
-    """The node that was asked could not reach the one that was meant; ``status`` is 595 or 596."""
+    """The node that was asked could not reach the one that was meant; ``status`` is 595 to 599, AnyEvent::HTTP's own."""
 
     def __init__(self, message: str, *, hint: str, status: int) -> None:
         super().__init__(message, hint=hint)
@@ -77,7 +77,7 @@ def refusal(where: str, asked: str, status: int, reason: str, body: bytes, *, wh
         return _login_refused(where, text, who)
     if status == 403:
         return RightsMissing(f"{asked}: not allowed: {text}", hint=_GRANT)
-    if status in (595, 596):
+    if 595 <= status <= 599:
         return _proxied(asked, status, text)
     if isinstance(errors, dict) and errors:
         fields = "; ".join(f"{escaped(str(key))}: {escaped(str(why).strip())[:_MOST]}" for key, why in errors.items())
@@ -108,9 +108,15 @@ def _proxied(asked: str, status: int, text: str) -> Proxied:
             hint="is the node switched on, and does the cluster network work? `pvecm status` shows it",
             status=status,
         )
+    if _OTHER_CERTIFICATE.search(text):
+        return Proxied(
+            f"{asked}: the node that was asked does not know the other one's certificate yet ({text})",
+            hint="after a new certificate nodes need a minute to talk again; if it lasts, there: systemctl reload pveproxy",
+            status=status,
+        )
     return Proxied(
-        f"{asked}: the node that was asked does not know the other one's certificate yet ({text})",
-        hint="after a new certificate nodes need a minute to talk again; if it lasts: systemctl reload pveproxy on the one that was asked",
+        f"{asked}: the node that was asked lost the other one before it had its answer ({text})",
+        hint="is the node switched on and not overloaded, and does the cluster network work? `pvecm status` shows it",
         status=status,
     )
 
@@ -130,6 +136,7 @@ _GRANT = "`certpush doctor` names the right that is missing, and the commands th
 _REPORT = "look at the task log and journal of the device; `certpush doctor` looks for the usual reasons"
 _LOG = "on the device: systemctl status, and journalctl -n 50, of the service that is named"
 _AGAIN = "somebody else is changing the certificate at the moment; run again"
+_OTHER_CERTIFICATE = re.compile(r"certificate|fingerprint|\bssl\b|\btls\b", re.IGNORECASE)
 _RELOAD = re.compile(r"reload-or-restart|(?:reload|restart)\S* .*failed|failed to reload", re.IGNORECASE)
 _NO_QUORUM = r"no quorum|not quorate|cluster not ready|read-only file system|/etc/pve/.*(?:permission denied|input/output error)"
 _WORDS: tuple[tuple[re.Pattern[str], str, str], ...] = (

@@ -27,6 +27,7 @@ _ENDED = re.compile(r"^(\d+) +<\.\.\. \w+ resumed>(.*)$")
 _DESCRIPTOR = re.compile(r"(?:AT_FDCWD|\d+)<([^>]*)>")
 _TEXT = re.compile(r'"([^"]*)"')
 _SECTOR = 512
+_KEY = b"PRIVATE KEY-----"
 
 
 class Content(Enum):
@@ -118,7 +119,8 @@ class Disk:
             return False
         file = folder.now.get(name)
         if file is None and "O_CREAT" in rest:
-            self._do(((folder, name, File()),))
+            mode = int(rest.rpartition(", ")[2].partition(")")[0], 8)
+            self._do(((folder, name, File(mode=mode, mode_kept=mode)),))
             return True
         if isinstance(file, File):
             file.offset = 0
@@ -131,6 +133,7 @@ class Disk:
         if file is not None:
             file.write(texts[0], file.offset)
             file.offset += len(texts[0])
+            self._look_for_keys(places[0], file)
         return file is not None
 
     def _pwrite(self, rest: str, places: list[str], texts: list[bytes]) -> bool:
@@ -150,6 +153,8 @@ class Disk:
         node = self._node(places[0])
         if isinstance(node, File | Folder):
             node.mode = int(rest.rpartition(", ")[2], 8)
+        if isinstance(node, File):
+            self._look_for_keys(places[0], node)
         return isinstance(node, File)
 
     def _fsync(self, _rest: str, places: list[str], _texts: list[bytes]) -> bool:
@@ -225,6 +230,11 @@ class Disk:
         return dict(_left(self._root, "", entries, content))
 
     # --- details
+
+    def _look_for_keys(self, path: str, file: File) -> None:
+        """Whatever the umask is: that only takes away."""
+        if _KEY in file.now and file.mode & 0o077:
+            self.wrong.append(f"{path} holds a key, and its mode is {file.mode:o}")
 
     def _do(self, deed: Deed) -> None:
         for folder, name, node in deed:

@@ -59,6 +59,15 @@ def test_a_call_that_another_thread_interrupts_is_one_call_and_one_that_failed_i
     assert disk.unkept == []
 
 
+def test_a_key_in_a_file_that_others_may_read_is_named(tmp_path):
+    key = "".join(f"\\x{one:02x}" for one in b"-----BEGIN PRIVATE KEY-----")
+    written = f'write(4<{{w}}/a.new>, "{key}", 27) = 27'
+    assert seen(tmp_path, _OPENED, written)[0].wrong == []
+    disk, _ = seen(tmp_path, _OPENED.replace("0600", "0640"), written)
+    assert disk.wrong == [f"{tmp_path}/a.new holds a key, and its mode is 640"]
+    assert len(seen(tmp_path, _OPENED, written, "fchmod(4<{w}/a.new>, 0644) = 0")[0].wrong) == 1
+
+
 @pytest.mark.parametrize("left", [{}, {"b": ("folder", 0o700, b""), "b/c": ("file", 0o640, b"text"), "link": ("link", 0, b"b/c")}])
 def test_a_tree_is_put_in_the_place_of_what_is_there(tmp_path, left):
     (tmp_path / "a").mkdir()

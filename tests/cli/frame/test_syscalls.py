@@ -48,10 +48,13 @@ def test_killed_at_a_system_call_while_it_renews_a_plain_run_converges(machine, 
 # --- L4: the disk refuses ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
-def test_where_nothing_reaches_the_disk_for_certain_nothing_is_touched(machine, error):
+@pytest.mark.parametrize(
+    ("calls", "error"), [(CALLS["fsync"], "EIO"), (CALLS["fsync"], "ENOSPC"), (CALLS["fsync"], "EDQUOT"), ("pwrite64", "ENOSPC")]
+)
+def test_where_nothing_reaches_the_disk_for_certain_nothing_is_touched(machine, calls, error):
+    """Nothing but SQLite writes by pwrite64: to write to a socket is another call."""
     before, signed = machine.served, len(machine.place.ca.exchanges)
-    assert machine.traced_renew(CALLS["fsync"], inject=f"error={error}") == 5
+    assert machine.traced_renew(calls, inject=f"error={error}") == 5
     assert len(machine.traced.said.split("error: ")) == 2
     assert "hint: " in machine.traced.said
     assert "Traceback" not in machine.traced.said

@@ -35,6 +35,9 @@ def told(*args, **more):
         (403, "Permission check failed (/nodes/pve1, Sys.Modify)", {"data": None}, RightsMissing, "Sys.Modify", "certpush doctor"),
         (595, "No route to host", b"", Proxied, "cannot be reached by the one that was asked (No route to host)", "pvecm status"),
         (596, "error:0A000086:SSL routines::certificate verify failed", b"", Proxied, "does not know the other one's", "nodes need a minute"),
+        (596, "Connection timed out", b"", Proxied, "lost the other one before it had its answer (Connection timed out)", "not overloaded"),
+        (597, "Connection reset by peer", b"", Proxied, "lost the other one before it had its answer", "pvecm status"),
+        (599, "Too many redirections", b"", Proxied, "lost the other one before it had its answer", "pvecm status"),
         (
             400, "Parameter verification failed.", {"data": None, "errors": {"key": "invalid format - not a valid PEM-formatted string.\n"}},
             Refused, "refused: key: invalid format - not a valid PEM-formatted string.", "task log",

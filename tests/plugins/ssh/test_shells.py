@@ -17,6 +17,7 @@ from certpush.kit.settings import Duration
 from certpush.model import parse_name
 from certpush.testing.lab.process import wait_until
 from certpush_ssh.target import SshTarget
+from conftest import STRIDE
 from plugins.ssh.test_rescue import confirmed, deploy, installed, leftovers, masked, processes, rolled_back, switched
 
 LAYOUTS = pytest.mark.parametrize("layout", ["files", "managed"])
@@ -111,6 +112,34 @@ def test_where_busybox_is_all_there_is_nothing_is_said_to_be_missing(only_busybo
 
 
 # --- the timer in odd circumstances -------------------------------------------------------------------
+
+RACES = 1000 if STRIDE == 1 else 100
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_of_confirm_and_rescue_exactly_one_gets_the_token(shell, tmp_path, not_run):
+    """The rename that decides, by two processes at once, again and again; where something is gone back from is seen with real timers."""
+    if shutil.which(shell) is None:
+        not_run(f"{shell} is missing (apt-get install {shell})")
+    race = f"""
+cd {tmp_path}
+race=0
+while [ $race -lt {RACES} ]; do
+    race=$((race + 1))
+    mkdir $race && : >$race/armed
+    (if claim $race confirmed; then echo confirmed; fi) &
+    (if claim $race fired; then echo fired; fi) &
+    wait
+done
+"""
+    ran = subprocess.run(
+        [shell, *(["sh"] if shell == "busybox" else []), "-c", f"{_STEPS}\n{race}"], capture_output=True, text=True, check=True
+    )
+    assert ran.stderr == ""
+    assert len(ran.stdout.split()) == RACES, "each race has one winner"
+    left = [sorted(one.name for one in race.iterdir()) for race in tmp_path.iterdir()]
+    assert {*map(tuple, left)} <= {("confirmed",), ("fired",)}
+    assert ran.stdout.split().count("fired") == left.count(["fired"])
 
 
 def faketime_library() -> Path | None:

@@ -46,3 +46,34 @@ def test_what_somebody_planted_in_its_place_is_no_lock(tmp_path, odd):
     with pytest.raises(StateError), Locks(tmp_path / "locks").hold("wiki"):
         pass
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_of_twenty_processes_one_gets_it_and_the_others_know_at_once(tmp_path):
+    """A timer, a person, and eighteen more."""
+    locks = Locks(tmp_path / "locks")
+    (begin, begun), (told, tell), (end, ended) = os.pipe(), os.pipe(), os.pipe()
+    children = []
+    for _ in range(20):
+        if child := os.fork():
+            children.append(child)
+            continue
+        try:
+            os.close(ended)
+            os.read(begin, 1)
+            with locks.hold("wiki"):
+                os.write(tell, b"held")
+                os.read(end, 1)
+        except LockHeld:
+            os.write(tell, b"busy")
+        finally:
+            os._exit(0)  # whatever it was: no child comes back into the test
+    os.write(begun, bytes(20))
+    answers = [os.read(told, 4) for _ in children]  # none of them has ended before all have tried
+    os.close(ended)
+    for child in children:
+        os.waitpid(child, 0)
+    assert sorted(answers) == [b"busy"] * 19 + [b"held"]
+    with locks.hold("wiki"):
+        pass
+    for descriptor in (begin, begun, told, tell, end):
+        os.close(descriptor)
