@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from certpush.errors import CertpushError
+from certpush.testing.lab.heir import Heir, heir
 from certpush.testing.own_directory import OwnDirectory
 
 __all__ = ["LabError", "NotPossibleHere", "OwnDirectory", "ServerProcess", "answers", "find_program", "free_port", "wait_until"]
@@ -80,13 +81,15 @@ def wait_until(true: Callable[[], bool], what: str, seconds: float = START_SECON
 
 
 class ServerProcess:
-    """One server as a child process with its output in a log file; ended at exit of this process at the latest."""
+    """One server as a child process with its output in a log file; ended at the latest with this process, also where that is killed."""
 
     def __init__(self, command: Sequence[str], *, log_path: Path, environment: Mapping[str, str], cwd: Path | None = None) -> None:
         self._name = Path(command[0]).name
         self._log_path = log_path
+        inherits = heir()  # there before the first server, so that it goes after the last
         self._popen = _start(command, log_path, environment, cwd)
-        self._finalizer = weakref.finalize(self, _end, self._popen)
+        inherits.take(self._popen.pid)
+        self._finalizer = weakref.finalize(self, _end, self._popen, inherits)
 
     @property
     def pid(self) -> int:
@@ -142,10 +145,11 @@ def _start(command: Sequence[str], log_path: Path, environment: Mapping[str, str
         )
 
 
-def _end(popen: subprocess.Popen[bytes]) -> None:
+def _end(popen: subprocess.Popen[bytes], inherits: Heir) -> None:
     popen.terminate()
     try:
         popen.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
         popen.kill()
         popen.wait()
+    inherits.forget(popen.pid)
