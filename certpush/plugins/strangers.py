@@ -1,7 +1,7 @@
 """Whether anybody but certpush offers plugins here: mostly nobody does, and a glance at the files shows it.
 
-Python's own library for metadata takes as long to load as Python takes to start. It is asked
-where somebody may: what others offer, and whose a name is, is never decided here.
+To load Python's own library for metadata, and have it read, takes as long as starting Python. It
+is asked where somebody may: what others offer, and whose a name is, is never decided here.
 """
 
 from __future__ import annotations
