@@ -53,10 +53,11 @@ def _card_of(offer: Offer, module: str, console: Console) -> bool:
 
     from certpush.cli.conformance import card
     from certpush.cli.conformance.trial import Trial
+    from certpush.cli.stopping import ended_by_signals
     from certpush.testing.conformance.order import Order
 
     console.line(f"{console.paint(offer.name, 'bold')} from {offer.author}, tried on what {module} stands up")
-    with tempfile.TemporaryDirectory(prefix="certpush-conformance-") as folder:
+    with ended_by_signals(), tempfile.TemporaryDirectory(prefix="certpush-conformance-") as folder:
         trial = Trial(Path(folder), os.environ)
         _follow(trial, Order(offer.name, module), console)
     lines = card.lines_of(trial.asked, [*trial.ended.values()])

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
-from types import FrameType
-from typing import NoReturn, Protocol
+from typing import Protocol
 
 from certpush.cli.console import Console
 from certpush.cli.exits import OK, code_of
 from certpush.cli.status.changes import Changes
 from certpush.cli.status.looking import Sight
+from certpush.cli.stopping import ended_by_signals
 from certpush.errors import CertpushError
 
 
@@ -41,7 +40,7 @@ def watch(look: Callable[[], Sight], console: Console, interval: timedelta, *, s
 
     """
     sight, code = look(), OK
-    with _ended_by_signals(), _shown(console) as shown:
+    with ended_by_signals(), _shown(console) as shown:
         try:
             shown.saw(sight)
             while True:
@@ -73,19 +72,3 @@ def _shown(console: Console) -> AbstractContextManager[Shown]:
 @contextmanager
 def _as_lines(console: Console) -> Iterator[Shown]:
     yield Changes(console)
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Have SIGTERM and SIGHUP end it as Ctrl-C does: the terminal is then left as it was found."""
-
-    def end(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    heard = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
-    before = {number: signal.signal(number, end) for number in heard}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +16,7 @@ from certpush.cli.conformance import card, process
 from certpush.cli.conformance.shipped import shipped
 from certpush.cli.console import Console
 from certpush.testing.conformance.events import Asked, Begun, Case, Verdict
+from certpush.testing.lab.process import wait_until
 from cli.conftest import Ended
 
 Install = Callable[..., None]
@@ -160,6 +165,19 @@ def test_one_that_hangs_beyond_every_deadline_is_broken_off(
     install(GOOD.replace("def test_that_is_no_obligation(self):", "def test_stage_is_repeatable(self):\n        time.sleep(60)"))
     verdict, why = verdicts(certpush("conformance", "memory", "--output", "json"))["stage_is_repeatable"]
     assert (verdict, why) == ("failed", "it did not end within 5 s, and was broken off")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda one: one.name)
+def test_one_that_is_ended_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-m", "certpush", "conformance", "file"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as running:
+        wait_until(lambda: [*tmp_path.glob("certpush-conformance-*/said.log")], "the suite's beginning")
+        running.send_signal(number)
+        _, err = running.communicate(timeout=30)
+    assert running.returncode == 1
+    assert err.endswith("error: interrupted\n  hint: nothing is left in the middle of a switch; run it again when you like\n")
+    assert [*tmp_path.glob("certpush-*")] == []
 
 
 # --- what cannot be tried at all ----------------------------------------------------------------
