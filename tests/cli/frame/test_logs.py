@@ -21,7 +21,6 @@ def log(monkeypatch):
     """Set up logging as a command does; gives what stands on stderr then."""
     root = logging.getLogger()
     before, level, raising = root.handlers[:], root.level, logging.raiseExceptions
-    levels = {name: logging.getLogger(name).level for name in ("proxmoxer.core", "paramiko", "urllib3", "certpush.test")}
 
     def set_up(verbosity: int, form: str = "text") -> io.StringIO:
         stream = io.StringIO()
@@ -33,19 +32,17 @@ def log(monkeypatch):
     logging.captureWarnings(False)
     root.handlers, logging.raiseExceptions = before, raising
     root.setLevel(level)
-    for name, was in levels.items():
-        logging.getLogger(name).setLevel(was)
 
 
 @pytest.mark.parametrize("verbosity", [0, 1, 2, 9])
 @pytest.mark.parametrize(
     "name", ["proxmoxer.core", "proxmoxer.backends.https", "paramiko", "paramiko.transport.sftp", "urllib3.connectionpool", "certpushx"]
 )
-def test_no_stranger_shows_a_body_at_any_verbosity(log, verbosity, name):
+def test_no_stranger_shows_a_body_at_any_verbosity(log, caplog, verbosity, name):
     said = log(verbosity)
     logger = logging.getLogger(name)
-    logger.setLevel(logging.DEBUG)  # as anybody may
-    logging.getLogger(name.partition(".")[0]).setLevel(logging.DEBUG)
+    for one in (name, name.partition(".")[0]):
+        caplog.set_level(logging.DEBUG, one)  # as anybody may; for this test alone
     logger.info("POST https://pve:8006/api2/json with %s", CANARY)
     logger.debug("body %s", CANARY)
     assert said.getvalue() == ""
