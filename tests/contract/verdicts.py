@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from conftest import once_for_all
+from conftest import MEASURES, once_for_all
 
 
 def verdicts_on(
@@ -23,7 +24,8 @@ def verdicts_on(
         (folder / "pytest.ini").write_text(f"[pytest]\n{settings}")
         options = ["-q", "-p", "no:cacheprovider", "--junitxml=report.xml"]
         command = [sys.executable, "-m", "pytest", *options, *(f"test_it.py::{one}" for one in tests)]
-        ended = subprocess.run(command, cwd=folder, check=False, capture_output=True, timeout=seconds)
+        # What breaks its promise runs nowhere else, so it is measured here.
+        ended = subprocess.run(command, cwd=folder, env=os.environ | MEASURES, check=False, capture_output=True, timeout=seconds)
         assert ended.returncode == 1, ended.stdout.decode()[-3000:]
 
     report = ET.parse(once_for_all(factory, name, run) / "report.xml")

@@ -112,6 +112,7 @@ def verdicts(ended: Ended) -> dict[str, tuple[str, str]]:
     return {one["obligation"]: (one["verdict"], one["why"]) for one in ended.document["obligations"] if one["tried"]}
 
 
+@pytest.mark.usefixtures("measured")
 def test_a_card_lists_every_obligation_and_says_who_was_tried(
     certpush: Callable[..., Ended], install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,6 +144,7 @@ def test_the_quiet_card_of_a_kind_that_keeps_all_is_one_line(capsys: pytest.Capt
     assert card.summary(lines) == "1 obligations: 1 passed"
 
 
+@pytest.mark.usefixtures("measured")
 def test_a_plugin_that_ends_the_process_is_named_and_the_rest_is_tried_up_to_the_third_time(
     certpush: Callable[..., Ended], install: Install
 ) -> None:
@@ -183,6 +185,7 @@ def test_one_that_is_ended_leaves_nothing_behind(tmp_path: Path, number: signal.
 # --- what cannot be tried at all ----------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("measured")
 @pytest.mark.parametrize(
     ("cases", "says"),
     [

@@ -9,7 +9,7 @@ import pytest
 from certpush.config import load
 from certpush.testing.lab.proxmox import ProxmoxNode
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.usefixtures("measured")]
 SECRET = "8f3c1d52-6a0e-4b7f-9d3c-0a1b2c3d4e5f"
 TOKEN = ("--set", "token_id=certpush@pve!deploy", "--set", "token=file:/etc/certpush/proxmox-token")
 PVE = ("--target", "proxmox", "--kind", "proxmox", "--names", "pve.example,192.168.10.2", "--host", "pve.example")

@@ -12,7 +12,7 @@ from certpush.testing.lab import LabError
 from certpush.testing.lab.pfsense import PfSense
 from certpush.testing.lab.process import answers, wait_until
 
-pytestmark = [pytest.mark.live("sshd", "nginx", "php"), pytest.mark.usefixtures("measured")]  # process 1 of a box runs nowhere else
+pytestmark = pytest.mark.live("sshd", "nginx", "php")
 
 _WRITES = '$config["system"]["hostname"] = "mine"; write_config("mine"); out(1);'
 

@@ -5,7 +5,7 @@ import pytest
 from certpush.testing.lab.process import wait_until
 from conftest import need
 
-pytestmark = [pytest.mark.live("sshd", "nginx", "php"), pytest.mark.usefixtures("measured")]  # process 1 of a box runs nowhere else
+pytestmark = pytest.mark.live("sshd", "nginx", "php")
 
 
 @pytest.mark.parametrize("user", ["root", "admin"])
