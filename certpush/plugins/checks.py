@@ -20,7 +20,7 @@ SUPPORTED_API = frozenset({1})
 def kind_from(answers: list[Any], offer: Offer) -> TargetKind[Any]:
     """Give the kind among a plugin's answers, or raise PluginBroken."""
     if not answers:
-        broken(offer, "declares no target", hint=f'an observer is named in [observer.NAME] kind = "{offer.name}"')
+        broken(offer, "declares no target", hint=_declaring_hint(offer, "certpush_target", "observer"))
     kind = answers[0]
     if not isinstance(kind, TargetKind):
         broken(offer, f"certpush_target() gave {type(kind).__name__}, not a TargetKind", hint=authors_hint(offer))
@@ -74,7 +74,7 @@ def knows_where(kind: TargetKind[Any]) -> bool:
 def observer_from(answers: list[Any], offer: Offer) -> ObserverKind[Any]:
     """Give the kind of observer among a plugin's answers, or raise PluginBroken."""
     if not answers:
-        broken(offer, "declares no observer", hint=f'a target is named in [target.NAME] kind = "{offer.name}"')
+        broken(offer, "declares no observer", hint=_declaring_hint(offer, "certpush_observer", "target"))
     kind = answers[0]
     if not isinstance(kind, ObserverKind):
         broken(offer, f"certpush_observer() gave {type(kind).__name__}, not an ObserverKind", hint=authors_hint(offer))
@@ -110,6 +110,10 @@ def try_hint(offer: Offer) -> str:
     """Where the whole error can be seen."""
     module = offer.module.partition(":")[0].strip()
     return f"see the whole error with: python -c 'import {module}'; then update or uninstall {offer.distribution}"
+
+
+def _declaring_hint(offer: Offer, hook: str, other: str) -> str:
+    return f'{hook}() needs @hookimpl above it, and a return; what is meant as {other} is named in [{other}.NAME] kind = "{offer.name}"'
 
 
 def hooks_hint(offer: Offer) -> str:

@@ -42,6 +42,11 @@ def bench_of(device: MemoryDevice) -> Iterator[Callable[[Change], Bench[Any]]]:
         bench.end()
 
 
+def test_it_passes_over_loading_a_kind_that_nothing_installed_offers(bench_of: Callable[[Change], Bench[Any]]) -> None:
+    with pytest.raises(pytest.skip.Exception, match="nothing that is installed here offers the kind 'memory'"):
+        OBLIGATIONS.test_certpush_loads_the_kind(bench_of(lambda case: case))
+
+
 def test_it_asks_for_foreign_where_there_is_a_tidy(bench_of: Callable[[Change], Bench[Any]]) -> None:
     bench = bench_of(lambda case: replace(case, foreign=None))
     with pytest.raises(pytest.fail.Exception, match=r"give TargetCase\.foreign"):

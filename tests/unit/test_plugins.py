@@ -212,6 +212,8 @@ def test_a_conflict_elsewhere_does_not_stop_the_others(install: Install) -> None
 MISSPELT = HEAD + '\n@hookimpl\ndef certpush_tarket():\n    return TargetKind("acme", "", NasSettings, NasTarget)\n'
 EXTRA_ARGUMENT = HEAD + "\n@hookimpl\ndef certpush_target(config):\n    return None\n"
 RAISING = HEAD + '\n@hookimpl\ndef certpush_target():\n    raise RuntimeError("no idea")\n'
+UNMARKED = a_kind("acme").replace("@hookimpl", "")
+FORGOTTEN = a_kind("acme").replace("return TargetKind", "TargetKind")
 EXITING = HEAD + "\n@hookimpl\ndef certpush_target():\n    raise SystemExit(3)\n"
 
 BROKEN = {
@@ -222,6 +224,8 @@ BROKEN = {
     "a misspelt hook": (MISSPELT, "unknown hook 'certpush_tarket'", "hooks are: certpush_observe, "),
     "an extra argument": (EXTRA_ARGUMENT, "'config'", "update acme-dist or certpush"),
     "no hook at all": ("x = 1", "declares no target", "[observer.NAME]"),
+    "a hook without its mark": (UNMARKED, "declares no target", "certpush_target() needs @hookimpl above it"),
+    "a hook that returns nothing": (FORGOTTEN, "declares no target", "and a return"),
     "a hook that raises": (RAISING, "failed in certpush_target(): RuntimeError: no idea", "update or uninstall"),
     "a hook that exits": (EXITING, "failed in certpush_target(): SystemExit: 3", "update or uninstall"),
     "an answer of another type": (a_kind("acme", answer="NasTarget"), "gave ABCMeta, not a TargetKind", "authors of acme-dist"),

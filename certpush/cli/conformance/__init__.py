@@ -35,6 +35,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     offer = offer_of(arguments.kind)
     module = cases_of(offer)
     _need_pytest()
+    _load(offer)
     return OK if _card_of(offer, module, console) else NOT_ROTATED
 
 
@@ -43,6 +44,14 @@ def _need_pytest() -> None:
 
     if find_spec("pytest") is None:
         raise PluginError("the contract suite needs pytest, which is not installed here", hint="pip install 'certpush[testing]'")
+
+
+def _load(offer: Offer) -> None:
+    """As a deployment does, which needs more than the suite: what certpush cannot load keeps no promise at all."""
+    from certpush.plugins import PluginLoader
+
+    with PluginLoader() as loader:
+        loader.load_kind(offer.name)
 
 
 def _card_of(offer: Offer, module: str, console: Console) -> bool:

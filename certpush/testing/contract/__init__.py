@@ -26,6 +26,7 @@ from certpush.testing.contract.bench import BENCH, AnyBench, Bench
 from certpush.testing.contract.case import Cluster, TargetCase
 from certpush.testing.contract.clusters import Clusters
 from certpush.testing.contract.confinement import confined
+from certpush.testing.contract.declared import Declared
 from certpush.testing.contract.going_back import GoingBack
 from certpush.testing.contract.in_the_process import InTheProcess
 from certpush.testing.contract.looking import KindAndLooks
@@ -36,6 +37,7 @@ from certpush.testing.contract.switching import Switching
 __all__ = [
     "Cluster",
     "Clusters",
+    "Declared",
     "EndsAndSecrets",
     "GoingBack",
     "InTheProcess",
@@ -65,5 +67,5 @@ class Trial:
             bench.end()
 
 
-class TargetContract(Trial, KindAndLooks, Switching, Rescue, GoingBack, Clusters, EndsAndSecrets, InTheProcess):
+class TargetContract(Trial, Declared, KindAndLooks, Switching, Rescue, GoingBack, Clusters, EndsAndSecrets, InTheProcess):
     """All parts. Subclass it as ``class TestYourKind(TargetContract)`` and override ``target_case``."""

@@ -4,10 +4,17 @@ A suite that nobody has seen fail proves nothing; and whoever writes a plugin fi
 class each, the mistakes that are worth a test.
 """
 
-from certpush.testing.faults import back, forward, members, talk
+from certpush.testing.faults import back, declared, forward, members, talk
+from certpush.testing.faults.declared import DeclarationFault
 from certpush.testing.faults.fault import Fault
 from certpush.testing.faults.members import ClusterFault
 
-FAULTS: tuple[Fault | ClusterFault, ...] = (*forward.FAULTS, *back.FAULTS, *talk.FAULTS, *members.FAULTS)
+FAULTS: tuple[Fault | ClusterFault | DeclarationFault, ...] = (
+    *declared.FAULTS,
+    *forward.FAULTS,
+    *back.FAULTS,
+    *talk.FAULTS,
+    *members.FAULTS,
+)
 
-__all__ = ["FAULTS", "ClusterFault", "Fault"]
+__all__ = ["FAULTS", "ClusterFault", "DeclarationFault", "Fault"]

@@ -16,10 +16,12 @@ from certpush.cli.conformance import card, process
 from certpush.cli.conformance.shipped import shipped
 from certpush.cli.console import Console
 from certpush.testing.conformance.events import Asked, Begun, Case, Verdict
+from certpush.testing.faults.declared import ForgetsHookimpl, ForgetsToReturn
 from certpush.testing.lab.process import wait_until
 from cli.conftest import Ended
 
 Install = Callable[..., None]
+REFERENCE = "certpush.testing.memory"
 
 HEAD = """
 import ctypes, os, time
@@ -93,12 +95,14 @@ def test_nothing_of_the_contract():
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     """Install a distribution that offers the reference target, and these cases for it; seen by this process and its children."""
 
-    def put(cases: str, *, kind: str = "memory", distribution: str = "acme-memory", ships: str = "acme_cases") -> None:
+    def put(
+        cases: str, *, kind: str = "memory", distribution: str = "acme-memory", ships: str = "acme_cases", module: str = REFERENCE
+    ) -> None:
         site = tmp_path / "site"
         info = site / f"{distribution.replace('-', '_')}-1.2.dist-info"
         info.mkdir(parents=True)
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n")
-        offers = f"[certpush]\n{kind} = certpush.testing.memory\n" if kind else ""
+        offers = f"[certpush]\n{kind} = {module}\n" if kind else ""
         (info / "entry_points.txt").write_text(f"{offers}\n[certpush.conformance]\nmemory = {ships}\n" if ships else offers)
         (site / "acme_cases.py").write_text(cases)
         monkeypatch.syspath_prepend(str(site))
@@ -183,6 +187,18 @@ def test_one_that_is_ended_leaves_nothing_behind(tmp_path: Path, number: signal.
 
 
 # --- what cannot be tried at all ----------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("measured")
+@pytest.mark.parametrize("declared", [ForgetsHookimpl, ForgetsToReturn], ids=lambda one: one.__name__)
+def test_a_kind_that_certpush_cannot_load_is_refused_before_the_suite_is_run(
+    certpush: Callable[..., Ended], install: Install, declared: type
+) -> None:
+    install(GOOD, module=f"{declared.__module__}:{declared.__name__}")
+    ended = certpush("conformance", "memory")
+    assert (ended.code, ended.out) == (2, "")
+    assert "the plugin 'memory' (acme-memory 1.2) declares no target" in ended.err
+    assert "hint: certpush_target() needs @hookimpl above it, and a return; " in ended.err
 
 
 @pytest.mark.usefixtures("measured")
