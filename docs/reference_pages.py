@@ -18,6 +18,8 @@ PUBLIC_KIT: dict[str, Sequence[str]] = {
     "certpush.kit.settings": ("Settings", "Doc", "Duration", "parse_endpoint", "parse_host"),
     "certpush.kit.trust": ("Trust",),
     "certpush.kit.https": ("TrustedConnections", "exchange", "date_of", "AnswerLost"),
+    "certpush.kit.handshake": ("connect_trusted",),
+    "certpush.kit.allowance": ("allowing",),
     "certpush.kit.boundary": ("translate",),
     "certpush.kit.tls": ("tls_identity",),
     "certpush.kit.own_certificate": ("show_in_tls",),
@@ -122,12 +124,24 @@ def _class(name: str, one: type[Any]) -> Iterator[str]:
         notes = _notes(one)
         yield "\n".join(["| value | |", "|---|---|", *(f"| `{member.value}` | {_cell(notes.get(member.name, ''))} |" for member in one)])
         return
+    if constructor := _constructor(name, one):
+        yield f"```python\n{constructor}\n```"
     fields = [*_fields(one)]
     if fields:
         yield "\n".join(["| field | type | default | |", "|---|---|---|---|", *fields])
     rows = [f"| `{_cell(_signature(label, member))}` | {_cell(_text(member))} |" for label, member in _members(one)]
     if rows:
         yield "\n".join(["| member | |", "|---|---|", *rows])
+
+
+def _constructor(name: str, one: type[Any]) -> str:
+    """How one is made, where it says so itself; of what has fields, the table of them tells."""
+    written = next((node for node in _body(one) if isinstance(node, ast.FunctionDef) and node.name == "__init__"), None)
+    if written is None or _is_error(one):
+        return ""
+    arguments = copy.deepcopy(written.args)
+    del arguments.args[0]
+    return f"{name}({ast.unparse(arguments)})"
 
 
 def _fields(one: type[Any]) -> Iterator[str]:

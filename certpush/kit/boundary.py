@@ -17,6 +17,8 @@ Translation: TypeAlias = Callable[[str], CertpushError]
 def translate(table: Mapping[type[BaseException], Translation], *, where: str = "", from_cause: bool = True) -> Iterator[None]:
     """Turn the library errors in ``table`` into certpush's, the nearest class first; as ``with`` block or decorator.
 
+    Each value is an error class, called with the message, or a function that makes the error, with
+    a hint perhaps: ``{NasRefused: lambda said: TargetRefused(said, hint="give the user the role admin")}``.
     ``where`` is put before the library's words, which are escaped. ``from_cause=False`` cuts the
     library's error off, for calls whose arguments could show up in it as secrets. Errors of
     certpush pass untouched.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -135,5 +136,5 @@ def _not_found(name: str, known: list[str]) -> PluginNotFound:
     suggestion = f"did you mean {near[0]!r}? " if near else ""
     return PluginNotFound(
         f"no installed plugin offers the kind {shown(name[:80])!r}",
-        hint=f"{suggestion}kinds here: {', '.join(known) or 'none'}",
+        hint=f"{suggestion}kinds here: {', '.join(known) or 'none'}; looked for in {sys.prefix}",
     )

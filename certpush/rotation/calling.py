@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from certpush.errors import CertpushError, ConfigError, TargetBug, TargetError, TrustError
 
-REPORT = "report it to the plugin's authors; what was begun is rolled back"
+REPORT = "report it to the plugin's authors (yours? `certpush conformance KIND` shows more); what was begun is rolled back"
 
 
 @contextmanager

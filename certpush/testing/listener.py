@@ -17,7 +17,8 @@ _END_SECONDS = 5.0
 class Listener:
     """Calls ``answer`` in a new thread with each connection that comes in, and closes it afterwards.
 
-    ``stop`` closes the port, ``start`` opens the same port again. Network errors of
+    ``host`` and ``port`` are where it listens once it was started, and ``accepted`` counts the connections.
+    Use it in ``with``; or ``stop`` closes the port, and ``start`` opens the same port again. Network errors of
     ``answer`` end its connection; any other exception is a bug and is not hidden.
     """
 
@@ -65,6 +66,12 @@ class Listener:
         self._wait_for(self._accepting)
         self.hang_up()
         self._wait_for(self._threads)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def _wait_for(self, threads: set[threading.Thread]) -> None:
         with self._lock:

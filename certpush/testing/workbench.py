@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import shutil
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,11 +34,12 @@ class Workbench:
 
     @property
     def told(self) -> str:
-        """What to type in another terminal, in the same directory."""
+        """What to type in another terminal, in the same directory and environment."""
+        environment = f"  . {shlex.quote(sys.prefix)}/bin/activate\n" if sys.prefix != sys.base_prefix else ""
         return f"""\
 A small CA answers at {self._ca.url}. In another terminal, in the same directory:
 
-  export CERTPUSH_CONFIG={self.configuration}
+{environment}  export CERTPUSH_CONFIG={self.configuration}
   certpush deploy
   certpush status
 

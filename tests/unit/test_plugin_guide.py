@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import socket
+import ssl
 import subprocess
 import sys
 import tomllib
@@ -13,10 +15,12 @@ from typing import Any
 import pytest
 
 from certpush.errors import ObserverFailed, PinMismatch
+from certpush.kit.own_certificate import show_in_tls
 from certpush.kit.trust import Trust
 from certpush.model import CertificateRequest, Secret
 from certpush.plugins import RESERVED_NAMES, PluginLoader
 from certpush.testing.authority import Authority
+from certpush.testing.listener import Listener
 from plugins.runs import Scheduler, failed, receipt, skipped
 from unit.kit.appliance import Appliance
 
@@ -109,7 +113,7 @@ def blocks(language: str) -> list[str]:
 @pytest.fixture
 def plugin(tmp_path: Path) -> Path:
     """The guide's plugin, laid down as pip would."""
-    code, _, _, test, observer = blocks("python")
+    code, _, _, _, test, observer = blocks("python")
     project = tomllib.loads(blocks("toml")[0])["project"]
     (tmp_path / "certpush_acme_nas.py").write_text(code)
     (tmp_path / "test_acme_nas.py").write_text(test)
@@ -179,9 +183,26 @@ def test_the_request_of_the_guide_reaches_the_right_appliance_alone() -> None:
         assert appliance.requests == 1
 
 
+def test_the_greeting_of_the_guide_comes_from_the_right_appliance_alone() -> None:
+    known: dict[str, Callable[[Trust, str, int], bytes]] = {}
+    exec(blocks("python")[2], known)
+    bundle = Authority("Box").issue("127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    show_in_tls(context, bundle)
+
+    def greet(plain: socket.socket) -> None:
+        with context.wrap_socket(plain, server_side=True) as secured:
+            secured.sendall(b"hello\n")
+
+    with Listener(greet) as box:
+        assert known["greeting"](Trust(pins=(bundle.fingerprint,)), "127.0.0.1", box.port) == b"hello\n"
+        with pytest.raises(PinMismatch, match=f"^127.0.0.1:{box.port} shows"):
+            known["greeting"](Trust(pins=("0" * 64,)), "127.0.0.1", box.port)
+
+
 def test_the_cluster_of_the_guide_has_members_in_order_with_one_certificate_or_one_each() -> None:
     known: dict[str, Any] = {}
-    exec(blocks("python")[2], known)
+    exec(blocks("python")[3], known)
     rack, members, request = known["RackSettings"], known["members"], CertificateRequest.of("a.lan", "b.lan", "rack.lan")
     assert members(rack(hosts=("a.lan",), token=Secret("x")), request) == ()
     shared = members(rack(hosts=("b.lan", "a.lan"), token=Secret("x")), request)

@@ -201,11 +201,11 @@ class Process:
 
 
 def _interpreter() -> Iterable[str]:
-    """This interpreter, deaf to the environment and to the working directory."""
+    """This interpreter, deaf to the environment and to the working directory; what is printed comes at once, not with the end."""
     if not sys.executable:
         raise OSError(errno.ENOENT, "this Python does not know its own program")
     unwritten = ["-B"] if sys.dont_write_bytecode else []
-    return [sys.executable, "-I", "-X", "utf8", *unwritten]
+    return [sys.executable, "-I", "-u", "-X", "utf8", *unwritten]
 
 
 def _ended_like(status: int) -> str:
