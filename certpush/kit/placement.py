@@ -117,8 +117,8 @@ class Hands(Protocol):
     def intact(self, path: str, state: str) -> None:
         """Refuse to go on unless ``path`` has this state."""
 
-    def mark(self, marker: str) -> None:
-        """Write down, durably, that from here on the service may see new files."""
+    def mark(self, marker: str, directories: Collection[str] = ()) -> None:
+        """Write down, durably, that from here on the service may see new files; what waits in these directories is durable then, too."""
 
     def swap(self, staged: str, path: str) -> None:
         """Rename ``staged`` to ``path``; when it is not there any more, it was done before."""
@@ -221,7 +221,7 @@ class Placement:
 
     def switch(self, hands: Hands, prepared: Prepared) -> None:
         """Put the new files in place."""
-        hands.mark(self.marker)
+        hands.mark(self.marker, self.directories)
         for path in prepared.switched:
             hands.swap(staged(path), path)
 
@@ -241,7 +241,7 @@ class Placement:
         """Go back without the kept copies, by writing the previous certificate anew."""
         rights = {path: _without_state(was) for path, was in before.switched.items()}
         renewed = self.stage(hands, previous, Before(rights, before.behind))
-        hands.mark(self.marker)
+        hands.mark(self.marker, self.directories)
         for path in renewed.switched:
             hands.swap(staged(path), path)
         for path, state in renewed.switched.items():

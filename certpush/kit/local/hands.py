@@ -101,7 +101,7 @@ class LocalHands:
         if self._state(path) != state:
             raise explain(Trouble.DAMAGED, escaped(path))
 
-    def mark(self, marker: str) -> None:
+    def mark(self, marker: str, directories: Collection[str] = ()) -> None:  # noqa: ARG002 - each step was durable by itself
         place = self._directory(parent(marker))
         with self._writing(marker):
             if place.look(name(marker)) is None:

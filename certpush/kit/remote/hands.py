@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from datetime import timedelta
 
 from certpush.kit.order import Content, Order
-from certpush.kit.placement import Rights, Was, digest
+from certpush.kit.placement import PRIVATE, Rights, Was, digest
 from certpush.kit.ssh.session import SLACK
 from certpush.kit.trouble import Trouble
 
@@ -61,8 +61,8 @@ class RemoteHands:
     def intact(self, path: str, state: str) -> None:
         self.step("intact", path, state)
 
-    def mark(self, marker: str) -> None:
-        self.step("mark", marker)
+    def mark(self, marker: str, directories: Collection[str] = ()) -> None:
+        self.step("mark", marker, *(each for one in directories for each in (f"{one}/{PRIVATE}", one)))
 
     def swap(self, staged: str, path: str) -> None:
         self.step("swap", staged, path)

@@ -250,9 +250,10 @@ ready() {
 
 intact() { is "$1" "$2" || fail damaged "$1"; }
 
+# mark MARKER [DIRECTORY...]: what was staged is in these; its entries reach the disk with the marker, by one program.
 mark() {
 	housed "${1%/*}" empty "$1" || fail write "$1" "$err"
-	durable "$1" "${1%/*}"
+	durable "${1%/*}" "$@"
 }
 
 empty() { : >"$1"; }

@@ -10,13 +10,15 @@ from __future__ import annotations
 import re
 import shutil
 import stat
+import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
 CALLS = (
-    "openat,write,pwrite64,ftruncate,fsync,fdatasync,fchmod,rename,renameat,renameat2,unlink,unlinkat,rmdir,mkdir,mkdirat,symlinkat,execve"
+    "openat,write,pwrite64,copy_file_range,ftruncate,fsync,fdatasync,fchmod,fchmodat,fsetxattr,"
+    "rename,renameat,renameat2,unlink,unlinkat,rmdir,mkdir,mkdirat,symlinkat,execve"
 )
 OPTIONS = ("-f", "-y", "-xx", "-s", "1000000")
 """Have strace tell the paths of descriptors, and all that is written."""
@@ -28,6 +30,8 @@ _DESCRIPTOR = re.compile(r"(?:AT_FDCWD|\d+)<([^>]*)>")
 _TEXT = re.compile(r'"([^"]*)"')
 _SECTOR = 512
 _KEY = b"PRIVATE KEY-----"
+_ACL = struct.Struct("<HHI")
+_OWNER, _GROUP, _EVERYBODY = 1, 4, 32  # the tags of an access control list that says no more than a mode
 
 
 class Content(Enum):
@@ -89,10 +93,13 @@ Tree = dict[str, tuple[str, int, bytes]]
 
 
 class Disk:
-    """What is below one directory. ``wrong`` has what the model alone shows to be wrong, whatever comes after it."""
+    """What is below one directory. ``wrong`` has what the model alone shows to be wrong, whatever comes after it.
 
-    def __init__(self, watched: Path) -> None:
-        self._watched = watched
+    ``umask`` is that of the programs that change it. ``command`` is what must find all on the disk when it is run; None: any.
+    """
+
+    def __init__(self, watched: Path, *, umask: int = 0, command: str | None = None) -> None:
+        self._watched, self._umask, self._command = watched, umask, command
         self._root = _read(watched)
         self._pending: list[Deed] = []
         self.deeds: list[str] = []
@@ -119,7 +126,7 @@ class Disk:
             return False
         file = folder.now.get(name)
         if file is None and "O_CREAT" in rest:
-            mode = int(rest.rpartition(", ")[2].partition(")")[0], 8)
+            mode = self._mode(rest)
             self._do(((folder, name, File(mode=mode, mode_kept=mode)),))
             return True
         if isinstance(file, File):
@@ -139,31 +146,46 @@ class Disk:
     def _pwrite(self, rest: str, places: list[str], texts: list[bytes]) -> bool:
         file = self._file(places[0])
         if file is not None:
-            file.write(texts[0], int(rest.rpartition(", ")[2]))
+            file.write(texts[0], _number(rest))
         return file is not None
 
     def _ftruncate(self, rest: str, places: list[str], _texts: list[bytes]) -> bool:
         file = self._file(places[0])
         if file is not None:
-            length = int(rest.rpartition(", ")[2])
+            length = _number(rest)
             file.now = file.now[:length].ljust(length, b"\0")
         return file is not None
 
-    def _fchmod(self, rest: str, places: list[str], _texts: list[bytes]) -> bool:
-        node = self._node(places[0])
+    def _fchmod(self, rest: str, places: list[str], texts: list[bytes]) -> bool:
+        path = str(Path(places[0]) / texts[0].decode()) if texts else places[0]
+        node = self._node(path)
         if isinstance(node, File | Folder):
-            node.mode = int(rest.rpartition(", ")[2], 8)
+            node.mode = _number(rest, 8)
         if isinstance(node, File):
-            self._look_for_keys(places[0], node)
+            self._look_for_keys(path, node)
         return isinstance(node, File)
+
+    def _fsetxattr(self, _rest: str, places: list[str], texts: list[bytes]) -> bool:
+        """How `cp -p` gives a copy its mode."""
+        file = self._file(places[0])
+        if file is not None and texts[0] == b"system.posix_acl_access":
+            right = {tag: bits for tag, bits, _ in _ACL.iter_unpack(texts[1][4:])}
+            file.mode = right[_OWNER] << 6 | right[_GROUP] << 3 | right[_EVERYBODY]
+            self._look_for_keys(places[0], file)
+        return file is not None
+
+    def _copy_file_range(self, _rest: str, places: list[str], _texts: list[bytes]) -> bool:
+        source, file = self._file(places[0]), self._file(places[1])
+        if source is not None and file is not None:
+            file.now = source.now
+        return file is not None
 
     def _fsync(self, _rest: str, places: list[str], _texts: list[bytes]) -> bool:
         node = self._node(places[0])
         if isinstance(node, File):
             node.kept, node.mode_kept = node.now, node.mode
         for deed in [one for one in self._pending if any(folder is node for folder, _, _ in one)]:
-            self._pending.remove(deed)
-            _apply(deed)
+            self._keep(deed)
         return node is not None
 
     _fdatasync = _fsync
@@ -175,7 +197,7 @@ class Disk:
         moved = source.now[before]
         self.deeds.append(f"rename {self._watched}/{self._path(target)}{after}")
         if any(not one.flushed for one in _files(moved)) or any(folder is one for one in _folders(moved) for folder in self._changed()):
-            self.wrong.append(f"{after} may be empty: {before} is renamed before its content is on the disk")
+            self.wrong.append(f"{self._path(target)}{after} may be empty: {before} is renamed before its content is on the disk")
         self._do(((source, before, None), (target, after, moved)))
         return True
 
@@ -188,10 +210,10 @@ class Disk:
 
     _rmdir = _unlink
 
-    def _mkdir(self, _rest: str, places: list[str], texts: list[bytes]) -> bool:
+    def _mkdir(self, rest: str, places: list[str], texts: list[bytes]) -> bool:
         folder, name = self._place(places[0], texts[0])
         if folder is not None:
-            self._do(((folder, name, Folder()),))
+            self._do(((folder, name, Folder(mode=self._mode(rest))),))
         return folder is not None
 
     def _symlink(self, _rest: str, places: list[str], texts: list[bytes]) -> bool:
@@ -203,7 +225,8 @@ class Disk:
     def _execve(self, _rest: str, _places: list[str], texts: list[bytes]) -> bool:
         program = texts[0].decode()
         self.deeds.append(f"run {program}")
-        self.wrong += [f"{program} is run before {one} is on the disk" for one in self.unkept]
+        if self._command in (None, program):
+            self.wrong += [f"{program} is run before {one} is on the disk" for one in self.unkept]
         return False
 
     # --- what is left of it
@@ -230,6 +253,16 @@ class Disk:
         return dict(_left(self._root, "", entries, content))
 
     # --- details
+
+    def _keep(self, deed: Deed) -> None:
+        """It is on the disk; what was done before to the same entries counts no more."""
+        _apply(deed)
+        place, names = self._pending.index(deed), {(id(folder), name) for folder, name, _ in deed}
+        before = [tuple(one for one in former if (id(one[0]), one[1]) not in names) for former in self._pending[:place]]
+        self._pending = [*filter(None, before), *self._pending[place + 1 :]]
+
+    def _mode(self, rest: str) -> int:
+        return _number(rest, 8) & ~self._umask
 
     def _look_for_keys(self, path: str, file: File) -> None:
         """Whatever the umask is: that only takes away."""
@@ -263,6 +296,10 @@ class Disk:
 
     def _path(self, folder: Folder) -> str:
         return next((f"{path}/" for path, node in _walk(self._root) if node is folder), "")
+
+
+def _number(rest: str, base: int = 10) -> int:
+    return int(rest.rpartition(", ")[2], base)
 
 
 def _named(deed: Deed) -> str:

@@ -45,6 +45,14 @@ def test_when_the_directory_is_flushed_nothing_is_left_to_chance(tmp_path):
     assert disk.unkept == []
 
 
+def test_what_was_renamed_away_does_not_come_back_when_its_former_directory_is_flushed_later(tmp_path):
+    (tmp_path / "to").mkdir()
+    away = 'renameat(3<{w}>, "a.new", 5<{w}/to>, "a") = 0'
+    _, left = seen(tmp_path, _OPENED, _WRITTEN, _FLUSHED, away, "fsync(5<{w}/to>) = 0")
+    assert left == [{"a": b"old", "to": b"", "to/a": b"new"}]
+    assert seen(tmp_path, _OPENED, _WRITTEN, _FLUSHED, away, "fsync(5<{w}/to>) = 0", _SETTLED)[1] == left
+
+
 def test_a_command_that_runs_too_early_is_named(tmp_path):
     disk, _ = seen(tmp_path, _OPENED, _WRITTEN, _FLUSHED, _RENAMED, 'execve("\\x2f\\x78", ["\\x78"], 0x1 /* 2 vars */) = 0')
     assert "/x is run before a is on the disk" in disk.wrong
