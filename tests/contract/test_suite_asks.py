@@ -10,15 +10,20 @@ from typing import Any
 import pytest
 
 from certpush.errors import TargetRefused
-from certpush.model import CertificateBundle, Installed, Staged
+from certpush.model import CertificateBundle, Installed, Secret, Staged
 from certpush.target import Reversible, Target
 from certpush.testing.authority import Authority
 from certpush.testing.contract import TargetCase, TargetContract
 from certpush.testing.contract.bench import Bench
 from certpush.testing.contract.demands import what_differs
+from certpush.testing.contract.in_the_process import Heard
+from certpush.testing.device import TOKEN
+from certpush.testing.faults.back import LeavesTheFailedAttempt
+from certpush.testing.faults.talk import PlainSettings, TellsTheTokenInThePlan
 from certpush.testing.memory import MemoryDevice, MemorySettings, MemoryTarget, certpush_target
 from certpush.testing.memory_case import memory_case
 
+Obligation = Callable[[Bench[Any]], None]
 Change = Callable[[TargetCase[MemorySettings]], TargetCase[MemorySettings]]
 OBLIGATIONS = TargetContract()
 
@@ -89,9 +94,72 @@ class WithoutTidy(MemoryTarget):
     tidy = Target.tidy
 
 
-def test_a_kind_without_tidy_needs_no_foreign_certificate(bench_of: Callable[[Change], Bench[Any]]) -> None:
+def test_a_kind_without_tidy_claims_nothing_of_it(bench_of: Callable[[Change], Bench[Any]]) -> None:
     bench = bench_of(lambda case: replace(case, foreign=None, kind=replace(case.kind, open=WithoutTidy)))
-    OBLIGATIONS.test_tidy_spares_what_is_kept_served_or_not_ours(bench)
+    for obligation in (
+        OBLIGATIONS.test_tidy_spares_what_is_kept_served_or_not_ours,
+        OBLIGATIONS.test_after_tidy_what_was_kept_can_be_rolled_back_to,
+    ):
+        with pytest.raises(pytest.skip.Exception, match=r"not claimed: this kind has no tidy\(\)"):
+            obligation(bench)
+
+
+@pytest.mark.parametrize(
+    "obligation",
+    [
+        OBLIGATIONS.test_inspect_changes_nothing,
+        OBLIGATIONS.test_preflight_and_changes_change_nothing,
+        lambda bench: OBLIGATIONS.test_rollback_leaves_nothing_of_the_failed_attempt(bench, "activate"),
+    ],
+)
+def test_what_only_a_snapshot_shows_is_not_tried_without_one(bench_of: Callable[[Change], Bench[Any]], obligation: Obligation) -> None:
+    bench = bench_of(lambda case: replace(case, snapshot=None, kind=replace(case.kind, open=LeavesTheFailedAttempt)))
+    with pytest.raises(pytest.skip.Exception, match=r"not tried: give TargetCase\.snapshot"):
+        obligation(bench)
+
+
+# --- which secrets there are ---------------------------------------------------------------------
+
+
+def with_plain_token(device: MemoryDevice) -> TargetCase[Any]:
+    """A kind whose author has never heard of ``Secret``, and a case that tells of none."""
+
+    def opened(settings: PlainSettings) -> Target:
+        return MemoryTarget(MemorySettings(state=settings.state, token=Secret(settings.plain_token)))
+
+    case: TargetCase[Any] = memory_case(device)
+    kind = replace(case.kind, open=opened, self_rescue=False)
+    return replace(case, kind=kind, settings=PlainSettings(state=str(device.path), plain_token=TOKEN), secrets=None)
+
+
+def test_what_is_a_secret_in_the_settings_need_not_be_named(bench_of: Callable[[Change], Bench[Any]]) -> None:
+    bench = bench_of(lambda case: replace(case, secrets=None, kind=replace(case.kind, open=TellsTheTokenInThePlan)))
+    with pytest.raises(AssertionError, match="shows secret number 1 of the settings"):
+        OBLIGATIONS.test_plans_and_findings_show_no_secret(bench)
+
+
+@pytest.mark.parametrize(
+    "obligation",
+    [
+        OBLIGATIONS.test_settings_show_no_secret,
+        OBLIGATIONS.test_plans_and_findings_show_no_secret,
+        lambda bench: OBLIGATIONS.test_logs_hold_no_secret(lambda: Heard("", "", "", "", secrets_known=bench.knows_the_secrets)),
+        lambda bench: OBLIGATIONS.test_commands_show_no_secret(lambda: Heard("", "", "", "", secrets_known=bench.knows_the_secrets)),
+    ],
+)
+def test_secrets_that_nobody_told_are_not_looked_for(device: MemoryDevice, obligation: Obligation) -> None:
+    bench = Bench(with_plain_token(device), Authority())
+    with pytest.raises(pytest.skip.Exception, match=r"not tried: give TargetCase\.secrets"):
+        obligation(bench)
+    bench.end()
+
+
+def test_settings_without_a_secret_show_none(device: MemoryDevice) -> None:
+    bench = Bench(replace(with_plain_token(device), secrets=()), Authority())
+    with pytest.raises(pytest.skip.Exception, match="not claimed: there is no secret in the settings"):
+        OBLIGATIONS.test_settings_show_no_secret(bench)
+    OBLIGATIONS.test_plans_and_findings_show_no_secret(bench)
+    bench.end()
 
 
 def test_without_a_way_to_look_inspect_is_what_is_seen(device: MemoryDevice, bench_of: Callable[[Change], Bench[Any]]) -> None:

@@ -24,7 +24,7 @@ def words_of(error: BaseException, when: str, item: pytest.Function) -> str:
     """What it says, cut to a length; without it where a secret stands in it."""
     text = _text_of(error)
     bench = item.stash.get(BENCH, None)
-    leak = find_leak(text, keys=bench.keys, secrets=bench.case.secrets) if bench else ""
+    leak = find_leak(text, keys=bench.keys, secrets=bench.secrets) if bench else ""
     if leak:
         return f"{type(error).__name__}, whose text is left out because it shows {leak}"
     around = {"setup": "setting up the case: ", "teardown": "after the test: "}.get(when, "")

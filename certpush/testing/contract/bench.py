@@ -29,12 +29,15 @@ from certpush.model import (
     Served,
     Staged,
 )
+from certpush.plugins.isolation.crossing import secrets_in
 from certpush.target import Reversible
 from certpush.testing.authority import Authority
 from certpush.testing.contract.case import TargetCase
+from certpush.testing.contract.demands import not_tried
 from certpush.testing.contract.watched import Watched
 
 S = TypeVar("S", bound=Settings)
+_SHORTEST_SECRET = 6  # a shorter one stands in many a word; the case may name it all the same
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,12 @@ class Bench(Generic[S]):
             one.end()
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """What the case names as secret, and what is one in its settings."""
+        found = (one for one in secrets_in(self.case.settings) if len(one) >= _SHORTEST_SECRET)
+        return tuple(dict.fromkeys((*(self.case.secrets or ()), *found)))
+
+    @property
     def keys(self) -> list[PrivateKey]:
         """Every key that was given to the target."""
         return [bundle.key for bundle in self.minted]
@@ -149,6 +158,18 @@ class Bench(Generic[S]):
     def previous(self, old: Deployed) -> CertificateBundle | None:
         """The former pair, where the kind says that it cannot go back without."""
         return old.bundle if self.kind.reversible is Reversible.NEEDS_PREVIOUS else None
+
+    # --- saying that something could not be tried -------------------------------------------
+
+    def need_a_snapshot(self) -> None:
+        """Pass over what only a snapshot shows; what shows without one was judged before."""
+        if self.case.snapshot is None:
+            not_tried("give TargetCase.snapshot: all that a rotation could change on the device")
+
+    @property
+    def knows_the_secrets(self) -> bool:
+        """Whether it is known what must not show, be it nothing."""
+        return self.case.secrets is not None or bool(self.secrets)
 
     # --- looking ----------------------------------------------------------------------------
 

@@ -45,8 +45,11 @@ class TargetCase(Generic[S]):
     unreachable: S | None
     """Settings that lead to nobody, such as a closed port; None only where there is nothing to reach."""
 
-    secrets: tuple[str, ...] = field(default=(), repr=False)
-    """The passwords and tokens that stand in ``settings``, to be searched for in all that the plugin says."""
+    secrets: tuple[str, ...] | None = field(default=None, repr=False)
+    """The passwords and tokens that stand in ``settings``, to be searched for in all that the plugin says; () where there are none.
+
+    Those that are a ``Secret`` in ``settings`` are searched for in any case.
+    """
 
     names: tuple[str, ...] = ("localhost", "127.0.0.1")
     """What the minted certificates cover: the names under which the endpoints are visited."""

@@ -25,6 +25,12 @@ def not_tried(why: str) -> NoReturn:
     pytest.skip(f"{NOT_TRIED}{why}")
 
 
+def need_secrets(*, known: bool) -> None:
+    """Pass over a search for secrets where nobody told which they are; keys were looked for before."""
+    if not known:
+        not_tried("give TargetCase.secrets: the passwords and tokens in the settings, () where there are none")
+
+
 @contextlib.contextmanager
 def must_raise(wanted: type[CertpushError], complaint: str, *, unless: bool = False) -> Iterator[None]:
     """Insist on this error; ``unless`` lets a success pass too."""

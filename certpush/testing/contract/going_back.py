@@ -39,6 +39,30 @@ class GoingBack:
         bench.open().rollback(new.before, None, bench.previous(old))
         bench.expect_served(old.bundle.fingerprint, "a repeated rollback() lost the old certificate")
 
+    def test_rollback_after_a_repeated_activate(self, bench: AnyBench) -> None:
+        """Where the device keeps one former pair, a switch that is repeated must not push the old one out of its place."""
+        if bench.kind.reversible is not Reversible.KEEPS_PREVIOUS:
+            not_claimed("this kind does not say that the device keeps the old certificate")
+        old = bench.deploy()
+        new = bench.switch(bench.mint())
+        bench.open().activate(new.staged, new.bundle)
+        bench.open().rollback(new.before, new.staged, None)
+        bench.expect_served(old.bundle.fingerprint, "after a repeated activate(), rollback() does not bring the old certificate back")
+
+    def test_rollback_leads_where_it_is_told_to(self, bench: AnyBench) -> None:
+        """Somebody may have switched once more: what came last is not ``to``. Where that is gone, refuse, and leave all as it is."""
+        _need_a_way_back(bench)
+        old, failed, theirs = bench.deploy(), bench.deploy(), bench.deploy()
+        try:
+            expected = bench.open().rollback(failed.before, failed.staged, old.bundle)
+        except CertpushError:
+            bench.expect_served(theirs.bundle.fingerprint, "rollback() refused, and changed what is served all the same")
+            return
+        assert expected == Expected.leaf(old.bundle.fingerprint), (
+            f"rollback() must say that what it was told is served then, not {expected}"
+        )
+        bench.expect_served(old.bundle.fingerprint, "rollback() does not lead to what it was told, but to what was served last")
+
     def test_rollback_takes_the_former_pair_when_it_is_given(self, bench: AnyBench) -> None:
         """The core gives it whenever it holds it."""
         _need_a_way_back(bench)
@@ -85,6 +109,7 @@ class GoingBack:
         bench.expect_served(old.bundle.fingerprint, "rollback() does not bring the old certificate back")
         now = bench.snapshot()
         assert now == before, f"rollback() left something of the failed attempt on the device: {what_differs(before, now)}"
+        bench.need_a_snapshot()
 
     def test_the_same_certificate_can_be_deployed_after_a_rollback(self, bench: AnyBench) -> None:
         """A failed deployment is repeated with the same certificate, not with a new one."""
@@ -110,6 +135,7 @@ class GoingBack:
 
     def test_tidy_spares_what_is_kept_served_or_not_ours(self, bench: AnyBench) -> None:
         """``keep`` is what a rollback may need."""
+        _need_a_tidy(bench)
         second = bench.deploy()
         third = bench.deploy()
         is_there = _plant_foreign(bench)
@@ -122,6 +148,7 @@ class GoingBack:
     def test_after_tidy_what_was_kept_can_be_rolled_back_to(self, bench: AnyBench) -> None:
         """Else a tidy device would be one without a way back."""
         _need_a_way_back(bench)
+        _need_a_tidy(bench)
         bench.deploy()
         second = bench.deploy()
         third = bench.deploy()
@@ -145,11 +172,14 @@ def _go_on_until(died_after: str, bench: AnyBench, new: CertificateBundle) -> St
 
 
 def _plant_foreign(bench: AnyBench) -> Callable[[], bool]:
-    if type(bench.open().inner).tidy is Target.tidy:
-        return lambda: True  # it removes nothing at all
     if bench.case.foreign is None:
         pytest.fail("this kind has a tidy(): give TargetCase.foreign, to show that it spares what is not ours", pytrace=False)
     return bench.case.foreign(bench.mint())
+
+
+def _need_a_tidy(bench: AnyBench) -> None:
+    if type(bench.open().inner).tidy is Target.tidy:
+        not_claimed("this kind has no tidy(), so it removes nothing at all")
 
 
 def _need_a_way_back(bench: AnyBench) -> None:

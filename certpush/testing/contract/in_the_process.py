@@ -9,6 +9,7 @@ import pytest
 
 from certpush.target import Reversible
 from certpush.testing.contract.bench import AnyBench
+from certpush.testing.contract.demands import need_secrets
 from certpush.testing.leaks import everything_logged, everything_started, find_leak
 
 
@@ -20,6 +21,7 @@ class Heard:
     in_output: str
     in_commands: str
     printed: str
+    secrets_known: bool
 
 
 class InTheProcess:
@@ -44,6 +46,7 @@ class InTheProcess:
     def test_logs_hold_no_secret(self, heard: Callable[[], Heard]) -> None:
         """At any level, of any library: the suite turns all of them up."""
         assert not heard().in_log, f"the log shows {heard().in_log}"
+        need_secrets(known=heard().secrets_known)
 
     def test_nothing_is_printed(self, heard: Callable[[], Heard]) -> None:
         """Only the command line prints; use ``logging`` for events."""
@@ -53,6 +56,7 @@ class InTheProcess:
     def test_commands_show_no_secret(self, heard: Callable[[], Heard]) -> None:
         """Everybody on this machine sees their words in the list of processes, and they hand their environment on."""
         assert not heard().in_commands, f"a command that the plugin runs shows {heard().in_commands}"
+        need_secrets(known=heard().secrets_known)
 
 
 def _hear(bench: AnyBench, output: pytest.CaptureFixture[str]) -> Heard:
@@ -60,9 +64,9 @@ def _hear(bench: AnyBench, output: pytest.CaptureFixture[str]) -> Heard:
     with everything_logged() as log, everything_started() as commands:
         _whole_rotation(bench)
     printed = "".join(output.readouterr())
-    leaks = (find_leak(text, keys=bench.keys, secrets=bench.case.secrets) for text in ("\n".join(log), printed, "\n".join(commands)))
+    leaks = (find_leak(text, keys=bench.keys, secrets=bench.secrets) for text in ("\n".join(log), printed, "\n".join(commands)))
     in_log, in_output, in_commands = leaks
-    return Heard(in_log, in_output, in_commands, printed="" if in_output else printed[:200])
+    return Heard(in_log, in_output, in_commands, printed="" if in_output else printed[:200], secrets_known=bench.knows_the_secrets)
 
 
 def _whole_rotation(bench: AnyBench) -> None:

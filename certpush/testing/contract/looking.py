@@ -44,6 +44,7 @@ class KindAndLooks:
         now = bench.snapshot()
         assert now == before, f"inspect() changed something on the device: {what_differs(before, now)}"
         assert first == again == bench.inspect(), "inspect() answers differently although nothing changed"
+        bench.need_a_snapshot()
 
     def test_preflight_and_changes_change_nothing(self, bench: AnyBench) -> None:
         """A plan is only a plan."""
@@ -56,6 +57,7 @@ class KindAndLooks:
         assert now == before, f"preflight() or changes() changed something on the device: {what_differs(before, now)}"
         assert all(isinstance(one, Finding) for one in findings), "preflight() gives Findings"
         assert all("\n" not in one for one in changes), "changes() gives lines of text"
+        bench.need_a_snapshot()
 
     def test_inspect_before_anything_was_deployed_answers_in_json(self, bench: AnyBench) -> None:
         """The first deployment needs a way back too."""

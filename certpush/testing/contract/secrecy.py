@@ -11,7 +11,7 @@ from certpush.errors import CertpushError, TargetUnreachable
 from certpush.model import CertificateRequest
 from certpush.target import Target
 from certpush.testing.contract.bench import AnyBench
-from certpush.testing.contract.demands import must_raise, not_claimed
+from certpush.testing.contract.demands import must_raise, need_secrets, not_claimed
 from certpush.testing.leaks import find_leak
 
 
@@ -47,6 +47,8 @@ class EndsAndSecrets:
     def test_settings_show_no_secret(self, bench: AnyBench) -> None:
         """Type the field as ``certpush.Secret``, and it cannot be printed."""
         _refuse_leak("repr(settings)", repr(bench.case.settings) + str(bench.case.settings), bench)
+        if not bench.secrets:
+            not_claimed("there is no secret in the settings")
 
     def test_the_target_shows_no_secret(self, bench: AnyBench) -> None:
         """Tracebacks and debuggers print it."""
@@ -96,5 +98,6 @@ def _error_of(deed: Callable[[], object]) -> Iterator[str]:
 
 
 def _refuse_leak(where: str, text: str, bench: AnyBench) -> None:
-    leak = find_leak(text, keys=bench.keys, secrets=bench.case.secrets)
+    leak = find_leak(text, keys=bench.keys, secrets=bench.secrets)
     assert not leak, f"{where} shows {leak}"
+    need_secrets(known=bench.knows_the_secrets)

@@ -4,7 +4,7 @@ A suite that nobody has seen fail proves nothing; and whoever writes a plugin fi
 class each, the mistakes that are worth a test.
 """
 
-from certpush.testing.faults import back, declared, forward, members, talk
+from certpush.testing.faults import back, declared, forward, members, talk, tidying
 from certpush.testing.faults.declared import DeclarationFault
 from certpush.testing.faults.fault import Fault
 from certpush.testing.faults.members import ClusterFault
@@ -13,6 +13,7 @@ FAULTS: tuple[Fault | ClusterFault | DeclarationFault, ...] = (
     *declared.FAULTS,
     *forward.FAULTS,
     *back.FAULTS,
+    *tidying.FAULTS,
     *talk.FAULTS,
     *members.FAULTS,
 )

@@ -1,16 +1,18 @@
-"""Faults on the way back: rolling back, the device's timer, tidying up."""
+"""Faults on the way back: rolling back, and the device's timer."""
 
 # ruff: noqa: D102 - the class says what is wrong, Target what the verb owes
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from certpush.errors import RescueFired, TargetRefused
+from certpush.errors import NoWayBack, RescueFired, TargetRefused
 from certpush.model import CertificateBundle, Expected, Installed, Staged, read_certificates
 from certpush.testing.faults.fault import Fault
 from certpush.testing.memory import MemoryTarget
+
+_FORMER = "former"
 
 
 class CannotRollBack(MemoryTarget):
@@ -58,6 +60,43 @@ class RollsBackOnlyOnce(MemoryTarget):
             if staged and staged.handle["id"] not in device.certificates():
                 raise TargetRefused("no such certificate")
         return super().rollback(to, staged, previous)
+
+
+class HasOnePlaceForTheOldOne(MemoryTarget):
+    """Puts what is served into the place of the former pair at every switch; repeated, it puts the new one there."""
+
+    def activate(self, staged: Staged, bundle: CertificateBundle) -> None:
+        with self._talk() as device:
+            if served := device.certificates().get(str(device.selected())):
+                device.put(_FORMER, served.fullchain.encode(), served.key.encode(), by="certpush")
+        super().activate(staged, bundle)
+
+    def rollback(self, to: Installed, staged: Staged | None, previous: CertificateBundle | None) -> Expected:
+        with self._talk() as device:
+            former = device.certificates().get(_FORMER)
+            switched = staged is not None and device.selected() == staged.handle.get("id")
+            if switched and to.fingerprint and previous is None and (former is None or former.fingerprint != to.fingerprint):
+                raise NoWayBack("the device keeps another certificate")
+            device.remove(_FORMER)
+        return super().rollback(to, staged, previous)
+
+
+class GoesOneSwitchBack(MemoryTarget):
+    """Undoes the last switch, whoever made it and whatever it is asked for."""
+
+    def activate(self, staged: Staged, bundle: CertificateBundle) -> None:
+        with self._talk() as device:
+            served = device.certificates().get(str(device.selected()))
+            if served and served.fingerprint != bundle.fingerprint:
+                device.put(_FORMER, served.fullchain.encode(), served.key.encode(), by="certpush")
+        super().activate(staged, bundle)
+
+    def rollback(self, to: Installed, staged: Staged | None, previous: CertificateBundle | None) -> Expected:
+        with self._talk() as device:
+            former = device.certificates().get(_FORMER)
+            device.remove(_FORMER)
+        last = replace(to, handle={"id": former.fingerprint}) if former else to
+        return super().rollback(last, staged, previous)
 
 
 class RefusesTheFormerPair(MemoryTarget):
@@ -195,38 +234,6 @@ class LeavesTheTimerArmed(MemoryTarget):
         super().confirm(staged)
 
 
-class TidiesForeignCertificates(MemoryTarget):
-    """Removes every certificate that it does not know."""
-
-    def tidy(self, keep: Collection[str]) -> None:
-        with self._talk() as device:
-            for id_, stored in device.certificates().items():
-                if stored.fingerprint not in keep and id_ not in device.in_use():
-                    device.remove(id_)
-
-
-class TidiesWhatIsServed(MemoryTarget):
-    """Removes all that is not in ``keep``, though it be served."""
-
-    def tidy(self, keep: Collection[str]) -> None:
-        with self._talk() as device:
-            for id_, stored in device.certificates().items():
-                if stored.by == "certpush" and stored.fingerprint not in keep:
-                    if id_ in device.in_use():
-                        device.select(None)
-                        device.reload()
-                        device.disarm()
-                    device.remove(id_)
-
-
-class TidiesTheWayBack(MemoryTarget):
-    """Removes all that is not served, though it be in ``keep``."""
-
-    def tidy(self, keep: Collection[str]) -> None:
-        del keep
-        super().tidy(())
-
-
 _BACK = "test_rollback_brings_back_exactly_the_old_one"
 _NOT_BACK = "rollback() does not bring the old certificate back"
 _NOTHING_LEFT = "test_rollback_leaves_nothing_of_the_failed_attempt"
@@ -237,6 +244,8 @@ FAULTS = (
     Fault(NeedsStagedToRollBack, f"{_BACK}[stage unanswered]", "rollback() let AssertionError escape"),
     Fault(SaysThatNothingIsServed, f"{_BACK}[stage]", "rollback() must say that the old leaf is served then"),
     Fault(RollsBackOnlyOnce, "test_rollback_twice_is_harmless", "no such certificate"),
+    Fault(HasOnePlaceForTheOldOne, "test_rollback_after_a_repeated_activate", "NoWayBack"),
+    Fault(GoesOneSwitchBack, "test_rollback_leads_where_it_is_told_to", "but to what was served last"),
     Fault(RefusesTheFormerPair, "test_rollback_takes_the_former_pair_when_it_is_given", "exists already"),
     Fault(RefusesAnExpiredWayBack, "test_rollback_brings_back_an_expired_one_too", "because it has expired"),
     Fault(BelievesAHalfDoneSwitch, "test_rollback_after_a_half_done_switch", "rollback() left the new one configured"),
@@ -250,9 +259,4 @@ FAULTS = (
     Fault(ConfirmsTooLate, "test_confirm_after_the_rescue_says_so", "must raise RescueFired"),
     Fault(ConfirmsOnlyOnce, "test_confirm_may_be_repeated_and_changes_nothing_served", "the timer is gone"),
     Fault(LeavesTheTimerArmed, "test_a_rollback_leaves_no_timer_behind", "a timer armed before the rollback fired"),
-    Fault(
-        TidiesForeignCertificates, "test_tidy_spares_what_is_kept_served_or_not_ours", "tidy() removed a certificate that certpush did not"
-    ),
-    Fault(TidiesWhatIsServed, "test_tidy_spares_what_is_kept_served_or_not_ours", "tidy() removed the certificate that is served"),
-    Fault(TidiesTheWayBack, "test_after_tidy_what_was_kept_can_be_rolled_back_to", "NoWayBack"),
 )

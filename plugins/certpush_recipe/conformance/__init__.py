@@ -85,6 +85,7 @@ class TestFilesOfThisMachine(TargetContract):
             kind=variant(table),
             settings=RecipeSettings(**table),
             unreachable=None,  # files of this machine
+            secrets=(),
             snapshot=lambda: everything_in(folder),
             broken_switch=reload.broken,
             foreign=lambda bundle: plant(folder, bundle),
