@@ -11,9 +11,8 @@ from datetime import UTC, datetime, timedelta
 from certpush.kit.command import escaped
 from certpush.kit.settings import format_duration
 from certpush_notify.ledger import News
-from certpush_notify.settings import OCCASIONS
 
-_WORDS = {"stranded": "STRANDED", "danger": "in danger", "failure": "failed", "recovery": "recovered"}
+_WORDS = {"stranded": "STRANDED", "expired": "EXPIRED", "danger": "in danger", "failure": "failed", "recovery": "recovered"}
 _SEVERITY = {"stranded": "critical", "danger": "critical", "failure": "warning", "recovery": "info"}
 _NAMES_SHOWN = 5
 _LONGEST = 1700
@@ -38,10 +37,11 @@ class Message:
 
 def message_of(news: Iterable[News], *, host: str, now: datetime) -> Message:
     """One message for all that is news; targets that say the same are told together."""
-    ordered = sorted(news, key=lambda one: (OCCASIONS.index(one.occasion), one.target))
-    counts = Counter(one.occasion for one in ordered)
-    title = ", ".join(f"{counts[one]} {_WORDS[one]}" for one in OCCASIONS if counts[one])
-    severity = next((_SEVERITY[one] for one in OCCASIONS if counts[one]), "info")
+    order = list(_WORDS)
+    ordered = sorted(news, key=lambda one: (order.index(_state(one)), one.target))
+    counts = Counter(map(_state, ordered))
+    title = ", ".join(f"{counts[one]} {word}" for one, word in _WORDS.items() if counts[one])
+    severity = next((_SEVERITY[one.occasion] for one in ordered), "info")
     if severity == "warning" and any(one.danger for one in ordered):
         severity = "critical"
     return Message(f"certpush on {escaped(host)}: {title}", _text(_groups(ordered), now), severity, tuple(ordered))
@@ -56,11 +56,16 @@ def test_message(*, host: str) -> Message:
     )
 
 
+def _state(news: News) -> str:
+    """The word for it: a danger whose certificate has ended is no mere danger any more."""
+    return "expired" if news.occasion == "danger" and news.expired else news.occasion
+
+
 def _groups(news: Sequence[News]) -> list[list[News]]:
     """Those that say the same, the worst first."""
     alike: defaultdict[tuple[str, str, str], list[News]] = defaultdict(list)
     for one in news:
-        alike[one.occasion, one.text, one.hint].append(one)
+        alike[_state(one), one.text, one.hint].append(one)
     return [*alike.values()]
 
 
@@ -80,7 +85,7 @@ def _text(groups: Sequence[Sequence[News]], now: datetime) -> str:
 
 def _part(group: Sequence[News], now: datetime) -> str:
     first = group[0]
-    lines = [f"{_WORDS[first.occasion]}: {_names(group)}"]
+    lines = [f"{_WORDS[_state(first)]}: {_names(group)}"]
     if first.text:
         lines.append(f"  {_indented(first.text)}")
     if first.hint:

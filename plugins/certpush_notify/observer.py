@@ -7,7 +7,7 @@ import platform
 import msgspec
 
 from certpush import Event, Observer, Run
-from certpush_notify.ledger import Ledger
+from certpush_notify.ledger import Heard, Ledger
 from certpush_notify.message import Message, message_of, test_message
 from certpush_notify.settings import NotifySettings
 from certpush_notify.ways import way_of
@@ -19,6 +19,7 @@ class Notify(Observer):
     def __init__(self, settings: NotifySettings, run: Run) -> None:
         self._settings = settings
         self._run = run
+        self._begun = run.clock()
         self._heard: dict[str, Event] = {}
 
     def hear(self, event: Event) -> None:
@@ -33,7 +34,8 @@ class Notify(Observer):
         """
         ledger = self._run.memory.read_as(Ledger)
         before = msgspec.json.encode(ledger)
-        ledger.take(self._heard.values(), danger_every=self._settings.danger_every, on=self._settings.on)
+        heard = Heard(self._run.command, self._begun, self._run.clock(), tuple(self._heard.values()))
+        ledger.take(heard, danger_every=self._settings.danger_every, on=self._settings.on)
         ledger.forget({*self._run.targets, *(name.partition("/")[0] for name in self._heard)})
         if msgspec.json.encode(ledger) != before:
             self._remember(ledger)

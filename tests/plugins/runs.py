@@ -56,6 +56,10 @@ class Scheduler:
     def run(self, *receipts: Receipt, command: str = "renew", known: bool = True) -> str:
         """One run that ends with these receipts; gives what the observer says of it."""
         observer = self.open(command)
+        self.hear(observer, *receipts, known=known)
+        return observer.close()
+
+    def hear(self, observer: Observer, *receipts: Receipt, known: bool = True) -> None:
+        """What an observer that was opened hears now."""
         for one in receipts:
             observer.hear(Event(ENDED, one.target, self.now, receipt=one, validity=self.validity() if known else None))
-        return observer.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from certpush import Duration, Outcome
 from certpush.errors import (
     ForeignCertificate,
+    HostKeyMismatch,
     IssuerRefused,
     IssuerUnreachable,
     LockHeld,
@@ -18,7 +19,7 @@ from certpush.errors import (
     Stranded,
     TargetAuthFailed,
 )
-from certpush.model import Deployment, Installed, Phase, WayBack, WayBackKind
+from certpush.model import Action, Deployment, Installed, Phase, Plan, WayBack, WayBackKind
 from certpush_notify import certpush_observer, observer
 from certpush_notify.message import Message
 from certpush_notify.settings import NotifySettings
@@ -130,6 +131,75 @@ def test_what_was_refused_or_rolled_back_needs_a_person_and_going_back_on_reques
     assert inbox.titles == ["2 failed"]
 
 
+# --- recovery -------------------------------------------------------------------------------------
+
+
+def unchanged(target: str, action: Action = Action.NOTHING):
+    return replace(receipt(target, Outcome.UNCHANGED), plan=Plan(action, ""))
+
+
+def host_key_changed(target: str):
+    return replace(failed(target, HostKeyMismatch(f"{target}: another host key"), Outcome.REFUSED), plan=Plan(Action.REFUSE, ""))
+
+
+def test_a_timer_that_has_nothing_to_do_is_no_recovery_from_a_deploy_that_failed(nights, inbox):
+    nights.run(ca_is_down("wiki"), host_key_changed("mail"), command="deploy")
+    assert nights.run(unchanged("wiki"), unchanged("mail")) == "nothing to tell"
+    nights.run(receipt("wiki"), receipt("mail"))
+    assert inbox.titles == ["2 failed", "2 recovered"]
+
+
+def test_a_deploy_that_logs_in_again_is_the_recovery_from_a_login_that_failed_and_not_from_a_ca_that_did(nights, inbox):
+    nights.run(ca_is_down("wiki"), host_key_changed("mail"), command="deploy")
+    nights.run(unchanged("wiki"), unchanged("mail"), command="deploy")
+    assert inbox.titles == ["2 failed", "1 recovered"]
+    assert [one.target for one in inbox.got[1].news] == ["mail"]
+
+
+def test_what_a_timer_could_not_do_is_over_once_a_timer_finds_all_well(nights, inbox):
+    nights.run(failed("wiki"), stranded("mail"))
+    nights.run(unchanged("wiki"), unchanged("mail"))
+    assert inbox.titles == ["1 STRANDED, 1 failed", "2 recovered"]
+
+
+def test_what_is_due_and_waits_for_its_window_shows_nothing(nights, inbox):
+    nights.run(ca_is_down("wiki"))
+    nights.run(unchanged("wiki", Action.WAIT))
+    nights.run(ca_is_down("wiki"))
+    assert inbox.titles == ["1 failed"]
+
+
+def test_a_decision_or_a_way_back_ends_it_and_that_nothing_was_to_be_decided_does_not(nights, inbox):
+    nights.run(ca_is_down("wiki"), ca_is_down("mail"), command="deploy")
+    nights.run(unchanged("wiki"), command="resolve")
+    assert inbox.titles == ["2 failed"]
+    nights.run(replace(unchanged("wiki"), deployment="d"), command="resolve")
+    nights.run(receipt("mail", Outcome.ROLLED_BACK), command="rollback")
+    assert inbox.titles[1:] == ["1 recovered", "1 recovered"]
+
+
+def test_what_was_well_from_outside_and_fails_anew_is_told_anew(nights, inbox):
+    nights.run(host_key_changed("wiki"), command="deploy")
+    nights.run(unchanged("wiki"))
+    nights.now += HOUR
+    nights.run(host_key_changed("wiki"))
+    assert inbox.titles == ["1 failed"] * 2
+
+
+def test_what_an_older_run_saw_is_dropped_after_a_younger_one_told(nights, inbox):
+    nights.run(failed("wiki"))
+    daemon = nights.open()
+    nights.now += timedelta(seconds=1)
+    nights.hear(daemon, failed("wiki"), failed("mail"))
+    nights.run(unchanged("wiki"))
+    nights.now += timedelta(seconds=4)
+    daemon.close()
+    assert inbox.titles == ["1 failed", "1 recovered", "1 failed"]
+    assert [one.target for one in inbox.got[2].news] == ["mail"]
+    nights.run(failed("wiki"))
+    assert inbox.titles[3:] == ["1 failed"], "the next run looks anew"
+
+
 # --- danger ---------------------------------------------------------------------------------------
 
 
@@ -145,20 +215,35 @@ def test_danger_is_told_once_a_day_while_it_lasts(nights, inbox):
     assert "lasts until 2026-01-02 12:00 UTC, 3h from now" in inbox.got[1].text
     nights.now += timedelta(hours=23)
     nights.run(skipped("wiki"))
-    assert inbox.titles[2:] == ["1 in danger"], "also where its turn did not come"
+    assert inbox.titles[2:] == ["1 EXPIRED"], "also where its turn did not come"
     assert "the certificate there ended 2026-01-02 12:00 UTC" in inbox.got[2].text
     nights.born = nights.now
     nights.run(receipt("wiki"))
     assert inbox.titles[3:] == ["1 recovered"]
 
 
+def test_that_it_ended_is_told_at_once_and_once(nights, inbox):
+    nights.now += timedelta(hours=23, minutes=59)
+    nights.run(ca_is_down("wiki"))
+    nights.now += timedelta(minutes=1)
+    for _ in range(2):
+        nights.run(ca_is_down("wiki"))
+        nights.now += HOUR
+    assert inbox.titles == ["1 in danger", "1 EXPIRED"]
+    assert inbox.got[1].text.startswith("EXPIRED: wiki\n  https://ca.lan:9000: connection refused\n")
+    assert (inbox.got[1].severity, inbox.got[1].news[0].occasion) == ("critical", "danger")
+    nights.now += timedelta(hours=23)
+    nights.run(ca_is_down("wiki"))
+    assert inbox.titles[2:] == ["1 EXPIRED"], "and each day while it lasts"
+
+
 def test_what_a_clock_told_that_was_ahead_keeps_nobody_from_hearing(nights, inbox):
     nights.now += timedelta(days=365)
     nights.run(ca_is_down("wiki"))
-    assert inbox.titles == ["1 in danger"]
+    assert inbox.titles == ["1 EXPIRED"]
     nights.now -= timedelta(days=365) - timedelta(hours=21)
     nights.run(skipped("wiki"), ca_is_down("mail"))
-    assert inbox.titles == ["1 in danger", "2 in danger"]
+    assert inbox.titles == ["1 EXPIRED", "2 in danger"]
 
 
 def test_danger_without_a_failure_says_what_to_do(nights, inbox):
