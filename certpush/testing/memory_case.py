@@ -25,6 +25,7 @@ def memory_case(device: MemoryDevice) -> TargetCase[MemorySettings]:
         settings=MemorySettings(state=str(device.path), token=Secret(TOKEN), rescue_after=_RESCUE_AFTER),
         unreachable=MemorySettings(state=f"{device.path}.nobody", token=Secret(TOKEN)),
         secrets=(TOKEN,),
+        wrong_login=MemorySettings(state=str(device.path), token=Secret("not-the-token-of-the-device")),
         snapshot=lambda: _what_a_rotation_could_change(device),
         broken_switch=lambda: _broken(device),
         foreign=lambda bundle: _plant(device, bundle),

@@ -49,6 +49,9 @@ def opnsense_case(box: OpnSense) -> TargetCase[OpnsenseSettings]:
         kind=replace(certpush_target(), deadline=timedelta(seconds=10)),
         settings=OpnsenseSettings(host=box.host, port=box.gui_port, ssh_port=box.port, **login),
         unreachable=OpnsenseSettings(host=box.host, port=free_port(), ssh_port=free_port(), **login),
+        wrong_login=OpnsenseSettings(
+            host=box.host, port=box.gui_port, ssh_port=box.port, **login | {"api_secret": Secret("not-the-secret-of-the-key")}
+        ),
         secrets=(box.api_secret, key.splitlines()[2]),
         snapshot=lambda: entries_of(box),
         broken_switch=lambda: restart_does_nothing(box),

@@ -17,6 +17,7 @@ from certpush.model import CertificateBundle, Secret
 from certpush.testing.contract import Cluster, TargetCase, TargetContract
 from certpush.testing.lab.pfsense import PfSense, PfSensePair
 from certpush.testing.lab.process import free_port, wait_until
+from certpush.testing.lab.ssh_keys import unknown_key
 from certpush_pfsense.config_xml.entries import encoded
 from certpush_pfsense.pfsense import certpush_target
 from certpush_pfsense.settings import PfSenseSettings, Role, in_pair
@@ -40,6 +41,7 @@ def the_case(box: PfSense, **more: Any) -> TargetCase[PfSenseSettings]:
         kind=certpush_target(),
         settings=PfSenseSettings(port=box.port, **login),
         unreachable=PfSenseSettings(port=free_port(), **login),
+        wrong_login=PfSenseSettings(port=box.port, **login | {"identity": Secret(unknown_key())}),
         secrets=(box.client_key_path.read_text().splitlines()[2],),
         snapshot=lambda: everything_of(box),
         broken_switch=lambda: dying_gui(box),
@@ -136,6 +138,7 @@ def the_secondary(pair: PfSensePair) -> TargetCase[PfSenseSettings]:
         own,
         settings=paired(own.settings),
         unreachable=paired(own.unreachable) if own.unreachable else None,
+        wrong_login=paired(own.wrong_login) if own.wrong_login else None,
         snapshot=lambda: [everything_of(one) for one in synchronised(pair)],
         foreign=lambda bundle: another_administrator_imports(pair.primary, bundle),
     )

@@ -18,6 +18,7 @@ from certpush.testing.files_on_disk import Reload, everything_in, plant, write_p
 from certpush.testing.lab import hurry
 from certpush.testing.lab.nginx import Nginx
 from certpush.testing.lab.process import free_port
+from certpush.testing.lab.ssh_keys import unknown_key
 from certpush.testing.lab.sshd import Sshd
 from certpush_ssh import certpush_target
 from certpush_ssh.settings import SshTargetSettings
@@ -37,10 +38,12 @@ def the_case(sshd: Sshd, folder: Path, reload: Reload, **more: Any) -> TargetCas
     if "password" not in more:
         login["identity"] = Secret(sshd.client_key_path.read_text())
     settings = {"reload": reload.command, "rescue_after": RESCUE_AFTER, **login, **more}
+    wrong = {"password": Secret("correct horse battery stable")} if "password" in more else {"identity": Secret(unknown_key())}
     return TargetCase(
         kind=certpush_target(),
         settings=SshTargetSettings(port=sshd.port, **settings),
         unreachable=SshTargetSettings(port=free_port(), **settings),
+        wrong_login=SshTargetSettings(port=sshd.port, **settings | wrong),
         secrets=(PASSWORD, sshd.client_key_path.read_text().splitlines()[2]),
         snapshot=lambda: everything_in(folder),
         broken_switch=reload.broken,

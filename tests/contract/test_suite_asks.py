@@ -118,6 +118,19 @@ def test_what_only_a_snapshot_shows_is_not_tried_without_one(bench_of: Callable[
         obligation(bench)
 
 
+def test_a_refused_login_is_asked_for_where_there_is_one(bench_of: Callable[[Change], Bench[Any]]) -> None:
+    with pytest.raises(pytest.skip.Exception, match=r"not tried: give TargetCase\.wrong_login"):
+        OBLIGATIONS.test_a_refused_login_is_told_without_repeating_it(bench_of(lambda case: replace(case, wrong_login=None)))
+    with pytest.raises(pytest.skip.Exception, match="not claimed: the case says that there is nothing to reach"):
+        OBLIGATIONS.test_a_refused_login_is_told_without_repeating_it(bench_of(lambda case: replace(case, unreachable=None)))
+
+
+def test_a_login_that_is_not_wrong_is_told(bench_of: Callable[[Change], Bench[Any]]) -> None:
+    bench = bench_of(lambda case: replace(case, wrong_login=case.settings))
+    with pytest.raises(AssertionError, match="nothing was said of a login that the device refuses"):
+        OBLIGATIONS.test_a_refused_login_is_told_without_repeating_it(bench)
+
+
 # --- which secrets there are ---------------------------------------------------------------------
 
 
@@ -159,6 +172,8 @@ def test_settings_without_a_secret_show_none(device: MemoryDevice) -> None:
     with pytest.raises(pytest.skip.Exception, match="not claimed: there is no secret in the settings"):
         OBLIGATIONS.test_settings_show_no_secret(bench)
     OBLIGATIONS.test_plans_and_findings_show_no_secret(bench)
+    with pytest.raises(pytest.skip.Exception, match="not claimed: there is no secret in the settings to log in with"):
+        OBLIGATIONS.test_a_refused_login_is_told_without_repeating_it(bench)
     bench.end()
 
 

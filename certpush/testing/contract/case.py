@@ -51,6 +51,9 @@ class TargetCase(Generic[S]):
     Those that are a ``Secret`` in ``settings`` are searched for in any case.
     """
 
+    wrong_login: S | None = None
+    """Settings that reach the device with a password, token or key that it does not take."""
+
     names: tuple[str, ...] = ("localhost", "127.0.0.1")
     """What the minted certificates cover: the names under which the endpoints are visited."""
 

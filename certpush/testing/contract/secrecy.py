@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
-from certpush.errors import CertpushError, TargetUnreachable
+from certpush.errors import CertpushError, TargetAuthFailed, TargetUnreachable
+from certpush.kit.settings import Settings
 from certpush.model import CertificateRequest
+from certpush.plugins.isolation.crossing import secrets_in
 from certpush.target import Target
 from certpush.testing.contract.bench import AnyBench
-from certpush.testing.contract.demands import must_raise, need_secrets, not_claimed
+from certpush.testing.contract.demands import must_raise, need_secrets, not_claimed, not_tried
 from certpush.testing.leaks import find_leak
 
 
@@ -43,6 +45,16 @@ class EndsAndSecrets:
         may_pass = verb == "stage"  # a device without a durable step stages nothing, so it need not be asked
         with must_raise(TargetUnreachable, f"{verb}() on a device that nobody reaches must raise TargetUnreachable", unless=may_pass):
             calls[verb](bench.open(bench.case.unreachable))
+
+    def test_a_refused_login_is_told_without_repeating_it(self, bench: AnyBench) -> None:
+        """As TargetAuthFailed, and not what was tried: the right one is often the same but for a letter."""
+        wrong = _wrong_login(bench)
+        target, new = bench.open(wrong), bench.mint()
+        deeds: tuple[Callable[[], object], ...] = (target.inspect, lambda: target.activate(target.stage(new), new))
+        told = next((error for deed in deeds for error in _raised_by(deed)), None)
+        assert told is not None, "nothing was said of a login that the device refuses: raise TargetAuthFailed"
+        assert isinstance(told, TargetAuthFailed), f"a refused login must raise TargetAuthFailed, not {type(told).__name__}: {told}"
+        _refuse_leak("the error of a refused login", "\n".join(_texts_of(told)), bench, also=secrets_in(wrong))
 
     def test_settings_show_no_secret(self, bench: AnyBench) -> None:
         """Type the field as ``certpush.Secret``, and it cannot be printed."""
@@ -87,17 +99,37 @@ def _errors_of_nobody_there(bench: AnyBench) -> Iterator[str]:
         yield from _error_of(lambda: bench.open(bench.case.unreachable).stage(bench.mint()))
 
 
+def _wrong_login(bench: AnyBench) -> Settings:
+    if bench.case.unreachable is None:
+        not_claimed("the case says that there is nothing to reach")
+    if bench.knows_the_secrets and not bench.secrets:
+        not_claimed("there is no secret in the settings to log in with")
+    if bench.case.wrong_login is None:
+        not_tried("give TargetCase.wrong_login: settings with a password or token that the device refuses")
+    wrong: Settings = bench.case.wrong_login
+    return wrong
+
+
 def _error_of(deed: Callable[[], object]) -> Iterator[str]:
+    for error in _raised_by(deed):
+        yield from _texts_of(error)
+
+
+def _raised_by(deed: Callable[[], object]) -> Iterator[CertpushError]:
     try:
         deed()
     except CertpushError as error:
-        cause: BaseException | None = error
-        while cause is not None:
-            yield f"{cause!r} {cause} {vars(cause)!r}"
-            cause = cause.__cause__ or cause.__context__
+        yield error
 
 
-def _refuse_leak(where: str, text: str, bench: AnyBench) -> None:
-    leak = find_leak(text, keys=bench.keys, secrets=bench.secrets)
+def _texts_of(error: CertpushError) -> Iterator[str]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield f"{cause!r} {cause} {vars(cause)!r}"
+        cause = cause.__cause__ or cause.__context__
+
+
+def _refuse_leak(where: str, text: str, bench: AnyBench, *, also: Iterable[str] = ()) -> None:
+    leak = find_leak(text, keys=bench.keys, secrets=(*bench.secrets, *also))
     assert not leak, f"{where} shows {leak}"
     need_secrets(known=bench.knows_the_secrets)

@@ -11,7 +11,7 @@ import threading
 from dataclasses import replace
 from datetime import timedelta
 
-from certpush.errors import TargetRefused, TargetUnreachable
+from certpush.errors import TargetAuthFailed, TargetRefused, TargetUnreachable
 from certpush.kit.settings import Duration, Settings
 from certpush.model import CertificateBundle, CertificateRequest, Expected, Installed, Staged
 from certpush.target import TargetKind
@@ -95,6 +95,26 @@ class TellsTheTokenInThePlan(MemoryTarget):
 
     def changes(self, request: CertificateRequest) -> tuple[str, ...]:
         return (*super().changes(request), f"logs in by {self._settings.token.reveal()}")
+
+
+class RepeatsTheTokenThatWasRefused(MemoryTarget):
+    """Says which token the device does not take, so that its owner can compare; so can all who read the log."""
+
+    def inspect(self) -> Installed:
+        try:
+            return super().inspect()
+        except TargetAuthFailed as error:
+            raise TargetAuthFailed(f"{error}: {self._settings.token.reveal()}") from None
+
+
+class TakesARefusedLoginForAFailure(MemoryTarget):
+    """Knows one error for all that the device refuses, so nobody is told to look at the token."""
+
+    def inspect(self) -> Installed:
+        try:
+            return super().inspect()
+        except TargetAuthFailed as error:
+            raise TargetRefused(str(error)) from error
 
 
 class PassesTheTokenInArgv(MemoryTarget):
@@ -210,6 +230,7 @@ def _named_strangely(kind: TargetKind[MemorySettings]) -> TargetKind[MemorySetti
     return replace(kind, name="The NAS!")
 
 
+_LOGIN = "test_a_refused_login_is_told_without_repeating_it"
 _UNREACHABLE = "test_an_unreachable_device_is_told_in_time"
 
 FAULTS = (
@@ -221,6 +242,8 @@ FAULTS = (
     Fault(KeepsTheTokenInTheHandle, "test_handles_hold_no_secret", "a handle shows secret number 1 of the settings"),
     Fault(LeavesTheKeyInTheCause, "test_errors_hold_no_secret", "an error shows a private key in PEM"),
     Fault(TellsTheTokenInThePlan, "test_plans_and_findings_show_no_secret", "endpoints() shows secret number 1 of the settings"),
+    Fault(RepeatsTheTokenThatWasRefused, _LOGIN, "the error of a refused login shows secret number 2 of the settings"),
+    Fault(TakesARefusedLoginForAFailure, _LOGIN, "a refused login must raise TargetAuthFailed, not TargetRefused"),
     Fault(PassesTheTokenInArgv, "test_commands_show_no_secret", "a command that the plugin runs shows secret number 1 of the settings"),
     Fault(PassesTheKeyInTheEnvironment, "test_commands_show_no_secret", "a command that the plugin runs shows a private key in PEM"),
     Fault(Prints, "test_nothing_is_printed", "the plugin printed"),

@@ -20,6 +20,11 @@ def write_key(path: Path, kind: str) -> None:
         file.write(_openssh(_new_key(kind)))
 
 
+def unknown_key() -> str:
+    """Give a new private key, which no server knows."""
+    return _openssh(_new_key("ed25519")).decode()
+
+
 def public_line(private: Path) -> bytes:
     """Give the line of authorized_keys for the private key in that file."""
     key = serialization.load_ssh_private_key(private.read_bytes(), password=None)

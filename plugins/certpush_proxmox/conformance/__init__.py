@@ -14,6 +14,9 @@ from certpush.model import Secret
 from certpush.testing import TargetCase
 from certpush.testing.lab.proxmox import ProxmoxBackup, ProxmoxDatacenter
 
+WRONG = "no-token-or-password-of-anybody"
+"""Refused by each of them."""
+
 
 @contextlib.contextmanager
 def reload_fails(appliance: Any) -> Iterator[None]:
@@ -32,6 +35,7 @@ def case_of(server: ProxmoxBackup | ProxmoxDatacenter, kind: TargetKind[Any]) ->
         settings=kind.settings(host=server.host, port=server.port, **login),
         unreachable=kind.settings(host="127.0.0.1:1", **login),
         secrets=(server.token,),
+        wrong_login=kind.settings(host=server.host, port=server.port, **login | {"token": Secret(WRONG)}),
         snapshot=lambda: dict(server.files),
         broken_switch=lambda: reload_fails(server),
     )

@@ -14,7 +14,7 @@ from certpush.kit.trust import Trust
 from certpush.model import Secret
 from certpush.testing import Cluster, TargetCase, TargetContract
 from certpush.testing.lab.proxmox import ProxmoxMail
-from certpush_proxmox.conformance import reload_fails
+from certpush_proxmox.conformance import WRONG, reload_fails
 from certpush_proxmox.mail import MailSettings, certpush_target
 
 
@@ -34,6 +34,7 @@ def mail_case(gateway: ProxmoxMail, service: str) -> TargetCase[MailSettings]:
         settings=MailSettings(host=gateway.host, port=gateway.port, smtp_port=gateway.smtp_port, **login),
         unreachable=MailSettings(host="127.0.0.1:1", smtp_port=1, **login),
         secrets=(gateway.password,),
+        wrong_login=MailSettings(host=gateway.host, port=gateway.port, smtp_port=gateway.smtp_port, **login | {"password": Secret(WRONG)}),
         snapshot=lambda: dict(gateway.files),
         broken_switch=lambda: reload_fails(gateway),
         cluster=lambda: both_services(gateway),

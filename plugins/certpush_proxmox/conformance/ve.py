@@ -14,7 +14,7 @@ from certpush.kit.trust import Trust
 from certpush.model import Secret
 from certpush.testing import Cluster, TargetCase, TargetContract
 from certpush.testing.lab.proxmox import ProxmoxCluster, ProxmoxNode
-from certpush_proxmox.conformance import reload_fails
+from certpush_proxmox.conformance import WRONG, reload_fails
 from certpush_proxmox.ve import ProxmoxSettings, certpush_target
 
 
@@ -42,6 +42,7 @@ def proxmox_case(node: ProxmoxNode) -> TargetCase[ProxmoxSettings]:
         settings=settings,
         unreachable=ProxmoxSettings(host="127.0.0.1:1", token_id=node.token_id, token=Secret(node.token), trust=settings.trust),
         secrets=(node.token,),
+        wrong_login=with_other(settings, token=Secret(WRONG)),  # type: ignore[type-var] # a Struct, to msgspec
         snapshot=lambda: dict(node.files),
         broken_switch=lambda: reload_fails(node),
         cluster=two_nodes,

@@ -130,6 +130,7 @@ def case_of(appliance: Any, recipe: str, snapshot: Any) -> TargetCase[ApiSetting
         settings=ApiSettings(**table, **more),
         unreachable=ApiSettings(**(table | {"host": "127.0.0.1:1"}), **more),
         secrets=(PASSWORD,),
+        wrong_login=ApiSettings(**table, **more | {"secrets": {"password": Secret("not-the-password-of-the-web-ui")}}),
         snapshot=snapshot,
         broken_switch=lambda: says_no(appliance),
     )

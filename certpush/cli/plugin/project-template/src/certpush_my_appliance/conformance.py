@@ -29,18 +29,19 @@ class TestMyAppliance(TargetContract):
                 settings=reaching(device, device.port),
                 unreachable=reaching(device, 1),  # a port where nobody listens
                 secrets=(device.token,),
+                wrong_login=reaching(device, device.port, "not-the-token"),
                 snapshot=device.snapshot,
                 broken_switch=device.broken,
                 foreign=lambda bundle: plant(device, bundle),
             )
 
 
-def reaching(device: Device, port: int) -> MyApplianceSettings:
+def reaching(device: Device, port: int, token: str = Device.token) -> MyApplianceSettings:
     """What a configuration would say."""
     return MyApplianceSettings(
         host=device.host,
         port=port,
-        token=Secret(device.token),
+        token=Secret(token),
         trust=Trust(pins=(device.fingerprint,)),
     )
 
