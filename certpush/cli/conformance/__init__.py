@@ -89,10 +89,12 @@ def _follow(trial: Trial, order: Order, console: Console) -> None:
 
 def _conclude(offer: Offer, lines: Sequence[Line], console: Console) -> None:
     """The one line that is printed even with -q, and the next step where it is bad."""
-    from certpush.cli.conformance.card import conforms, summary
+    from certpush.cli.conformance.card import commonest_cause, conforms, summary
 
     if conforms(lines):
         console.result(console.paint(f"{offer.name} keeps the contract: {summary(lines)}", "green"))
         return
     console.result(console.paint(f"{offer.name} is not shown to keep the contract: {summary(lines)}", "red"))
+    if cause := commonest_cause(lines):
+        console.note(cause)
     console.note("docs/reference/obligations.md says of each obligation why it is one; pytest shows where in the plugin it broke")

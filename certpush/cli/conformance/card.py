@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from certpush.cli.console import Console, safe
@@ -60,16 +61,34 @@ def show(console: Console, asked: Asked, lines: Sequence[Line]) -> None:
     """Print the card; with -q only what is not kept."""
     shown = [one for one in lines if not console.quiet or not one.kept]
     console.line()
-    console.table(("obligation", "verdict", "why"), [_row(console, one) for one in shown])
+    first = first_of_each_cause(lines)
+    console.table(("obligation", "verdict", "why"), [_row(console, one, first) for one in shown])
     console.line()
     if not console.quiet:
         console.table(("tried on", ""), [[console.paint(safe(one.name), "bold"), safe(one.about)] for one in asked.cases])
     console.line()
 
 
-def _row(console: Console, line: Line) -> list[str]:
+def first_of_each_cause(lines: Sequence[Line]) -> dict[str, Line]:
+    """The first obligation that failed for each reason: one mistake may break them all, and is told once."""
+    return {one.why: one for one in reversed(lines) if one.verdict is Verdict.FAILED}
+
+
+def _row(console: Console, line: Line, first: Mapping[str, Line]) -> list[str]:
     why = f"{line.where}: {line.why}" if line.where else line.why
+    known = first.get(line.why, line) if line.verdict is Verdict.FAILED else line
+    if known is not line:
+        why = f'as "{known.title}"'
     return [line.title, console.paint(line.verdict, _COLOUR[line.verdict]), safe(why)]
+
+
+def commonest_cause(lines: Sequence[Line]) -> str:
+    """In words, where several obligations failed for one reason; empty where each has its own."""
+    failed = [one for one in lines if one.verdict is Verdict.FAILED]
+    why, number = Counter(one.why for one in failed).most_common(1)[0] if failed else ("", 0)
+    if number < 2:
+        return ""
+    return f'{number} of the {len(failed)} that failed have one cause, that of "{first_of_each_cause(lines)[why].title}": mend it first'
 
 
 def summary(lines: Sequence[Line]) -> str:

@@ -148,6 +148,20 @@ def test_the_quiet_card_of_a_kind_that_keeps_all_is_one_line(capsys: pytest.Capt
     assert card.summary(lines) == "1 obligations: 1 passed"
 
 
+def test_a_cause_that_breaks_several_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    named = ("one", "two", "three", "four")
+    asked = Asked(tuple((f"test_{one}", one, "Why.") for one in named), (Case("TestIt", ""),), ())
+    verdicts = ((Verdict.FAILED, "alone"), (Verdict.FAILED, "a tuple"), (Verdict.PASSED, ""), (Verdict.FAILED, "a tuple"))
+    ended = [Begun(one, "TestIt", f"test_{one}").ended(*verdict) for one, verdict in zip(named, verdicts, strict=True)]
+    lines = card.lines_of(asked, ended)
+    card.show(Console(quiet=True), asked, lines)
+    table = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
+    assert table[1:] == [["one", "failed", "TestIt: alone"], ["two", "failed", "TestIt: a tuple"], ["four", "failed", 'as "two"']]
+    assert card.commonest_cause(lines) == '2 of the 3 that failed have one cause, that of "two": mend it first'
+    assert card.commonest_cause(lines[:3]) == card.commonest_cause(lines[2:3]) == ""
+    assert [one["why"] for one in card.document(asked, lines)["obligations"]] == ["alone", "a tuple", "", "a tuple"]
+
+
 @pytest.mark.usefixtures("measured")
 def test_a_plugin_that_ends_the_process_is_named_and_the_rest_is_tried_up_to_the_third_time(
     certpush: Callable[..., Ended], install: Install
