@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from certpush.cli.daemon.held_file import HeldFile
 from certpush.errors import CertpushError, ConfigError
-from certpush.kit.files import write_file
 
 FILE_NAME = "health.json"
 _log = logging.getLogger("certpush.daemon")
@@ -18,21 +18,30 @@ _log = logging.getLogger("certpush.daemon")
 
 @dataclass(slots=True)
 class HealthFile:
-    """Written anew, whole, at every sign of life; a disk that is full stops no rotation."""
+    """Written anew, whole, at every sign of life; a disk that is full stops no rotation.
 
-    path: Path
+    A second daemon leaves it alone, and whoever reads it knows of a daemon that was killed,
+    whatever became of its process number.
+    """
+
+    file: HeldFile
     _complained: bool = False
 
     def write(self, *, now: datetime, alive_for: timedelta, about: dict[str, Any]) -> None:
         """Say that all is well for so long, unless it is written again."""
         document = {**about, "at": _moment(now), "alive_until": _moment(now + alive_for)}
         try:
-            write_file(str(self.path), json.dumps(document, indent=2).encode() + b"\n", mode=0o644)
-            self._complained = False
+            written = self.file.put(json.dumps(document, indent=2).encode() + b"\n")
+            complaint = "" if written else "is that of another daemon, which lives; name another one: --health-file"
         except (OSError, CertpushError) as error:
-            if not self._complained:
-                _log.warning("the health file %s cannot be written: %s", self.path, _reason(error))
-            self._complained = True
+            complaint = f"cannot be written: {_reason(error)}"
+        if complaint and not self._complained:
+            _log.warning("the health file %s %s", self.file.path, complaint)
+        self._complained = bool(complaint)
+
+    def close(self) -> None:
+        """The daemon ends: the next one may have it."""
+        self.file.close()
 
 
 def read_health(path: Path) -> dict[str, Any]:
@@ -51,11 +60,6 @@ def read_health(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is no health file", hint="name the one that the daemon was given: --health-file") from None
     found: dict[str, Any] = document
     return found
-
-
-def is_alive(document: dict[str, Any], now: datetime) -> bool:
-    """Whether the daemon gave a sign of life in time."""
-    return now <= datetime.fromisoformat(document["alive_until"])
 
 
 def _moment(when: datetime) -> str:

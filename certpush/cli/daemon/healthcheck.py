@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import argparse
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from certpush.cli.console import Console, safe
-from certpush.cli.daemon.health import FILE_NAME, is_alive, read_health
+from certpush.cli.daemon.health import FILE_NAME, read_health
+from certpush.cli.daemon.held_file import is_held
 from certpush.cli.exits import NOT_ROTATED, OK
 from certpush.config import load, locate
 from certpush.errors import CertpushError
 from certpush.kit.tls import utc_now
+from certpush.state.disk import ailment
+
+_ALIVE = "alive"
 
 
 def check(arguments: argparse.Namespace, console: Console) -> int:
     """Look; 0 when it is alive, whatever became of its targets: to start it again would mend none of them."""
     try:
-        document = read_health(health_path(arguments))
+        path = health_path(arguments)
+        document = read_health(path)
     except CertpushError as error:
         console.error(error)
         return NOT_ROTATED
-    alive = is_alive(document, utc_now()) and document.get("doing") != "stopped"
+    sign = _sign(document, path)
+    alive = sign.startswith(_ALIVE)
     console.document |= {"alive": alive, "health": document}
-    console.line(_in_words(document, alive=alive))
+    console.line(safe(f"{sign}; {_last_run(document)}"))
+    if alive and document.get("refused_configuration"):
+        console.line(safe(f"a new configuration was not taken, and the old one is in use: {document['refused_configuration']}"))
     return OK if alive else NOT_ROTATED
 
 
@@ -35,10 +44,23 @@ def health_path(arguments: argparse.Namespace) -> Path:
     return load(locate(arguments.config, os.environ), os.environ).state_directory.absolute() / FILE_NAME
 
 
-def _in_words(document: dict[str, Any], *, alive: bool) -> str:
-    last = document.get("last") or {}
-    ended = f"last run ended {last.get('ended')} with {last.get('exit')}" if last else "no run ended yet"
+def _sign(document: dict[str, Any], path: Path) -> str:
+    """How it is, by what it wrote and by whether its process lives."""
     if document.get("doing") == "stopped":
-        return safe(f"stopped at {document.get('at')}; {ended}")
-    sign = "alive" if alive else f"no sign of life since {document.get('at')}"
-    return safe(f"{sign}: {document.get('doing')}; {ended}")
+        return f"stopped at {document.get('at')}"
+    held = is_held(path)
+    if held is False:
+        return f"killed: process {document.get('pid')} is gone, and said nothing since {document.get('at')}"
+    if utc_now() <= datetime.fromisoformat(document["alive_until"]):
+        return f"{_ALIVE}: {document.get('doing')}"
+    lives = ", though its process lives: it hangs, or cannot write this file" if held else ""
+    ill, _ = ailment(path)
+    return f"no sign of life since {document.get('at')}{lives}{f' ({ill})' if ill else ''}: {document.get('doing')}"
+
+
+def _last_run(document: dict[str, Any]) -> str:
+    last = document.get("last")
+    if not last:
+        return "no run ended yet"
+    problem = f": {last['problem']}" if last.get("problem") else ""
+    return f"last run ended {last.get('ended')} with {last.get('exit')}{problem}"

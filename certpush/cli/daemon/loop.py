@@ -99,6 +99,7 @@ class Loop:
                 self._sleep(dues)
         self.notifier.tell(STOPPING=1, STATUS="stopping")
         self._write_health("stopped", timedelta())
+        self.health.close()
         _log.info("stopped, after %s", counted(self.runs, "run"))
 
     # --- a run ---

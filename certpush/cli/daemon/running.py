@@ -7,12 +7,14 @@ import logging
 import os
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 from certpush.cli.console import Console
 from certpush.cli.daemon import notify
 from certpush.cli.daemon.environment import KeptEnvironment
 from certpush.cli.daemon.health import HealthFile
 from certpush.cli.daemon.healthcheck import health_path
+from certpush.cli.daemon.held_file import HeldFile
 from certpush.cli.daemon.loop import Loop
 from certpush.cli.daemon.signals import Signals
 from certpush.config import Configuration, load, locate
@@ -39,20 +41,25 @@ def run_until_stopped(arguments: argparse.Namespace, console: Console) -> int:
     environ, at_most = KeptEnvironment(os.environ), _at_most(arguments.every)
     with Signals() as signals:
         configuration = _first(arguments.config, environ)
-        open_state_directory(configuration.state_directory)
+        state = open_state_directory(configuration.state_directory)
         loop = Loop(
             configuration=configuration,
             load=lambda: _usable(arguments.config, environ),
             open_fleet=_opening(environ),
             signals=signals,
             notifier=notify.here(os.environ),
-            health=HealthFile(health_path(arguments)),
+            health=_health_file(health_path(arguments), state),
             at_most=at_most,
         )
         _log.info("%s: %s, a look every %s at most", configuration.path, *loop.in_short())
         loop.run()
     console.document |= {"runs": loop.runs, "last": loop.last.document if loop.last else None}
     return 0
+
+
+def _health_file(path: Path, state: Path) -> HealthFile:
+    """Private within the state, as all is there; elsewhere another user may be who looks."""
+    return HealthFile(HeldFile(path, 0o600 if state in path.parents else 0o644))
 
 
 def _opening(environ: KeptEnvironment) -> Callable[[Configuration, Callable[[Event], None]], Fleet]:

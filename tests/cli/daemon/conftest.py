@@ -13,6 +13,7 @@ from typing import Self
 import pytest
 
 from certpush.cli.daemon.health import HealthFile
+from certpush.cli.daemon.held_file import HeldFile
 from certpush.cli.daemon.loop import Loop
 from certpush.cli.daemon.notify import Notifier
 from certpush.config import Configuration, from_tables
@@ -143,7 +144,7 @@ class Bench:
             open_fleet=self.fleets.open,
             signals=self.world,
             notifier=Recorder(watchdog, self.told),
-            health=HealthFile(self.health_path),
+            health=HealthFile(HeldFile(self.health_path, 0o600)),
             clock=lambda: self.world.wall,
             monotonic=lambda: self.world.seconds,
             **more,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -69,21 +68,6 @@ def test_a_secret_of_the_environment_is_read_again_by_the_next_run_and_inherited
 
 
 # --- the health check -------------------------------------------------------------------------
-
-
-def check(certpush, path, **document):
-    path.write_text(json.dumps({"doing": "waiting", "at": "2026-11-27T06:00:00Z", "last": None, **document}))
-    return certpush("daemon", "--healthcheck", "--health-file", path)
-
-
-def test_alive_is_0_and_dead_is_1(certpush, tmp_path):
-    path = tmp_path / "health.json"
-    alive = check(certpush, path, alive_until="2999-01-01T00:00:00Z", last={"ended": "2026-11-27T05:00:00Z", "exit": 1})
-    assert (alive.code, alive.out) == (0, "alive: waiting; last run ended 2026-11-27T05:00:00Z with 1\n")
-    dead = check(certpush, path, alive_until="2026-11-27T06:02:00Z")
-    assert (dead.code, dead.out) == (1, "no sign of life since 2026-11-27T06:00:00Z: waiting; no run ended yet\n")
-    stopped = check(certpush, path, alive_until="2999-01-01T00:00:00Z", doing="stopped")
-    assert (stopped.code, stopped.out) == (1, "stopped at 2026-11-27T06:00:00Z; no run ended yet\n")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"alive_until": "soon"}', '{"alive_until": 7}'])
