@@ -17,6 +17,8 @@ class Issued:
     leaf: x509.Certificate
     chain: tuple[x509.Certificate, ...]
     roots: tuple[x509.Certificate, ...]
+    note: str = ""
+    """What the record should tell of how it came; empty as a rule."""
 
 
 class Issuer(Protocol):

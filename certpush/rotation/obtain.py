@@ -44,11 +44,17 @@ _NEW_ROOT = "the CA has a new root: check its fingerprint and set it as [ca] fin
 
 
 def obtain(
-    spec: CertificateSpec, issuer: Issuer, clock: Callable[[], datetime], *, former: CertificateBundle | None = None
+    spec: CertificateSpec,
+    issuer: Issuer,
+    clock: Callable[[], datetime],
+    *,
+    former: CertificateBundle | None = None,
+    told: Callable[[str], object] = lambda _: None,
 ) -> CertificateBundle:
     """Make a key, have it certified, and give the bundle once it has been compared with the request.
 
-    ``former`` is the present bundle; its key is used again where ``reuse_key`` says so.
+    ``former`` is the present bundle; its key is used again where ``reuse_key`` says so. ``told``
+    hears what the issuer has to say of how the certificate came; an empty text as a rule.
 
     Raises:
         IssuerError: no certificate, or not the one that was asked for.
@@ -57,6 +63,7 @@ def obtain(
     """
     key = key_for(spec, former)
     issued = issuer.sign(spec.request, build_csr(spec.request, key))
+    told(issued.note)
     # The clock of after the answer: a CA that kept us waiting may date it by then.
     return check_issued(issued, spec.request, key, clock(), allow_short_chain=spec.allow_short_chain)
 

@@ -9,7 +9,7 @@ from certpush.kit.settings import format_duration
 from certpush.model import Action, CertificateBundle, Plan
 from certpush.rotation.obtain import obtain
 from certpush.rotation.plan import changed
-from certpush.rotation.reissue import Reissued, reissue
+from certpush.rotation.reissue import Reissued, Told, reissue
 from certpush.rotation.rotation import Rotation
 from certpush.schedule import danger_from
 
@@ -36,15 +36,16 @@ def provide(rotation: Rotation, plan: Plan) -> Reissued:
                 return Reissued(newer)
         rotation.escrow.prove()
         rotation.tell("obtain")
-        obtained = _as_long_as_allowed(rotation, held)
+        told: list[str] = []
+        obtained = _as_long_as_allowed(rotation, held, told.append)
         rotation.escrow.store(rotation.spec.name, obtained.bundle)
-        return obtained
+        return replace(obtained, note="; ".join(filter(None, (obtained.note, *dict.fromkeys(told)))))
 
 
-def _as_long_as_allowed(rotation: Rotation, held: CertificateBundle | None) -> Reissued:
+def _as_long_as_allowed(rotation: Rotation, held: CertificateBundle | None, told: Told) -> Reissued:
     """A new one; for less time than is configured only where the one in place would end else, and until the next run asks again."""
     try:
-        return _new_one(rotation, held)
+        return _new_one(rotation, held, told)
     except IssuerRefused as error:
         spec, now = rotation.spec, rotation.clock()
         if error.allowed is None or held is None or now < danger_from(held.not_before, held.not_after, spec.danger_left):
@@ -52,10 +53,10 @@ def _as_long_as_allowed(rotation: Rotation, held: CertificateBundle | None) -> R
         short = replace(spec, request=replace(spec.request, lifetime=error.allowed))
         note = f"for {format_duration(error.allowed)} only, because the one in place would end else: {error.message}"
         rotation.tell("warning", note)
-        return Reissued(obtain(short, rotation.issuer, rotation.clock, former=held), note)
+        return Reissued(obtain(short, rotation.issuer, rotation.clock, former=held, told=told), note)
 
 
-def _new_one(rotation: Rotation, held: CertificateBundle | None) -> Reissued:
+def _new_one(rotation: Rotation, held: CertificateBundle | None, told: Told) -> Reissued:
     if held is None or rotation.force or changed(rotation.spec, held, rotation.anchors):
-        return Reissued(obtain(rotation.spec, rotation.issuer, rotation.clock, former=held))
-    return reissue(rotation.spec, rotation.issuer, rotation.clock, held)
+        return Reissued(obtain(rotation.spec, rotation.issuer, rotation.clock, former=held, told=told))
+    return reissue(rotation.spec, rotation.issuer, rotation.clock, held, told)

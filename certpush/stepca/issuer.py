@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # a renewal shows its certificate, and needs no token
 
 OPERATION_SECONDS = 30.0
 """For everything that one call does: first contact, listing, opening the key, all tries and the waits between them."""
+_LOST = "an answer of the CA was lost and asked for again: it may have signed one more, which nobody has"
 Sleep = Callable[[float], None]
 
 
@@ -111,7 +112,7 @@ class StepCaIssuer:
         """
         parsed, tries = _read_csr(csr), itertools.count()
         with self._proving() as prover:
-            return self._with_named(persistently(lambda: prover.sign(request, parsed, tries_before=next(tries)), self._sleep))
+            return self._with_named(self._answered(lambda: prover.sign(request, parsed, tries_before=next(tries))))
 
     def revoke(self, serial: int, *, reason: str, reason_code: int) -> None:
         """Keep this certificate from being renewed (and list it, where the CA keeps a list)."""
@@ -143,7 +144,7 @@ class StepCaIssuer:
                 except OwnCertificateRefused as refused:  # the clocks of two machines may judge its last seconds otherwise
                     if not (after_expiry and "EXPIRED" in refused.alert):
                         raise
-            return self._with_named(persistently(lambda: ca.renew_with_token(current), self._sleep))
+            return self._with_named(self._answered(lambda: ca.renew_with_token(current)))
 
     def roots(self) -> tuple[x509.Certificate, ...]:
         """The configured root; fetched by its fingerprint where only that is configured, and not asked for twice.
@@ -198,6 +199,12 @@ class StepCaIssuer:
             with explaining_distrust(ca.address, ca.roots, self._clock):
                 yield self._having_learned(ca)
 
+    def _answered(self, ask: Callable[[], Issued]) -> Issued:
+        """Ask, again where an answer is lost; of that the record tells, because the CA may have signed for each."""
+        lost: list[AnswerLost] = []
+        issued = persistently(ask, self._sleep, lost=lost.append)
+        return replace(issued, note=_LOST) if lost else issued
+
     def _with_named(self, issued: Issued) -> Issued:
         """While the CA changes its root, whoever gets roots gets the other one too, before a certificate needs it."""
         return replace(issued, roots=tuple(dict.fromkeys((*issued.roots, *self._named))))
@@ -232,7 +239,7 @@ class StepCaIssuer:
     def _showing(self, current: CertificateBundle, ca: StepCa, ask: Callable[[], Issued]) -> Issued:
         """Ask by showing ``current``; in TLS 1.3 the CA's alert about it comes late, and a reset may overtake it."""
         try:
-            return persistently(lambda: self._unless_expired(current, ask), self._sleep)
+            return self._answered(lambda: self._unless_expired(current, ask))
         except AnswerLost:
             ca.health()  # it is there, and answers who shows nothing
         raise OwnCertificateRefused(

@@ -41,8 +41,10 @@ def _until(date: str, now: datetime) -> timedelta:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
 
 
-def persistently(attempt: Callable[[], T], sleep: Callable[[float], None]) -> T:
+def persistently(attempt: Callable[[], T], sleep: Callable[[float], None], *, lost: Callable[[AnswerLost], object] = lambda _: None) -> T:
     """Do ``attempt``, which must make everything anew that may be used once only; again when the CA is busy or an answer was lost.
+
+    ``lost`` hears of each answer that was, and that was asked for again.
 
     Raises:
         IssuerUnreachable: the last try failed too, or the CA asks for a longer wait than the deadline leaves.
@@ -55,6 +57,7 @@ def persistently(attempt: Callable[[], T], sleep: Callable[[float], None]) -> T:
             if _is_over():
                 raise
             _log.warning("%s; trying again from the start", error)
+            lost(error)
         except CaBusy as error:
             _wait(error, sleep)
     return attempt()

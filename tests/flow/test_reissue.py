@@ -37,6 +37,15 @@ def test_what_is_due_is_rekeyed_by_showing_it_with_a_new_key(bench, old):
     assert (new.fingerprint, spki(new) != spki(old)) == (bench.served, True)
 
 
+@pytest.mark.parametrize("refusal", ["", "renewal is disabled"], ids=["shown", "signed anew"])
+def test_what_the_issuer_tells_of_how_it_came_stands_in_the_record(bench, old, refusal):
+    bench.issuer.refusal = refusal
+    bench.issuer.tweak = lambda issued: replace(issued, note="an answer was lost")
+    assert bench.rotate().outcome is Outcome.ROTATED
+    assert bench.journal.last("box").why.endswith("; an answer was lost")
+    assert bench.served != old.fingerprint
+
+
 def test_a_key_that_is_to_be_reused_is_renewed(bench, old):
     bench.spec = replace(bench.spec, reuse_key=True)
     assert bench.rotate().outcome is Outcome.ROTATED

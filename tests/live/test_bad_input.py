@@ -216,6 +216,8 @@ def test_an_answer_that_is_lost_is_asked_for_again_with_a_new_token(site, start_
     (site.directory / "password").write_text(site.ca.password)
     done = site.certpush("deploy")
     assert done.returncode == 0, done.stderr
+    (record,) = json.loads(site.certpush("--output", "json", "history").stdout)["deployments"]
+    assert record["why"].startswith("first certificate; an answer of the CA was lost and asked for again: it may have signed one more")
 
 
 # --- the machine's view -------------------------------------------------------------------------
