@@ -36,8 +36,10 @@ _LINES = 12  # more targets than this are counted, not listed
 class Progress:
     """Hears events; one line a target, which of a cluster shows the member whose turn it is."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, asked_to_go_back: bool = False) -> None:
+        """Going back is an alarm, unless a person asked for it."""
         self._console = console
+        self._words = {**_DOING, "rollback": "going back"} if asked_to_go_back else _DOING
         self._doing: dict[str, tuple[str, str]] = {}
         self._ended: set[str] = set()
         self._lock = threading.Lock()
@@ -51,16 +53,16 @@ class Progress:
         with self._lock:
             if event.phase in _ENDED:
                 self._doing.pop(_whole(event.target), None)
-            elif event.phase in _DOING:
-                self._doing[_whole(event.target)] = (event.target, _DOING[event.phase])
+            elif event.phase in self._words:
+                self._doing[_whole(event.target)] = (event.target, self._words[event.phase])
         target = safe(event.target)
         if event.phase == "warning":
             self._console.warn(f"{event.target}: {event.message}")
         elif event.phase == "rollback" and not self._shown:
-            self._console.note(f"{target}: {_DOING[event.phase]}")  # why is said once, at the end
+            self._console.note(f"{target}: {self._words[event.phase]}")  # why is said once, at the end
         elif not self._shown and self._console.verbosity:
             text = f" ({indented(event.message)})" if event.message else ""
-            self._console.note(f"{target}: {_DOING.get(event.phase, event.phase)}{text}")
+            self._console.note(f"{target}: {self._words.get(event.phase, event.phase)}{text}")
 
     def ended(self, target: str) -> None:
         """A target's receipt is there."""

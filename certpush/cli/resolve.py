@@ -33,7 +33,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reason", metavar="TEXT", default="", help="why; kept in the journal with who and when")
     parser.epilog = (
         "Without --accept or --finish it shows what is there, and changes nothing; on a terminal it asks.\n"
-        "Exit code 0 when nothing is left half-way, 2 while nobody has decided, 3 when going back failed again."
+        "Exit code 0 when nothing is left half-way, 2 while nobody has decided, 3 when going back failed again,\n"
+        "6 while a run is at work there, which brings it to its end itself."
     )
 
 
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     if arguments.adopt and not arguments.accept:
         raise ConfigError("--adopt goes with --accept", hint=f"certpush resolve {arguments.target} --accept --adopt")
-    progress = Progress(console)
+    progress = Progress(console, asked_to_go_back=True)
     with Fleet.load(arguments.config, observe=progress.observe) as fleet:
         with progress.shown():
             unresolved = fleet.unresolved(arguments.target)

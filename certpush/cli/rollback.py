@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from certpush.fleet.fleet import Fleet
     from certpush.kit.tls import utc_now
 
-    progress = Progress(console)
+    progress = Progress(console, asked_to_go_back=True)
     with Fleet.load(arguments.config, observe=progress.observe) as fleet, stoppable(console):
         with progress.shown():
             receipt = fleet.rollback(arguments.target)

@@ -40,6 +40,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def make_contact(console: Console, fleet: Fleet, target: str, fingerprint: str | None) -> None:
     """Show who answers, compare it with ``fingerprint`` (None: a person does), and pin it."""
+    from certpush.cli.console import safe
+
     shown = fleet.identities(target)
     whose = _Whose(target, fleet.configuration.targets[target.partition("/")[0]])
     before = fleet.pinned(whose.name)
@@ -48,6 +50,12 @@ def make_contact(console: Console, fleet: Fleet, target: str, fingerprint: str |
     ours = _deployed(fleet, whose.name)
     for one in shown:
         _show(console, one, before.get(one.setting), ours=_plain(one.value) in ours)
+    again = next((one for one in shown if before.get(one.setting) == one.value), None)
+    if again is not None and fingerprint is None:  # who answers was compared then, and is the same: nobody is asked twice
+        _refuse_configured(whose, shown)
+        console.document["pinned"] = _pinned(again)
+        console.line(console.paint(f"already pinned: {safe(again.value)}", "green"))
+        return
     chosen = _compared(console, shown, whose) if fingerprint is None else _matching(shown, fingerprint, whose)
     _pin(console, fleet, whose, chosen)
 
@@ -159,10 +167,14 @@ def _pin(console: Console, fleet: Fleet, whose: _Whose, identity: Identity) -> N
     from certpush.cli.console import safe
 
     fleet.pin(whose.name, identity)
-    console.document["pinned"] = {"setting": identity.setting, "value": identity.value}
+    console.document["pinned"] = _pinned(identity)
     console.line(console.paint(f"pinned: {safe(identity.value)}", "green"))
     later = ", and later what certpush deploys to it" if identity.setting == "trust" else ""  # an SSH host key stays
     console.line(f"{whose.name} is talked to only while it shows this{later}. Next: certpush deploy {whose.spec.name} --plan")
+
+
+def _pinned(identity: Identity) -> dict[str, str]:
+    return {"setting": identity.setting, "value": identity.value}
 
 
 def _document(identity: Identity, before: str | None) -> dict[str, Any]:

@@ -310,7 +310,9 @@ class Fleet:
 
     def notes(self, deployment: str) -> tuple[str, ...]:
         """What was noted on the way of the deployment with this id, oldest first: why a fall-back was taken, why it went back."""
-        return tuple(note for _, _, note in self._held.looking().journal.steps(deployment) if note)
+        from certpush.fleet.notes import notes_of
+
+        return notes_of(self._held.looking().journal.steps(deployment))
 
     def doctor(self, words: Sequence[str] = ()) -> Iterator[tuple[str, Finding]]:
         """Every check of each CA and each target involved: where (``ca``, ``state``, ``target.NAME``), and what was found.

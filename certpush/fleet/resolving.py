@@ -14,8 +14,16 @@ from certpush.model import Action, Decision, Deployment, Outcome, Plan, Receipt,
 
 
 def unresolved_of(spec: TargetSpec, name: str, opener: Opener) -> Iterator[Unresolved]:
-    """Every open record of the target and its members, or of the one member ``name``, beside what is there now; changes nothing."""
-    records = _newest_open(spec, name, opener)
+    """Every open record of the target and its members, or of the one member ``name``, beside what is there now; changes nothing.
+
+    Raises:
+        LockHeld: a run is at work there, and brings its own record to an end.
+
+    """
+    for at_work in _newest_open(spec, name, opener):
+        with opener.locks.hold(at_work):
+            pass
+    records = _newest_open(spec, name, opener)  # what a run had open that has come to its end since is no matter
     try:
         members = {one.name: one for one in opener.members(spec)} if records else {}
     except CertpushError as error:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from certpush.errors import CertpushError, Interrupted, NoWayBack, Stranded
+from certpush.errors import CertpushError, NoWayBack, Stranded
 from certpush.model import Action, Deployment, Phase, Plan, Receipt, WayBackKind
 from certpush.rotation.activate import note
 from certpush.rotation.inspect import ask_installed, inspect
 from certpush.rotation.receipts import as_it_is, receipt_for, went_back
 from certpush.rotation.retrace import nothing_happened
-from certpush.rotation.rollback import roll_back
+from certpush.rotation.rollback import AskedToGoBack, roll_back
 from certpush.rotation.rotation import Rotation, as_ours
 from certpush.rotation.run import close_quietly
 
@@ -52,7 +52,7 @@ def _back_to_the_first(rotation: Rotation, last: Deployment) -> Receipt:
         return receipt_for(rotation.name, _no_way(rotation, first.way_back.text))
     goal = replace(last, before=first.before, served_before=first.served_before, way_back=first.way_back)
     try:
-        done, served = roll_back(rotation, goal, Interrupted(_WHY))
+        done, served = roll_back(rotation, goal, AskedToGoBack(_WHY))
     except Stranded as stranded:
         if nothing_happened(rotation, last):
             note(rotation, last, "still served: going back did not begin")

@@ -38,6 +38,9 @@ def test_a_target_is_left_as_it_was_and_then_forgotten(certpush, yard):
     assert "nothing was forgotten" in ended.out
     assert "without --clean" in ended.err
     assert yard.served("wiki") == served
+    assert "wiki: going back\n" in ended.err  # asked for, so no alarm
+    (last, *_) = certpush("history", "wiki", "--output=json").document["deployments"]
+    assert (last["outcome"], last["error"], last["notes"]) == ("rotated", "", [])
 
 
 def test_what_is_configured_no_more_is_forgotten_with_its_keys_alone(certpush, known):

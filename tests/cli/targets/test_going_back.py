@@ -30,7 +30,7 @@ def test_back_to_the_previous_certificate_which_is_seen(certpush, twice):
 
 
 def test_what_was_gone_back_to_is_left_alone_by_the_next_run(certpush, twice):
-    certpush("rollback", "wiki")
+    assert "GOING BACK" not in certpush("rollback", "wiki").err
     assert certpush("deploy", "--output=json").document["targets"][0]["outcome"] == "unchanged"
     assert twice.served("wiki") == twice.first
 

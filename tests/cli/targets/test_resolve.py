@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from certpush.state.lock import Locks
+
 pytestmark = pytest.mark.timeout(60)
 
 
@@ -27,6 +29,10 @@ def test_what_is_there_is_shown_and_the_way_back_is_finished(certpush, stranded)
     assert "STRANDED since" in ended.out
     assert "certpush resolve wiki --accept\n" in ended.err
     assert "certpush resolve wiki --finish" in ended.err
+    with Locks(stranded.directory.parent / "state" / "locks").hold("wiki"):
+        at_work = certpush("resolve", "wiki")
+        assert (at_work.code, at_work.out) == (6, "")
+        assert "another run is working on wiki" in at_work.err
     document = certpush("resolve", "wiki", "--output=json").document
     assert (document["exit"], document["error"]["type"]) == (2, "ConfigError")
     (one,) = document["unresolved"]

@@ -95,6 +95,11 @@ def test_a_script_pins_what_it_expects(certpush, wiki):
     again = certpush("trust", "wiki", "--fingerprint", wiki.sshd.host_key_fingerprint, "--output=json")
     assert again.code == 0
     assert again.document["identities"][0]["pinned_before"] == wiki.sshd.host_key_fingerprint
+    unasked = certpush("trust", "wiki", "--output=json")  # nobody has to compare the same twice
+    assert (unasked.code, unasked.document["pinned"]) == (0, again.document["pinned"])
+    assert f"already pinned: {wiki.sshd.host_key_fingerprint}" in certpush("trust", "wiki").out
+    wiki.sshd.restart(new_host_key=True)
+    assert certpush("trust", "wiki").code == 2
 
 
 @pytest.mark.parametrize(
