@@ -11,7 +11,7 @@ import pytest
 from certpush.errors import ClockSkew, RescueFired, SafetyRefusal, TargetRefused, TargetUnreachable, VerificationFailed
 from certpush.kit.settings import Duration
 from certpush.model import Outcome, to_pem
-from certpush.rotation import run
+from certpush.rotation import insist
 from certpush.testing.authority import Authority
 from certpush.testing.lab.process import wait_until
 from plugins.opnsense.conftest import FORMER, OURS, exit_code, names
@@ -276,7 +276,7 @@ def test_a_run_that_died_between_switch_and_look_is_settled_forward(site, box, m
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(run, "verify", dies)
+        patched.setattr(insist, "verify", dies)
         with pytest.raises(KeyboardInterrupt):
             site.deploy()
     assert box.path(RESCUE).exists()
@@ -295,7 +295,7 @@ def test_a_run_that_died_within_a_renewal_is_settled_back(site, box, monkeypatch
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(run, "verify", dies)
+        patched.setattr(insist, "verify", dies)
         with pytest.raises(KeyboardInterrupt):
             site.deploy(force=True)
     box.gui_faults.restart_does_nothing = False

@@ -253,11 +253,11 @@ def test_one_byte_at_a_time_does_not_outlast_the_deadline(ca, start):
     ca.routes["GET /health"] = Reply(act=trickle)
     began = time.monotonic()
     try:
-        with allowing(seconds=0.5), pytest.raises(AnswerLost, match="no answer in time"):
+        with allowing(seconds=1.5), pytest.raises(AnswerLost, match="no answer in time"):
             exchange(ca)
     finally:
         done.set()
-    assert 0.4 < time.monotonic() - began < 3
+    assert 1.4 < time.monotonic() - began < 6
 
 
 def test_a_server_that_says_nothing_does_not_outlast_the_deadline(ca, monkeypatch):
