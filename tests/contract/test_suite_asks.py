@@ -192,6 +192,12 @@ def test_the_authors_own_way_to_look_comes_first(bench_of: Callable[[Change], Be
     assert bench_of(lambda case: replace(case, served=lambda: "seen otherwise")).served() == "seen otherwise"
 
 
+@pytest.mark.parametrize("handle", [{"name": "x", "path": ("a", "b")}, {"name": "x", 7: None}], ids=["a tuple", "a number for a key"])
+def test_a_handle_that_json_changes_is_named_by_its_key(bench_of: Callable[[Change], Bench[Any]], handle: Any) -> None:
+    with pytest.raises(AssertionError, match=rf"comes back changed from JSON .*, at {[*handle][1]!r}(?=\n|$)"):
+        bench_of(lambda case: case).through_json("stage()", handle)
+
+
 def test_a_difference_names_what_changed_and_never_what_it_holds() -> None:
     told = what_differs({"a.key": "secret", "b": 1, "gone": 1}, {"a.key": "other", "b": 1, "new.crt": "x"})
     assert told == "a.key is changed; gone is gone; new.crt is new"

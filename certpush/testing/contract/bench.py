@@ -151,7 +151,7 @@ class Bench(Generic[S]):
         except (TypeError, ValueError) as error:
             pytest.fail(f"the handle of {verb} is not JSON ({error}); a later process must be able to read it", pytrace=False)
         again: dict[str, Any] = json.loads(text)
-        changed = ", ".join(repr(key) for key, value in handle.items() if again.get(key) != value)
+        changed = ", ".join(repr(key) for key, value in handle.items() if key not in again or again[key] != value)
         assert again == handle, f"the handle of {verb} comes back changed from JSON (a tuple, or a key that is no text?), at {changed}"
         assert len(text) <= 16 * 1024, f"the handle of {verb} is larger than 16 KiB; keep names of things, not the things"
         return again
