@@ -69,5 +69,5 @@ def _nobody_answers(view: View, plan: Plan) -> TargetUnreachable | None:
         return None
     return TargetUnreachable(
         f"what should be served is installed, but {'; '.join(view.silent.values())}",
-        hint="see whether the service runs there; `certpush deploy` would put it there again",
+        hint="see whether the service runs there, and start it; the certificate need not be put there again",
     )

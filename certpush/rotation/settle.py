@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from certpush.errors import CertpushError, TargetError
-from certpush.model import Deployment, Outcome, Phase
-from certpush.rotation.activate import note
+from certpush.model import CertificateBundle, Deployment, Outcome, Phase
+from certpush.rotation.activate import note, switch
 from certpush.rotation.confirm import confirm
 from certpush.rotation.inspect import ask_installed
 from certpush.rotation.rollback import roll_back, stranded
@@ -39,12 +39,20 @@ def _settle_one(rotation: Rotation, deployment: Deployment) -> Deployment:
         bundle = rotation.escrow.find(deployment.wanted, first=rotation.spec.name)
         if bundle is not None and is_served(rotation, bundle):
             try:
-                verified, _ = verify(rotation, deployment, bundle)
+                told = _told_again(rotation, deployment, bundle)
+                verified, _ = verify(rotation, told, bundle)
                 return confirm(rotation, verified, bundle)
             except Exception as error:  # noqa: BLE001 - whatever it is, what was begun is brought to an end
                 cause = as_ours(error)
     settled, _ = roll_back(rotation, deployment, cause)
     return settled
+
+
+def _told_again(rotation: Rotation, deployment: Deployment, bundle: CertificateBundle) -> Deployment:
+    """Where only the target's own account counts, it may be of files whose service was never told of them: the switch is repeated."""
+    if rotation.endpoints or deployment.phase is not Phase.ACTIVATING:
+        return deployment
+    return switch(rotation, deployment, bundle, "whether the switch came to its end is not known; it is repeated")
 
 
 def somebody_else_was_there(rotation: Rotation, deployment: Deployment, cause: CertpushError) -> bool:

@@ -131,11 +131,12 @@ def _wanted_back(rotation: Rotation, deployment: Deployment, expected: Expected,
     if address(endpoint) in deployment.served_before and not gone:
         steady = rotation.kind.steady.total_seconds()
         return _Wanted(_unlike_before(deployment, expected, endpoint), (), rotation.patience.matches, steady)
-    return _Wanted(_unlike_new(deployment), (), 1, may_be_silent=True)
+    return _Wanted(_unlike_new(deployment, expected), (), 1, may_be_silent=True)
 
 
-def _unlike_new(deployment: Deployment) -> Accept:
-    return lambda served: _STILL_NEW if served.fingerprint == deployment.wanted else ""
+def _unlike_new(deployment: Deployment, expected: Expected) -> Accept:
+    unwanted = deployment.wanted if deployment.wanted != expected.fingerprint else None  # the same one was to be put in place again
+    return lambda served: _STILL_NEW if served.fingerprint == unwanted else ""
 
 
 def _unlike_before(deployment: Deployment, expected: Expected, endpoint: Endpoint) -> Accept:

@@ -15,6 +15,7 @@ from certpush.rotation.retrace import retrace
 from certpush.testing.device import Reload
 from certpush.testing.faulty import FaultyTarget, Kill, Raise
 from certpush.testing.memory import memory_kind
+from flow.conftest import Instead, at
 
 VERBS = ("inspect", "preflight", "changes", "stage", "activate", "confirm", "tidy", "close")
 PHASES = (Phase.INTENT, Phase.STAGED, Phase.ACTIVATING, Phase.ACTIVATED, Phase.VERIFIED, Phase.CONFIRMED)
@@ -253,3 +254,56 @@ def test_going_back_that_fails_says_stranded(bench):
     bench.rotate(force=True)
     bench.device.break_reload(Reload.REFUSED)
     assert retrace(bench.rotation()).outcome is Outcome.STRANDED
+
+
+def test_where_nothing_is_looked_at_the_service_of_a_killed_switch_is_told_again(bench):
+    """The files were in place, and the reload was killed with us: what is installed says nothing of what the service uses."""
+    bench.files_only = True
+    bench.rotate()
+    old = bench.served
+    bench.due()
+
+    def select_and_die():
+        bench.device.select(bench.journal.unfinished("box")[0].wanted)
+        raise KeyboardInterrupt  # nothing of ours catches it, as nothing survives a kill
+
+    bench.wrap = at("activate", Instead(select_and_die))
+    with pytest.raises(KeyboardInterrupt):
+        bench.rotate()
+    assert bench.served == old
+    next_run = reopened(bench)
+    next_run.spec = replace(next_run.spec, renew_at=Fraction(2, 3))
+    receipt = next_run.rotate()
+    assert receipt.outcome is Outcome.UNCHANGED, [(one.phase, one.message) for one in next_run.events]
+    assert bench.served == receipt.now != old
+    next_run.journal.close()
+
+
+def test_going_back_to_the_same_certificate_is_done_once_it_is_seen(bench):
+    """It was to be put in place again, for the service was silent; once that runs there is nothing to go back from."""
+    bench.rotate()
+    ours = bench.served
+    bench.device.break_reload(Reload.DIES)
+    bench.device.reload()
+    bench.device.break_reload(Reload.REFUSED)
+    bench.wrap = at("rollback", Raise(TargetUnreachable("gone")))
+    assert bench.rotate().outcome is Outcome.STRANDED
+    bench.device.break_reload(Reload.WORKS)
+    bench.device.reload()
+    next_run = reopened(bench)
+    receipt = next_run.rotate()
+    assert receipt.outcome is Outcome.UNCHANGED, receipt.error
+    assert bench.served == ours
+    assert next_run.journal.unfinished("box") == ()
+    next_run.journal.close()
+
+
+def test_a_silent_service_that_cannot_be_told_leaves_nobody_stranded(bench):
+    bench.rotate()
+    bench.device.break_reload(Reload.DIES)
+    bench.device.reload()
+    bench.device.break_reload(Reload.REFUSED)
+    receipt = bench.rotate()
+    assert receipt.outcome is Outcome.ROLLED_BACK, receipt.error
+    assert receipt.error is not None
+    assert "refused" in receipt.error.message
