@@ -84,5 +84,8 @@ class ObserverKind(Generic[S]):
     preflight: Callable[[S], tuple[Finding, ...]] | None = None
     writes: Callable[[S], tuple[str, ...]] | None = None
     """The directories of this machine that it writes to, for the sandbox of a service; None: no other than its memory's."""
+    hears_lost_runs: bool = False
+    """Whether it also hears of a daemon's run that failed as a whole, with a memory that lasts as long as the process: of each
+    target that it failed with that error, and when it is over. Has no effect on a kind that is heard in a process of its own."""
     api: int = 1
     """The version of this contract that the plugin was written for."""

@@ -6,7 +6,7 @@ import logging
 import threading
 import traceback
 from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -26,6 +26,7 @@ from certpush.observer import ENDED, Observer, ObserverKind, Run
 if TYPE_CHECKING:  # most runs have no observer
     from certpush.fleet.hearing import Hearing
     from certpush.fleet.held import Held
+    from certpush.kit.memory import Memory
     from certpush.plugins import Listener, PluginLoader
     from certpush.state.lock import Locks
 
@@ -68,15 +69,17 @@ def _no_secret_yet(_: str) -> Secret:
     return Secret("not read yet")
 
 
-def run_for(spec: ObserverSpec, command: str, configuration: Configuration, clock: Callable[[], datetime]) -> Run:
-    """What this observer is told of a run."""
+def run_for(
+    spec: ObserverSpec, command: str, configuration: Configuration, clock: Callable[[], datetime], memory: Memory | None = None
+) -> Run:
+    """What this observer is told of a run; its memory is that in the state directory, unless another one is given."""
     from certpush.kit.memory import Memory
 
     return Run(
         name=spec.name,
         command=command,
         targets={one.name: one.kind for one in configuration.targets.values() if one.enabled or one.set_aside},
-        memory=Memory(configuration.state_directory.absolute() / _MEMORIES / f"{spec.name}.json"),
+        memory=memory or Memory(configuration.state_directory.absolute() / _MEMORIES / f"{spec.name}.json"),
         clock=clock,
     )
 
@@ -90,22 +93,29 @@ def hearings_of(
     locks: Locks,
 ) -> list[Hearing]:
     """One for each observer that is configured and enabled."""
-    from certpush.fleet.hearing import Hearing
-
-    def opened(spec: ObserverSpec, kind: ObserverKind[Any]) -> Observer:
-        observer: Observer = kind.open(read_observer(spec, kind, read_secret), run_for(spec, command, configuration, clock))
-        return observer
-
     return [
-        Hearing(
-            name=spec.name,
-            open=partial(opened, spec, kind := loader.load_observer(spec.kind)),
+        hearing_of(
+            spec,
+            loader.load_observer(spec.kind),
+            read_secret,
+            run_for(spec, command, configuration, clock),
             alone=partial(locks.hold, f"observer+{spec.name}", wait=spec.deadline.total_seconds()),
-            phases=kind.phases,
-            deadline=spec.deadline,
         )
         for spec in enabled(configuration)
     ]
+
+
+def hearing_of(
+    spec: ObserverSpec, kind: ObserverKind[Any], read_secret: SecretReader, run: Run, *, alone: Callable[[], AbstractContextManager[None]]
+) -> Hearing:
+    """The observer of this table, as it will hear this run; ``alone`` is held while it closes."""
+    from certpush.fleet.hearing import Hearing
+
+    def opened() -> Observer:
+        observer: Observer = kind.open(read_observer(spec, kind, read_secret), run)
+        return observer
+
+    return Hearing(name=spec.name, open=opened, alone=alone, phases=kind.phases, deadline=spec.deadline)
 
 
 def try_observer(name: str, configuration: Configuration, held: Held) -> str:

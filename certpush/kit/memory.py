@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 from pathlib import Path
 from typing import TypeVar
 
@@ -77,3 +78,19 @@ class Memory:
         with Directory.open(str(self._path.parent)) as directory:
             directory.refuse_odd(self._path.name)
             directory.replace(self._path.name, text)
+
+
+class PassingMemory(Memory):
+    """One that lasts as long as this process does, and needs no disk: for where that is what is ill."""
+
+    def __init__(self) -> None:
+        super().__init__(Path(os.devnull))
+        self._known: dict[str, JsonValue] = {}
+
+    def read(self) -> dict[str, JsonValue]:
+        """What was written last."""
+        return self._known
+
+    def write(self, known: dict[str, JsonValue]) -> None:
+        """Put this in the place of what was there."""
+        self._known = known

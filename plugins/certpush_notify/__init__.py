@@ -17,4 +17,5 @@ def certpush_observer() -> ObserverKind[NotifySettings]:
         NotifySettings,
         Notify,
         preflight=what_is_wrong,
+        hears_lost_runs=True,
     )

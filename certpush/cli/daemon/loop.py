@@ -18,7 +18,7 @@ from certpush.cli.daemon.notify import Notifier
 from certpush.cli.daemon.story import Run, counted, run_of, tell
 from certpush.cli.receipts import moment
 from certpush.config import Configuration
-from certpush.errors import CertpushError
+from certpush.errors import CertpushError, LockHeld
 from certpush.fleet.needs import how_often, longest_switch
 from certpush.kit.settings import format_duration
 from certpush.kit.tls import utc_now
@@ -42,6 +42,18 @@ class Renewing(Protocol):
 
     def waits(self) -> Mapping[str, datetime]:
         """Until when those that failed wait."""
+        ...
+
+
+class Telling(Protocol):
+    """What the loop wants of ``LostRuns``."""
+
+    def tell(self, configuration: Configuration, error: CertpushError, ended: Iterable[Receipt] = ()) -> None:
+        """A run failed as a whole."""
+        ...
+
+    def over(self, configuration: Configuration, receipts: Iterable[Receipt]) -> None:
+        """A run came to its end."""
         ...
 
 
@@ -75,6 +87,7 @@ class Loop:
     signals: Heard
     notifier: Notifier
     health: HealthFile
+    lost: Telling
     at_most: timedelta | None = None
     """The longest time between two looks, where a person said one."""
     clock: Callable[[], datetime] = utc_now
@@ -124,7 +137,15 @@ class Loop:
         self.runs += 1
         self.last = run_of(receipts, began, self.clock(), problem)
         _log.log(self.last.level, "%s", self.last.text)
+        self._tell_observers(receipts, problem)
         return next_ones
+
+    def _tell_observers(self, receipts: Sequence[Receipt], problem: CertpushError | None) -> None:
+        """They hear each target by themselves, but of a run that failed as a whole nothing."""
+        if problem is None:
+            self.lost.over(self.configuration, receipts)
+        elif not isinstance(problem, LockHeld):  # somebody puts another state in the place of this one
+            self.lost.tell(self.configuration, problem, receipts)
 
     def _told(self, receipts: Iterable[Receipt]) -> Iterator[Receipt]:
         """The receipts, each told as it comes: a sign of life."""

@@ -20,6 +20,7 @@ from certpush.cli.daemon.signals import Signals
 from certpush.config import Configuration, load, locate
 from certpush.errors import CertpushError, ConfigError
 from certpush.fleet.fleet import Fleet
+from certpush.fleet.lost_runs import LostRuns
 from certpush.fleet.needs import needs_of
 from certpush.kit.settings import Duration, format_duration
 from certpush.model import Event
@@ -49,6 +50,7 @@ def run_until_stopped(arguments: argparse.Namespace, console: Console) -> int:
             signals=signals,
             notifier=notify.here(os.environ),
             health=_health_file(health_path(arguments), state),
+            lost=LostRuns(environ),
             at_most=at_most,
         )
         _log.info("%s: %s, a look every %s at most", configuration.path, *loop.in_short())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -104,6 +104,19 @@ class Fleets:
             yield one
 
 
+@dataclass
+class Lost:
+    """Plays ``LostRuns``: what observers are told of whole runs."""
+
+    told: list[tuple[object, ...]] = field(default_factory=list)
+
+    def tell(self, _: Configuration, error: CertpushError, ended: Sequence[Receipt]) -> None:
+        self.told.append((error.message, [one.target for one in ended]))
+
+    def over(self, _: Configuration, receipts: Sequence[Receipt]) -> None:
+        self.told.append(("over", [one.target for one in receipts]))
+
+
 class Recorder(Notifier):
     """Writes down what it tells: a socket holds ten messages, and nobody empties it here."""
 
@@ -124,6 +137,7 @@ class Bench:
     directory: Path
     told: list[str] = field(default_factory=list)
     """What the service manager heard."""
+    lost: Lost = field(default_factory=Lost)
     loads: list[Configuration | CertpushError] = field(default_factory=list)
 
     @property
@@ -145,6 +159,7 @@ class Bench:
             signals=self.world,
             notifier=Recorder(watchdog, self.told),
             health=HealthFile(HeldFile(self.health_path, 0o600)),
+            lost=self.lost,
             clock=lambda: self.world.wall,
             monotonic=lambda: self.world.seconds,
             **more,

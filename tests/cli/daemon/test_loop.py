@@ -74,6 +74,12 @@ def test_a_run_that_fails_as_a_whole_is_told_and_followed_by_the_next(bench: Ben
     )
 
 
+def test_observers_are_told_of_a_run_that_failed_as_a_whole_and_of_its_end(bench: Bench):
+    held = LockHeld("another run puts another state in the place of this one")
+    bench.run(StateError("the disk is full"), held, ZeroDivisionError(), [receipt()])
+    assert bench.lost.told == [("the disk is full", []), ("certpush itself failed: ZeroDivisionError", []), ("over", ["wiki"])]
+
+
 def test_one_line_for_each_change_and_each_failure_and_none_for_what_rests(bench: Bench, caplog):
     caplog.set_level(logging.INFO, "certpush.daemon")
     bench.run(
