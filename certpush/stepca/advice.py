@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from datetime import timedelta
 
 from certpush.kit.settings import format_duration
@@ -50,6 +51,9 @@ class OwnLimits:
         return True if lifetime >= min(STOCK_LEAST, self.usual or STOCK_LEAST) else None
 
 
+_NO_LIMITS = OwnLimits(None, None, None)
+
+
 def own_limits(provisioner: Provisioner) -> OwnLimits:
     """Read a provisioner's own claims; what cannot be read counts as not said."""
     claims = provisioner.claims or Claims()
@@ -63,40 +67,51 @@ def _duration(text: str) -> timedelta | None:
         return None
 
 
-def claims_for(lifetime: timedelta) -> dict[str, str]:
-    """The claims that let a CA sign for ``lifetime``; step-ca knows no days, so 395d is 9480h0m0s."""
-    text = format_go_duration(lifetime)
-    if lifetime < STOCK_LEAST:
-        return {"minTLSCertDuration": text}
-    return {"maxTLSCertDuration": text}  # not the default as well: it is for those who ask for no lifetime, and certpush does
+def claims_for(lifetime: timedelta, own: OwnLimits = _NO_LIMITS) -> dict[str, str]:
+    """The claims that let a CA sign for ``lifetime``; none where it does already: a limit is widened, never narrowed.
+
+    ``own`` are the provisioner's limits; where it has none, step-ca's count. step-ca knows no
+    days, so 395d is 9480h0m0s.
+    """
+    if own.allow(lifetime):
+        return {}
+    text, claims = format_go_duration(lifetime), {}
+    if lifetime < (own.least or STOCK_LEAST):
+        claims["minTLSCertDuration"] = text
+    if lifetime > (own.most or STOCK_MOST):
+        claims["maxTLSCertDuration"] = text  # not the default as well: it is for those who ask for no lifetime, and certpush does
+    return claims
 
 
-def update_command(lifetime: timedelta, provisioner: str) -> str:
+def stock_claims() -> dict[str, str]:
+    """What step-ca comes with, for one that was told otherwise where nobody sees it."""
+    return {"minTLSCertDuration": format_go_duration(STOCK_LEAST), "maxTLSCertDuration": format_go_duration(STOCK_MOST)}
+
+
+def update_command(claims: Mapping[str, str], provisioner: str) -> str:
     """The command, to be run on the CA, that sets these claims for one provisioner; NAME stands for one that is not known."""
-    flags = " ".join(f"{_FLAGS[claim]} {text}" for claim, text in claims_for(lifetime).items())
+    flags = " ".join(f"{_FLAGS[claim]} {text}" for claim, text in claims.items())
     return f"step ca provisioner update {_word(provisioner)} {flags}"
 
 
-def docker_commands(lifetime: timedelta, provisioner: str) -> tuple[str, str]:
+def docker_commands(claims: Mapping[str, str], provisioner: str) -> tuple[str, str]:
     """The same where step-ca runs in a container: the change, and having it take effect."""
-    return f"docker exec -it CONTAINER {update_command(lifetime, provisioner)}", "docker restart CONTAINER"
+    return f"docker exec -it CONTAINER {update_command(claims, provisioner)}", "docker restart CONTAINER"
 
 
 def allow_longer(lifetime: timedelta, provisioner: str) -> str:
     """Say how to let the CA sign for ``lifetime``."""
-    update = f"step ca provisioner update {_word(provisioner)} --x509-max-dur {format_go_duration(lifetime)}"
-    return f"to allow {format_duration(lifetime)}: {_into_ca_json(claims_for(lifetime))}, or run: {update}; then restart step-ca"
+    return _allow({"maxTLSCertDuration": format_go_duration(lifetime)}, lifetime, provisioner)
 
 
 def allow_shorter(lifetime: timedelta, provisioner: str) -> str:
     """Say how to let the CA sign for as short as ``lifetime``."""
-    text = format_go_duration(lifetime)
-    update = f"step ca provisioner update {_word(provisioner)} --x509-min-dur {text}"
-    return f"to allow {format_duration(lifetime)}: {_into_ca_json({'minTLSCertDuration': text})}, or run: {update}; then restart step-ca"
+    return _allow({"minTLSCertDuration": format_go_duration(lifetime)}, lifetime, provisioner)
 
 
-def _into_ca_json(claims: dict[str, str]) -> str:
-    return f'put "claims": {json.dumps(claims)} into "authority" (or into the provisioner) of the CA\'s ca.json'
+def _allow(claims: Mapping[str, str], lifetime: timedelta, provisioner: str) -> str:
+    into_ca_json = f'put "claims": {json.dumps(claims)} into "authority" (or into the provisioner) of the CA\'s ca.json'
+    return f"to allow {format_duration(lifetime)}: {into_ca_json}, or run: {update_command(claims, provisioner)}; then restart step-ca"
 
 
 def _word(provisioner: str) -> str:

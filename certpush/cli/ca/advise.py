@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -31,6 +31,16 @@ class _Known:
     listed: tuple[Provisioner, ...] = ()
     warnings: tuple[str, ...] = ()
     gap: str = ""
+
+    def claims(self, lifetime: timedelta) -> dict[str, str]:
+        """What is to be set for who is meant, or for those with a password; nothing where all that is seen allows it."""
+        meant = [one for one in self.listed if one.name == self.provisioner] or [one for one in self.listed if _is_jwk(one)]
+        each = [advice.claims_for(lifetime, advice.own_limits(one)) for one in meant] or [advice.claims_for(lifetime)]
+        return next(filter(None, each), {})
+
+
+def _is_jwk(provisioner: Provisioner) -> bool:
+    return provisioner.type.casefold() == "jwk"
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -68,7 +78,7 @@ def _look(arguments: argparse.Namespace, lifetime: timedelta) -> _Known:
 
 def _meant(configured: str, listed: Sequence[Provisioner], lifetime: timedelta) -> str:
     """The provisioner to change: the configured one, or the only one with a password that does not allow it yet."""
-    names = [one.name for one in listed if one.type.casefold() == "jwk" and advice.own_limits(one).allow(lifetime) is not True]
+    names = [one.name for one in listed if _is_jwk(one) and advice.own_limits(one).allow(lifetime) is not True]
     return configured or (names[0] if len(names) == 1 else "")
 
 
@@ -80,14 +90,36 @@ def _show(console: Console, lifetime: timedelta, known: _Known) -> None:
         console.note(f"note: {safe(known.gap)}")
     if known.listed:
         _show_provisioners(console, lifetime, known.listed)
-    claims = json.dumps({"claims": advice.claims_for(lifetime)}, indent=2).splitlines()[1:-1]
-    change, restart = advice.docker_commands(lifetime, safe(known.provisioner))
-    _block(console, f'For {format_duration(lifetime)}, in "authority" of ca.json, or in one of its provisioners:', claims)
-    _block(console, "or, where step-ca runs:", [f"  {advice.update_command(lifetime, safe(known.provisioner))}"])
+    claims = known.claims(lifetime)
+    if claims:
+        _show_change(console, lifetime, claims, safe(known.provisioner))
+    else:
+        _show_that_nothing_is_needed(console, lifetime, known)
+    for line in _remarks(lifetime, known, claims):
+        console.line(f"\n{safe(line)}")
+
+
+def _show_change(console: Console, lifetime: timedelta, claims: Mapping[str, str], provisioner: str) -> None:
+    change, restart = advice.docker_commands(claims, provisioner)
+    _block(console, f'For {format_duration(lifetime)}, in "authority" of ca.json, or in one of its provisioners:', _as_in_ca_json(claims))
+    _block(console, "or, where step-ca runs:", [f"  {advice.update_command(claims, provisioner)}"])
     _block(console, "then:", [f"  {advice.RESTART}"])
     _block(console, "in Docker (its ca.json is /home/step/config/ca.json):", [f"  {change}", f"  {restart}"])
-    for line in _remarks(lifetime, known):
-        console.line(safe(line))
+
+
+def _show_that_nothing_is_needed(console: Console, lifetime: timedelta, known: _Known) -> None:
+    if any(advice.own_limits(one).allow(lifetime) for one in known.listed):
+        console.result(f"Nothing to do: {format_duration(lifetime)} is allowed.")
+        return
+    console.result(f"Nothing to do: step-ca allows {format_duration(lifetime)} as it comes.")
+    told = f'Only a CA that was told otherwise and refuses it needs its limits back, in "authority" of ca.json; then {advice.RESTART}:'
+    console.line(told)
+    for line in _as_in_ca_json(advice.stock_claims()):
+        console.line(f"  {line}")
+
+
+def _as_in_ca_json(claims: Mapping[str, str]) -> list[str]:
+    return json.dumps({"claims": claims}, indent=2).splitlines()[1:-1]
 
 
 def _show_provisioners(console: Console, lifetime: timedelta, listed: Sequence[Provisioner]) -> None:
@@ -116,11 +148,8 @@ def _block(console: Console, heading: str, lines: Sequence[str]) -> None:
         console.result(f"  {line}")
 
 
-def _remarks(lifetime: timedelta, known: _Known) -> Iterator[str]:
-    yield ""
-    if advice.STOCK_LEAST <= lifetime <= advice.STOCK_MOST:
-        yield "step-ca allows this as it comes: only a CA that was told otherwise needs a change."
-    elif lifetime > advice.STOCK_MOST:
+def _remarks(lifetime: timedelta, known: _Known, claims: Mapping[str, str]) -> Iterator[str]:
+    if "maxTLSCertDuration" in claims:
         yield "Only the maximum is raised: certpush asks for its lifetime itself, and others keep what defaultTLSCertDuration gives them."
     if lifetime > advice.APPLE_MOST:
         yield "iOS and macOS refuse server certificates that live longer than 825 days, those of private CAs too."
@@ -128,20 +157,24 @@ def _remarks(lifetime: timedelta, known: _Known) -> Iterator[str]:
 
 
 def _document(lifetime: timedelta, known: _Known) -> dict[str, Any]:
-    change, restart = advice.docker_commands(lifetime, known.provisioner)
+    claims = known.claims(lifetime)
     return {
         "lifetime": format_duration(lifetime),
         "go_duration": format_go_duration(lifetime),
-        "claims": advice.claims_for(lifetime),
+        "claims": claims,
         "provisioner": known.provisioner or None,
-        "commands": {
-            "update": advice.update_command(lifetime, known.provisioner),
-            "restart": advice.RESTART,
-            "docker": [change, restart],
-        },
+        "commands": _commands(claims, known.provisioner) if claims else None,
         "url": known.url,
         "looked_at": not known.gap,
         "gap": known.gap or None,
         "provisioners": [{"name": one.name, "type": one.type, "allows": advice.own_limits(one).allow(lifetime)} for one in known.listed],
         "warnings": list(known.warnings),
+    }
+
+
+def _commands(claims: Mapping[str, str], provisioner: str) -> dict[str, Any]:
+    return {
+        "update": advice.update_command(claims, provisioner),
+        "restart": advice.RESTART,
+        "docker": list(advice.docker_commands(claims, provisioner)),
     }

@@ -121,8 +121,20 @@ def test_what_is_no_length_of_time_is_2(certpush, bad):
 
 def test_what_step_ca_allows_as_it_comes_is_said_and_shortens_nobody_s_default(certpush):
     ended = certpush("ca", "advise", "12h")
-    assert "step-ca allows this as it comes" in ended.out
-    assert claims_in(ended) == {"maxTLSCertDuration": "12h0m0s"}
+    assert ended.out.startswith("Nothing to do: step-ca allows 12h as it comes.\n")
+    assert "step ca provisioner" not in ended.out
+    assert claims_in(ended) == {"minTLSCertDuration": "5m0s", "maxTLSCertDuration": "24h0m0s"}
+    document = certpush("ca", "advise", "12h", "--output=json").document
+    assert (document["claims"], document["commands"]) == ({}, None)
+    assert certpush("ca", "advise", "12h", "-q").out == "Nothing to do: step-ca allows 12h as it comes.\n"
+
+
+def test_who_is_allowed_more_than_that_hears_of_nothing_that_would_allow_less(certpush, start_ca):
+    ca = start_ca(admin=JwkProvisioner.make(p2c=1000, claims={"minTLSCertDuration": "1h", "maxTLSCertDuration": "9480h"}))
+    ended = certpush("ca", "advise", "395d", *of(ca))
+    assert "\nNothing to do: 395d is allowed.\n" in ended.out
+    assert "TLSCertDuration" not in ended.out
+    assert claims_in(certpush("ca", "advise", "30m", *of(ca))) == {"minTLSCertDuration": "30m0s"}
 
 
 def test_a_very_short_one_needs_another_claim(certpush):

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from certpush.stepca.advice import claims_for, own_limits, update_command
+from certpush.stepca.advice import claims_for, own_limits, stock_claims, update_command
 from certpush.stepca.wire import Claims, Provisioner
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -39,8 +39,8 @@ def test_a_long_lifetime_raises_the_maximum_alone():
 
 
 def test_a_lifetime_within_step_ca_s_own_limits_changes_no_default():
-    assert claims_for(DAY) == {"maxTLSCertDuration": "24h0m0s"}
-    assert claims_for(timedelta(minutes=5)) == {"maxTLSCertDuration": "5m0s"}
+    assert claims_for(DAY) == claims_for(timedelta(minutes=5)) == {}
+    assert stock_claims() == {"minTLSCertDuration": "5m0s", "maxTLSCertDuration": "24h0m0s"}
 
 
 def test_a_short_lifetime_lowers_the_minimum_alone():
@@ -48,5 +48,5 @@ def test_a_short_lifetime_lowers_the_minimum_alone():
 
 
 def test_a_provisioner_s_name_is_one_word_of_the_command():
-    assert update_command(DAY, "a b; rm") == "step ca provisioner update 'a b; rm' --x509-max-dur 24h0m0s"
-    assert " NAME " in update_command(DAY, "")
+    assert update_command({"maxTLSCertDuration": "24h0m0s"}, "a b; rm") == "step ca provisioner update 'a b; rm' --x509-max-dur 24h0m0s"
+    assert " NAME " in update_command({"maxTLSCertDuration": "24h0m0s"}, "")
