@@ -47,7 +47,10 @@ class LayoutSettings(Settings):
     root: Annotated[str | None, Doc("file for the CA's root")] = None
     directory: Annotated[
         str | None,
-        Doc("managed directory, instead of single files: DIR/current/fullchain.pem, privkey.pem and so on, switched by one rename"),
+        Doc(
+            "managed directory, which must be there, instead of single files: "
+            "DIR/current/fullchain.pem, privkey.pem and so on, switched by one rename"
+        ),
     ] = None
     owner: Annotated[str | None, Doc("owner of the files; a file that is there keeps the one it has")] = None
     group: Annotated[str | None, Doc("group of the files; a file that is there keeps the one it has")] = None

@@ -99,14 +99,24 @@ def _required(asking: Asking, kind: TargetKind[Any], names: Sequence[Name], give
     for field in describe(kind.settings):
         if field.required and field.key not in {*given, API_SECRET}:
             found[field.key] = asking.ask(field.key, _required_question(field.key, field.text, kind, names))
-    return found
+    return found | _own_port(kind, str(found["host"]), given) if "host" in found else found
+
+
+def _own_port(kind: TargetKind[Any], host: str, given: Collection[str]) -> Table:
+    """HOST:PORT as the two keys of a kind that is reached by SSH."""
+    if takes_trust(kind.settings) or host.count(":") != 1:
+        return {}
+    at = parse_endpoint(host)
+    if "port" in given:
+        raise ConfigError(f"the port is said twice, by --host {host} and by --set port", hint="leave one of them out")
+    return {"host": at.host, "port": at.port}
 
 
 def _required_question(key: str, about: str, kind: TargetKind[Any], names: Sequence[Name]) -> Question[Value]:
     if key == "host":
         first = next((str(one) for one in names if "*" not in str(one)), None)
-        read = _host_perhaps_with_port if takes_trust(kind.settings) else parse_host
-        return Question("the host", "--host HOST", read, "Host to reach it at", default=first)
+        read = _host_perhaps_with_port if takes_trust(kind.settings) or takes_ssh(kind.settings) else parse_host
+        return Question("the host", "--host HOST", read, "Host to reach it at (HOST:PORT where it is not the usual port)", default=first)
     return Question(f"{key}{f': {about}' if about else ''}", f"--set {key}=VALUE", lambda text: _value(key, text, kind.settings))
 
 

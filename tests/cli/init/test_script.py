@@ -49,6 +49,16 @@ def test_what_was_written_works(ca, person, known):
     assert (person.home / "tls/current/fullchain.pem").read_text().startswith("-----BEGIN CERTIFICATE-----")
 
 
+def test_a_host_may_have_the_port_of_its_ssh_server_behind_it(person, known):
+    wiki = [word if word != "10.0.0.7" else "10.0.0.7:2222" for word in WIKI]
+    twice = person.init(*known, *wiki, *PLACES, "--set", "port=22")
+    refused(person, twice, 2, "the port is said twice")
+    ended = person.init(*known, *wiki, *PLACES)
+    assert ended.code == 0, ended.err
+    table = load(person.configuration, {}).targets["wiki"].table
+    assert (table["host"], table["port"]) == ("10.0.0.7", 2222)
+
+
 def test_an_ssh_target_by_options_alone(person, known):
     ended = person.init(*known, *WIKI, *PLACES, "--user", "deploy", "--sudo", "--reload", "systemctl reload nginx", "--set", "port=2222")
     assert ended.code == 0, ended.err
