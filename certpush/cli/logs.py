@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -37,6 +39,13 @@ class _Lines(logging.Formatter):
         return f"{record.levelname.lower()}: {record.name}: {safe(_message(record).replace(chr(10), '; '))}"
 
 
+class _TimedLines(_Lines):
+    """The same, with when it was."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{_when(record)} {super().format(record)}"
+
+
 class _JsonLines(logging.Formatter):
     """One JSON object a record."""
 
@@ -45,12 +54,16 @@ class _JsonLines(logging.Formatter):
 
         return json.dumps(
             {
-                "at": f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%SZ}",
+                "at": _when(record),
                 "level": record.levelname.lower(),
                 "logger": record.name,
                 "message": _message(record),
             }
         )
+
+
+def _when(record: logging.LogRecord) -> str:
+    return f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _message(record: logging.LogRecord) -> str:
@@ -69,3 +82,21 @@ def set_up_logging(*, verbosity: int, form: Literal["text", "json"]) -> None:
     logging.captureWarnings(True)  # a library's warning would come past all of this, straight to stderr
     root.setLevel([logging.WARNING, logging.INFO, logging.DEBUG][min(verbosity, 2)])
     logging.raiseExceptions = False  # a stream that went away must not bring a traceback
+
+
+def show_times(environ: Mapping[str, str]) -> None:
+    """Have each line of text say when it was, for a command that runs for months; the journal of systemd knows by itself."""
+    if _goes_to_the_journal(environ.get("JOURNAL_STREAM", "")):
+        return
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, _Lines):
+            handler.setFormatter(_TimedLines())
+
+
+def _goes_to_the_journal(stream: str) -> bool:
+    """Whether stderr is the file that ``$JOURNAL_STREAM`` names, ``device:inode``: who redirects it inherits the variable all the same."""
+    try:
+        here = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):  # it is no file
+        return False
+    return stream == f"{here.st_dev}:{here.st_ino}"

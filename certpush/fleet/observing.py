@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from certpush.config import Configuration, ObserverKeys, ObserverSpec, TargetSpec
 from certpush.config.configuration import unknown
-from certpush.errors import CertpushError, ConfigError, ObserverFailed
+from certpush.errors import CertpushError, ConfigError, ObserverFailed, StateError
 from certpush.fleet.opening import Opener
 from certpush.fleet.validity import validity_of
 from certpush.kit.settings import SecretReader, Settings, convert
@@ -202,7 +202,10 @@ class ObservedRun:
 
     def _validity(self, receipt: Receipt) -> Validity | None:
         spec = self._targets.get(receipt.target.partition("/")[0])
-        return None if spec is None else validity_of(receipt, spec, self.opener)
+        try:
+            return None if spec is None else validity_of(receipt, spec, self.opener)
+        except StateError:  # a damaged journal: the receipt says so, and is heard without
+            return None
 
     def _all(self) -> list[Hearing]:
         with self._lock:

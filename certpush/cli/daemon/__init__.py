@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--every",
         metavar="TIME",
-        help="the longest time between two looks: 1h (default: derived from the shortest lifetime, as schedule does it)",
+        help="the longest time between two looks: 1h (5s to 1d; default: derived from the shortest lifetime, as schedule does it)",
     )
     parser.epilog = (
         "Stops at SIGTERM, once a switch that is under way came to its end; exit code 0. At SIGHUP it reads the configuration\n"

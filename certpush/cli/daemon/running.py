@@ -17,6 +17,7 @@ from certpush.cli.daemon.healthcheck import health_path
 from certpush.cli.daemon.held_file import HeldFile
 from certpush.cli.daemon.loop import Loop
 from certpush.cli.daemon.signals import Signals
+from certpush.cli.logs import show_times
 from certpush.config import Configuration, load, locate
 from certpush.errors import CertpushError, ConfigError
 from certpush.fleet.fleet import Fleet
@@ -28,6 +29,8 @@ from certpush.plugins import PluginLoader
 from certpush.state.directory import open_state_directory
 
 _log = logging.getLogger("certpush.daemon")
+_LEAST, _MOST = timedelta(seconds=5), timedelta(days=1)
+"""Between two looks: each is a handshake, or a login, with every target."""
 
 
 def run_until_stopped(arguments: argparse.Namespace, console: Console) -> int:
@@ -39,6 +42,7 @@ def run_until_stopped(arguments: argparse.Namespace, console: Console) -> int:
     """
     if not arguments.quiet and not arguments.verbose:
         _log.setLevel(logging.INFO)  # its lines are what it is watched by; all others stay as they are
+    show_times(os.environ)
     environ, at_most = KeptEnvironment(os.environ), _at_most(arguments.every)
     with Signals() as signals:
         configuration = _first(arguments.config, environ)
@@ -98,6 +102,7 @@ def _at_most(text: str | None) -> timedelta | None:
     if text is None:
         return None
     length = Duration.parse(text)
-    if not timedelta(seconds=1) <= length <= timedelta(days=1):
-        raise ConfigError(f"--every: {format_duration(length)} is not between 1s and 1d", hint="certpush daemon --every 1h")
+    if not _LEAST <= length <= _MOST:
+        between = f"between {format_duration(_LEAST)} and {format_duration(_MOST)}"
+        raise ConfigError(f"--every: {format_duration(length)} is not {between}", hint="certpush daemon --every 1h")
     return length

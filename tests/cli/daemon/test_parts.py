@@ -101,3 +101,10 @@ def test_one_bad_table_is_told_and_keeps_no_other_target_from_its_turn(tmp_path,
 def test_without_a_configuration_it_does_not_begin(certpush):
     ended = certpush("daemon", "--quiet")
     assert (ended.code, "there is no configuration yet" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize("text", ["1s", "4s", "2d"])
+def test_looks_too_close_or_too_far_apart_are_refused(certpush, text):
+    ended = certpush("daemon", "--every", text)
+    assert (ended.code, "--every: " in ended.err) == (2, True)
+    assert running._at_most("5s") == timedelta(seconds=5)

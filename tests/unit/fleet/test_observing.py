@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pickle
+import sqlite3
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from textwrap import dedent
 import pytest
 
 from certpush import Fleet, Outcome
-from certpush.errors import ConfigError, ObserverFailed
+from certpush.errors import ConfigError, JournalUnreadable, ObserverFailed
 from certpush.fleet.validity import validity_of
 from certpush.model import Action, Endpoint, Plan, Receipt, Served
 from certpush.testing.leaks import find_leak
@@ -129,6 +130,20 @@ def test_going_back_is_a_run_too_and_so_is_one_that_fails(ear, tmp_path, embedde
     ends = [(one.receipt.outcome, one.receipt.failed) for one in ear().heard if not isinstance(one, str)]
     assert ends[2:] == [(Outcome.ROLLED_BACK, False), (Outcome.REFUSED, True)]
     assert [one.command for one in ear().runs[::2]] == ["deploy", "deploy", "rollback", "rollback"]
+
+
+def test_of_a_damaged_journal_the_receipt_tells_and_no_observer_is_blamed(ear, tmp_path, embedded_ca, caplog):
+    deployed(tables(tmp_path, embedded_ca))
+    ear().heard.clear()
+    connection = sqlite3.connect(tmp_path / "state" / "journal.sqlite3")
+    with connection:
+        connection.execute("UPDATE deployments SET phase = 'staged'")
+    connection.close()
+    receipt = deployed(tables(tmp_path, embedded_ca))
+    assert isinstance(receipt.error, JournalUnreadable)
+    (event,) = [one for one in ear().heard if not isinstance(one, str)]
+    assert (event.receipt.error.message, event.validity) == (receipt.error.message, None)
+    assert "an observer failed" not in caplog.text
 
 
 def test_a_target_that_is_not_begun_is_told_too(ear, tmp_path, embedded_ca):
