@@ -35,7 +35,9 @@ _MINIMAL_ENVIRONMENT = (
 class References:
     """Reads secret references, each in its own way; remembers environment variables, because reading removes them."""
 
-    def __init__(self, environ: MutableMapping[str, str], *, look_only: bool = False) -> None:
+    def __init__(self, environ: MutableMapping[str, str], *, look_only: bool = False, place: str = "in the configuration") -> None:
+        """``place`` is where they stand, for who wrote a secret itself there."""
+        self._place = place
         self._environ = environ
         self._look_only = look_only
         self._taken: dict[str, str] = {}
@@ -74,7 +76,7 @@ class References:
         if not colon or scheme not in self._ways:
             # The text may be the secret itself, so it is not repeated here.
             raise ConfigError(
-                "a secret stands in the configuration as plain text",
+                f"a secret stands {self._place} as plain text",
                 hint='move it into a file that only you can read and write "file:/path/of/it" '
                 '(or "cred:name", "env:NAME", "cmd:pass show name", "keyring:service/user")',
             )

@@ -43,29 +43,30 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from certpush.kit.tls import utc_now
 
     try:
-        statuses, damage = _looked(arguments)
+        statuses, damage, nobody = _looked(arguments)
     except CertpushError as error:
         console.result(f"{_WORDS[code_of(error)]} - {_one_line(error.message)}")
         raise
     now = utc_now()
     code = worst([*(code_of_standing(one.standing) for one in statuses), *([code_of(damage)] if damage else [])])
-    text = f"{_WORDS[code]} - {_summary(statuses, damage, now)}"
+    text = f"{_WORDS[code]} - {_summary(statuses, damage, now) or nobody}"
     console.result(f"{text} | {_measured(statuses, now)}")
     _explain(console, statuses, damage)
     console.document |= {"state": _WORDS[code].lower(), "text": text, "targets": [_document(one) for one in statuses]}
     return code
 
 
-def _looked(arguments: argparse.Namespace) -> tuple[list[TargetStatus], StateError | None]:
-    """How all stand, and why the journal is left aside, where it cannot be read."""
+def _looked(arguments: argparse.Namespace) -> tuple[list[TargetStatus], StateError | None, str]:
+    """How all stand; why the journal is left aside, where it cannot be read; and why there might be none."""
+    from certpush.cli.deploy import why_nobody_is_meant
     from certpush.cli.receipts import in_order
     from certpush.fleet.fleet import Fleet
 
     with Fleet.load(arguments.config) as fleet:
         try:
-            return in_order(fleet.status(arguments.targets), fleet), None
+            return in_order(fleet.status(arguments.targets), fleet), None, why_nobody_is_meant(fleet)
         except StateError as damage:
-            return in_order(fleet.status(arguments.targets, remembering=False), fleet), damage
+            return in_order(fleet.status(arguments.targets, remembering=False), fleet), damage, why_nobody_is_meant(fleet)
 
 
 def _summary(statuses: Sequence[TargetStatus], damage: StateError | None, now: datetime) -> str:
@@ -77,8 +78,6 @@ def _summary(statuses: Sequence[TargetStatus], damage: StateError | None, now: d
         told.append(f"{len(bad)} of {_counted(statuses)}: {named}{more}")
     elif statuses:
         told.append(_counted(statuses))
-    else:
-        told.append("there is no target yet")
     return ", ".join([*told, *_first_end(statuses, now)]).replace("|", "/")
 
 

@@ -78,9 +78,15 @@ def targets_meant(arguments: argparse.Namespace, fleet: Fleet) -> tuple[TargetSp
 
     specs = fleet.select(arguments.targets)
     if not specs:  # silence would look like success
-        there = "every target is disabled" if fleet.configuration.targets else "there is no target yet"
-        raise ConfigError(there, hint="add a [target.NAME] table, or name a disabled target; `certpush targets` lists the kinds")
+        raise ConfigError(
+            why_nobody_is_meant(fleet), hint="add a [target.NAME] table, or name a disabled target; `certpush targets` lists the kinds"
+        )
     return specs
+
+
+def why_nobody_is_meant(fleet: Fleet) -> str:
+    """Why no words, or words that mean all, mean no target."""
+    return "every target is disabled" if fleet.configuration.targets else "there is no target yet"
 
 
 def _previous(paths: Sequence[str]) -> CertificateBundle:

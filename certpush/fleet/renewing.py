@@ -89,7 +89,9 @@ def _setback(receipt: Receipt, error: CertpushError, spec: TargetSpec, opener: O
     now, before = opener.clock(), opener.journal.setbacks.of(receipt.target)
     tries = before.tries + 1 if before else 1
     begins, ends = _life(receipt, opener) or (now, now + (spec.certificate.request.lifetime or _UNKNOWN_LIFETIME))
-    return Setback(receipt.target, tries, next_try(now, tries, begins, ends, receipt.target), now, error.message)
+    return Setback(
+        receipt.target, tries, next_try(now, tries, begins, ends, receipt.target), now, error.message.removeprefix(f"{receipt.target}: ")
+    )
 
 
 def _life(receipt: Receipt, opener: Opener) -> tuple[datetime, datetime] | None:

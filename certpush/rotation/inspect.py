@@ -45,6 +45,11 @@ def address(endpoint: Endpoint) -> str:
     return f"{endpoint}#{endpoint.server_name}" if endpoint.server_name else str(endpoint)
 
 
+def command_to_see(endpoint: Endpoint) -> str:
+    """What a person types to see what is served there."""
+    return f"certpush inspect {endpoint}{f' --server-name {endpoint.server_name}' if endpoint.server_name else ''}"
+
+
 def inspect(rotation: Rotation) -> View:
     """Ask the target and look for ourselves; changes nothing.
 

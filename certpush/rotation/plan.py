@@ -22,7 +22,7 @@ from certpush.model import (
     name_covers,
 )
 from certpush.records import record
-from certpush.rotation.inspect import View
+from certpush.rotation.inspect import View, command_to_see
 from certpush.rotation.waiting import too_late_next_time, waiting
 from certpush.schedule import danger_from, due_at
 from certpush.target import KeyOrigin, Reversible, TargetKind
@@ -41,6 +41,8 @@ class Situation:
     """All that a plan is made from."""
 
     now: datetime
+    target: str
+    """Its name as a person writes it; of a member, the whole's."""
     kind: TargetKind[Any]
     spec: CertificateSpec
     endpoints: tuple[Endpoint, ...]
@@ -165,10 +167,16 @@ def _foreign(situation: Situation) -> Plan | None:
             return Plan(
                 Action.REFUSE,
                 f"a certificate that certpush did not deploy is there ({describe(situation.view, fingerprint)})",
-                hint="look at it with `certpush inspect`; --adopt takes it over",
+                hint=_how_to_take_over(situation, fingerprint),
                 refusal=ForeignCertificate,
             )
     return None
+
+
+def _how_to_take_over(situation: Situation, fingerprint: str) -> str:
+    take_over = f"`certpush deploy {situation.target} --adopt` takes it over"
+    at = next((one.endpoint for one in situation.view.served.values() if one.fingerprint == fingerprint), None)
+    return f"`{command_to_see(at)}` shows it; {take_over}" if at else take_over
 
 
 def _rotation(situation: Situation) -> Plan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from certpush.errors import CertpushError, ForeignCertificate, NoWayBack, Stranded
 from certpush.model import Action, Deployment, Phase, Plan, Receipt, WayBackKind
 from certpush.rotation.activate import note
-from certpush.rotation.inspect import ask_installed
+from certpush.rotation.inspect import ask_installed, command_to_see
 from certpush.rotation.receipts import receipt_for, went_back
 from certpush.rotation.rollback import AskedToGoBack, roll_back
 from certpush.rotation.rotation import Rotation, as_ours
@@ -38,9 +38,10 @@ def _last(rotation: Rotation) -> Deployment:
     if last.way_back.kind is WayBackKind.NONE:
         raise NoWayBack(f"{rotation.name}: {last.way_back.text}", hint="deploy the certificate that you want instead")
     if changed_since(rotation, last):
+        shown = f"`{command_to_see(rotation.endpoints[0])}` shows it; " if rotation.endpoints else ""
         raise ForeignCertificate(
             f"{rotation.name}: another certificate was installed since the last deployment",
-            hint="look at it with `certpush inspect`; going back would overwrite it",
+            hint=f"{shown}going back would overwrite it",
         )
     return last
 

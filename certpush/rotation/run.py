@@ -182,6 +182,7 @@ def plan_for(rotation: Rotation, view: View) -> Plan:
     return make_plan(
         Situation(
             now=rotation.clock(),
+            target=rotation.name.partition("/")[0],
             kind=rotation.kind,
             spec=rotation.spec,
             endpoints=rotation.endpoints,

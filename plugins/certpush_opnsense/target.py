@@ -244,7 +244,7 @@ class OpnsenseTarget(Target):
         if entry is None or not entry.in_use or entry.fingerprint not in (to.fingerprint, new):
             raise TargetDrifted(
                 f"{self._api.where}: the web GUI was given another certificate since",
-                hint="look at it with `certpush inspect`; it is left alone",
+                hint=f"`certpush inspect {self._api.where}` shows it; it is left alone",
             )
         if entry.fingerprint != to.fingerprint:
             self._put_back(entry, kept, to, staged, previous)

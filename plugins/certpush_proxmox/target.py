@@ -86,7 +86,7 @@ class ProxmoxTarget(Target):
     def _go_back(self, to: Installed, staged: Staged | None, previous: CertificateBundle | None) -> Expected:
         self._device.trust(to.fingerprint, to.own, _text(staged.handle, "fingerprint") if staged else None)
         now = self._device.look()
-        _refuse_what_is_not_ours(now, to, staged)
+        _refuse_what_is_not_ours(now, to, staged, self._device.api.where)
         if now.installed == to.fingerprint:
             if now.written is None and self._device.product.removal is Removal.OWN:
                 self._sweep()
@@ -149,13 +149,13 @@ def _warn_of_files_alone(error: ReloadFailed) -> None:
     _log.warning("%s; its files are put back, and count from its next start", error.message)
 
 
-def _refuse_what_is_not_ours(now: Seen, to: Installed, staged: Staged | None) -> None:
+def _refuse_what_is_not_ours(now: Seen, to: Installed, staged: Staged | None, where: str) -> None:
     """Another administrator may have been there since: theirs is not overwritten to tidy up after ourselves."""
     ours = {to.fingerprint, _text(to.handle, "written"), _text(staged.handle, "fingerprint") if staged else None, None}
     if now.written not in ours and not now.device_default:
         raise TargetDrifted(
             f"another certificate was installed there since (sha256 {str(now.written)[:16]})",
-            hint="look at it with `certpush inspect`; it is left alone",
+            hint=f"`certpush inspect {where}` shows it; it is left alone",
         )
 
 

@@ -67,7 +67,7 @@ class ApiTarget(Target):
         if now.fingerprint not in (to.fingerprint, new, None):
             raise TargetDrifted(
                 f"{self._api.where}: another certificate was installed there since (sha256 {str(now.fingerprint)[:16]})",
-                hint="look at it with `certpush inspect`; it is left alone",
+                hint=f"`certpush inspect {self._api.where}` shows it; it is left alone",
             )
         expected = self._back(to, now, previous)
         if staged is not None and self._recipe.undo.remove and new != to.fingerprint:

@@ -6,7 +6,7 @@ import hashlib
 import shlex
 from datetime import timedelta
 
-from certpush.cli.schedule.order import Order
+from certpush.cli.schedule.order import Order, Scope
 
 _HOUR, _DAY = 60, 1440  # minutes
 
@@ -29,6 +29,11 @@ def place_of(order: Order) -> str:
     if order.scope == "user":
         return f"crontab -e, as {order.account.pw_name}"
     return "a file /etc/cron.d/certpush of root's, mode 0644; where there is no /etc/cron.d (macOS, older BSDs), /etc/crontab"
+
+
+def lines_of(scope: Scope) -> str:
+    """Where such lines are then."""
+    return "in crontab -l" if scope == "user" else "in /etc/cron.d/certpush, or in /etc/crontab"
 
 
 def _when(every: timedelta, host: str) -> str:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from certpush.cli.console import Console, safe
+from certpush.cli.schedule.cron import lines_of
 from certpush.cli.schedule.order import Scope, order_from, scope_of
 from certpush.cli.schedule.systemd import Systemd
 from certpush.cli.schedule.units import NAMES, Unit, is_as_written, is_ours, units_of, words_of
@@ -48,7 +49,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     then = _as_installed(ours) if ours else arguments
     drift = _drift(ours, then, console)
     standings = [_standing(name, drift, systemd, console) for name in NAMES if f"{name}.service" in ours]
-    _show(standings, systemd, console, again=_again(ours, scope))
+    _show(standings, systemd, console, again=_again(ours, scope), cron=lines_of(scope))
     _show_last(arguments.config or then.config, console)
     return 0
 
@@ -137,7 +138,7 @@ def _moment(text: str) -> datetime | None:
 # --- showing ----------------------------------------------------------------------------------
 
 
-def _show(standings: list[Standing], systemd: Systemd, console: Console, *, again: str) -> None:
+def _show(standings: list[Standing], systemd: Systemd, console: Console, *, again: str, cron: str) -> None:
     from certpush.cli.receipts import moment
 
     console.document["units"] = [
@@ -154,7 +155,7 @@ def _show(standings: list[Standing], systemd: Systemd, console: Console, *, agai
         for one in standings
     ]
     if not standings:
-        console.line(f"no timer of certpush's is in {systemd.folder}: `{again}` makes one; cron's lines are in crontab -l")
+        console.line(f"no timer of certpush's is in {systemd.folder}: `{again}` makes one; cron's lines are {cron}")
         return
     console.table(("unit", "timer", "next run", "last run", "fits"), [_row(one, console) for one in standings])
     for one in (one for one in standings if one.drift):

@@ -33,4 +33,4 @@ def passphrase_of(reference: str | None) -> Secret | None:
         ConfigError: it names none that can be read safely.
 
     """
-    return None if reference is None else References(os.environ).read(reference)
+    return None if reference is None else References(os.environ, place="on the command line, where others see it,").read(reference)

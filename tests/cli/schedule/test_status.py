@@ -86,6 +86,7 @@ def test_a_run_that_never_was_and_one_that_failed(certpush, machine, installed):
 def test_nothing_installed(certpush, machine, configure):
     ended = status(certpush, configure(REMOTE))
     assert (ended.code, "`certpush schedule install --system` makes one" in ended.out) == (0, True)
+    assert "cron's lines are in /etc/cron.d/certpush" in ended.out  # where `schedule install` would have them
 
 
 def test_somebody_elses_units_are_named(certpush, machine, configure):

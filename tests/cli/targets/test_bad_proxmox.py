@@ -258,7 +258,7 @@ def test_a_certificate_of_somebody_else_needs_permission_and_is_then_replaced(de
     theirs = mint("pve1.home.example", "127.0.0.1")
     install(desk.node, theirs)
     desk.table["trust"] = f"sha256:{theirs.fingerprint}"
-    desk.refused(code=5, says="a certificate that certpush did not deploy is there", hint="--adopt takes it over")
+    desk.refused(code=5, says="a certificate that certpush did not deploy is there", hint="--adopt` takes it over")
     assert posts(desk.node) == []
     planned = desk.certpush("deploy", "proxmox", "--adopt", "--plan")
     assert (planned.code, posts(desk.node)) == (0, [])

@@ -110,6 +110,8 @@ def test_what_cannot_be_checked_is_unknown_and_no_bar_splits_the_line(certpush, 
     yard.tables.pop("target.mail")
     yard.write()
     assert certpush("check").out == "OK - there is no target yet | targets=0 bad=0\n"
+    yard.describe("mail", "enabled = false")
+    assert certpush("check").out == "OK - every target is disabled | targets=0 bad=0\n"
 
 
 def test_many_are_counted(certpush, yard):

@@ -132,7 +132,7 @@ def test_a_plan_names_what_would_refuse_it_and_exits_as_the_deployment_would(cer
     assert planned.code == done.code == 5
     for ended in (planned, done):
         assert "error: wiki: a certificate that certpush did not deploy is there (CN=wiki.home.example" in ended.err
-        assert "--adopt takes it over" in ended.err
+        assert "--adopt` takes it over" in ended.err
         assert f"error: mail: {yard.directory}/missing is not there" in ended.err
     assert "wiki  refuse    served: CN=wiki.home.example, 23h left" in planned.out
     assert yard.signed == 0

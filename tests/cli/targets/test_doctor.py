@@ -202,7 +202,9 @@ def test_a_foreign_certificate_is_found_before_anybody_deploys(certpush, yard, a
     ended = certpush("doctor", "wiki")
     assert ended.code == 1
     assert "error    a certificate that certpush did not deploy is there" in ended.out
-    assert "-> look at it with `certpush inspect`; --adopt takes it over" in ended.out
+    see = f"certpush inspect 127.0.0.1:{yard.servers['wiki'].port} --server-name wiki.home.example"
+    assert f"-> `{see}` shows it; `certpush deploy wiki --adopt` takes it over" in ended.out
+    assert certpush(*see.split()[1:]).code == 0
 
 
 def test_a_silent_endpoint_is_a_warning(certpush, yard):

@@ -135,6 +135,7 @@ def test_status_tells_who_waits_after_failures_until_when_and_why(certpush, two)
     assert wiki["waiting"]["tries"] == 1
     assert wiki["waiting"]["until"] > wiki["last"]["started"]
     assert "reload" in wiki["waiting"]["error"]
+    assert "wiki" not in wiki["waiting"]["error"].split()[0]  # whose it is stands before it
     assert re.search(
         r"wiki: waiting until \d\d-\d\d \d\d:\d\d UTC, because it failed once; the last time: .*reload", certpush("status").err
     )

@@ -89,6 +89,10 @@ def test_what_is_wrong_ends_with_the_next_step(certpush, home, known):
     ended = certpush("state", "backup", "all.tar")
     assert ended.code == 5
     assert "there is no state in" in ended.err
+    ended = certpush("state", "backup", "all.tar", "--passphrase", "hunter2")
+    assert ended.code == 2
+    assert "a secret stands on the command line, where others see it, as plain text" in ended.err
+    assert "hunter2" not in ended.out + ended.err
     (home / ".config" / "certpush" / "certpush.toml").unlink()
     ended = certpush("state", "check")
     assert ended.code == 2

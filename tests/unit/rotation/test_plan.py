@@ -61,6 +61,7 @@ EMPTY = view(None)
 def situation(seen: View = IN_PLACE, **more) -> Situation:
     known = {
         "now": NOW,
+        "target": "box",
         "kind": memory_kind(),
         "spec": SPEC,
         "endpoints": (WEB,),
