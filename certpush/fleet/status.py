@@ -94,7 +94,7 @@ def _status_of(subject: _Subject, opener: Opener, *, remembering: bool) -> Targe
         standing=standing,
         served=served,
         installed=view.installed.fingerprint,
-        problems=_problems(sight, standing),
+        problems=(*_problems(sight, standing), *_why_drifted(subject, standing, view, opener)),
         not_before=life.not_before,
         not_after=life.not_after,
         # When somebody else's certificate is due is not for us to say.
@@ -121,6 +121,20 @@ def _problems(sight: _Sight, standing: Standing) -> tuple[str, ...]:
     silent = () if isinstance(sight.error, TargetUnreachable) and not sight.view.served else sight.view.silent.values()
     wrong = () if standing in (Standing.NEW, Standing.FOREIGN) else sight.view.served.values()
     return (*asked, *silent, *(f"{one.endpoint}: {one.problem}" for one in wrong if one.problem))
+
+
+def _why_drifted(subject: _Subject, standing: Standing, view: View, opener: Opener) -> tuple[str, ...]:
+    """Where our own state is older than what is there, that is no drift that anybody has to mend."""
+    if standing is not Standing.DRIFTED or view.silent:
+        return ()
+    from certpush.rotation.newer import newer_than
+
+    seen, certificate = tuple(view.served.values()), subject.certificate.name
+    held = {one.fingerprint for one in seen if opener.escrow.find(one.fingerprint, first=certificate) is not None}
+    if newer_than(_current(subject, opener), seen, held) is None:
+        return ()
+    what = "a certificate of your CA that is newer than this state, which was restored from an older copy, perhaps"
+    return (f"{what}\nthe next run takes it for its own until it is due; at once: certpush renew {subject.spec.name}",)
 
 
 def _in_words(error: CertpushError) -> str:

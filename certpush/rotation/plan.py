@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from certpush.errors import ClockSkew, ForeignCertificate, NoWayBack
 from certpush.kit.settings import format_duration
-from certpush.kit.shown import subject_of
 from certpush.model import (
     Action,
     CertificateBundle,
@@ -23,6 +22,7 @@ from certpush.model import (
 )
 from certpush.records import record
 from certpush.rotation.inspect import View, command_to_see
+from certpush.rotation.newer import newer_than
 from certpush.rotation.waiting import too_late_next_time, waiting
 from certpush.schedule import danger_from, due_at
 from certpush.target import KeyOrigin, Reversible, TargetKind
@@ -134,14 +134,11 @@ def newer_than_known(situation: Situation) -> Served | None:
     That is a certificate of the same CA for the same subject, newer than all that we hold, where
     we deployed before. To push the older one over it would be a step back.
     """
-    current, view = situation.current, situation.view
-    served = next(iter(view.served.values()), None)
-    if current is None or served is None or view.silent or not situation.ours:
+    view = situation.view
+    if view.silent or not situation.ours:
         return None
-    everywhere = {view.installed.fingerprint, *(one.fingerprint for one in view.served.values())} == {served.fingerprint}
-    verified = all(one.verified for one in view.served.values()) and served.subject == subject_of(current.leaf)
-    newer = served.not_before is not None and served.not_before > current.not_before and served.fingerprint not in situation.held
-    return served if everywhere and verified and newer else None
+    newer = newer_than(situation.current, tuple(view.served.values()), situation.held)
+    return newer if newer and view.installed.fingerprint == newer.fingerprint else None
 
 
 def due_of(spec: CertificateSpec, served: Served) -> datetime:

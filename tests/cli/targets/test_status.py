@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from datetime import timedelta
 
 import pytest
@@ -76,6 +77,19 @@ def test_drifted_is_what_somebody_replaced_after_us(certpush, deployed, authorit
     assert one["standing"] == "drifted"
     assert one["due"] is None
     assert one["problems"]
+
+
+def test_what_is_newer_than_a_restored_state_is_said_to_be_ours_and_is_after_a_run(certpush, deployed):
+    assert certpush("state", "backup", "old.tar").code == 0
+    time.sleep(1.1)  # a certificate's life begins at a whole second
+    assert certpush("deploy", "--force").code == 0
+    assert certpush("state", "restore", "old.tar", "--replace").code == 0
+    ended = certpush("status")
+    assert "drifted" in ended.out
+    assert "wiki: a certificate of your CA that is newer than this state" in ended.err
+    assert "at once: certpush renew wiki" in ended.err
+    assert certpush("renew", "wiki").code == 0
+    assert status(certpush)["standing"] == "ok"
 
 
 def test_drifted_is_also_our_leaf_without_its_chain(certpush, deployed):
