@@ -32,6 +32,9 @@ def check(arguments: argparse.Namespace, console: Console) -> int:
     alive = sign.startswith(_ALIVE)
     console.document |= {"alive": alive, "health": document}
     console.line(safe(f"{sign}; {_last_run(document)}"))
+    ill, _ = ailment(path)
+    if alive and ill:
+        console.line(safe(f"{path}: {ill}; what stands there may be old"))
     if alive and document.get("refused_configuration"):
         console.line(safe(f"a new configuration was not taken, and the old one is in use: {document['refused_configuration']}"))
     return OK if alive else NOT_ROTATED

@@ -68,17 +68,23 @@ class HeldFile:
         self._held = held
 
     def _overwrite(self, text: bytes) -> bool:
-        """Write over our own file; it is not cut to the new length, for on a full disk that would give away what it has."""
+        """Write over our own file, and hold it; it is not cut to the new length, for on a full disk that would give away what it has."""
         try:
+            opened = os.open(self.path, os.O_WRONLY | _PLAIN)
+        except OSError:
+            return False
+        try:
+            about = os.fstat(opened)
+            if not stat.S_ISREG(about.st_mode) or about.st_nlink != 1 or about.st_uid != os.geteuid():
+                return False
+            os.pwrite(opened, text.ljust(about.st_size), 0)
             if not self._is_mine():
                 self.close()
                 self._held = _opened_to_hold(self.path)
-            about = os.fstat(self._held)
-            if not stat.S_ISREG(about.st_mode) or about.st_nlink != 1 or about.st_uid != os.geteuid():
-                return False
-            os.pwrite(self._held, text.ljust(about.st_size), 0)
         except OSError:
             return False
+        finally:
+            os.close(opened)
         return True
 
 
@@ -102,8 +108,8 @@ def is_held(path: Path) -> bool | None:
 
 
 def _opened_to_hold(path: Path) -> int:
-    """Open a file and lock it, where its file system can."""
-    descriptor = os.open(path, os.O_RDWR | _PLAIN)
+    """Open a file and lock it, where its file system can; for reading, or its disk could not be remounted read-only meanwhile."""
+    descriptor = os.open(path, os.O_RDONLY | _PLAIN)
     with suppress(OSError):
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return descriptor

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from certpush.cli.daemon import held_file, running
+from certpush.cli.daemon import healthcheck, held_file, running
 from certpush.cli.daemon.health import HealthFile
 from certpush.cli.daemon.held_file import HeldFile, is_held
 from certpush.errors import StateError
@@ -78,6 +78,14 @@ def test_that_a_new_configuration_was_refused_is_said(file, look):
     write(file, refused_configuration="target.wiki.nmaes: unknown key")
     said = "a new configuration was not taken, and the old one is in use: target.wiki.nmaes: unknown key\n"
     assert look() == (0, f"alive: waiting; no run ended yet\n{said}")
+
+
+def test_what_ails_its_disk_is_said(file, look, path, monkeypatch):
+    monkeypatch.setattr(healthcheck, "ailment", lambda _: ("its disk is mounted read-only", "mount -o remount,rw"))
+    write(file)
+    assert look() == (0, f"alive: waiting; no run ended yet\n{path}: its disk is mounted read-only; what stands there may be old\n")
+    write(file, alive_for=timedelta(minutes=2))
+    assert "or cannot write this file (its disk is mounted read-only): waiting" in look()[1]
 
 
 # --- whose it is ------------------------------------------------------------------------------
@@ -182,6 +190,7 @@ def test_the_file_of_the_one_before_is_taken_over_without_making_another(path, l
     file = HealthFile(HeldFile(path, 0o600))
     write(file)
     assert look()[0] == 0
+    assert fcntl.fcntl(file.file._held, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY, "its disk may be remounted read-only meanwhile"
     file.close()
     assert look()[0] == 1
 
