@@ -21,10 +21,11 @@ from certpush.testing.authority import EmbeddedCa
 from certpush.testing.lab.tls import TlsServer
 from conftest import need
 
-# Fails as often as the file has letters.
+# Fails as often as the file has letters; an "e" has its effect all the same.
 _FAILS = """\
 if [ -s {0} ]; then
-  left=$(cat {0}); printf %s "${{left#x}}" > {0}
+  left=$(cat {0}); printf %s "${{left#?}}" > {0}
+  case "$left" in e*) {1} ;; esac
   echo 'broken on purpose' >&2; exit 1
 fi"""
 
@@ -58,7 +59,7 @@ class Yard:
         if name in self.servers:
             script = self.directory / f"reload-{name}"
             script.write_text(
-                f"#!/bin/sh\n{_FAILS.format(self.directory / f'broken-{name}')}\n{first}\nexec {shlex.join(self.servers[name].reload_command)}\n"
+                f"#!/bin/sh\n{_FAILS.format(self.directory / f'broken-{name}', reload := shlex.join(self.servers[name].reload_command))}\n{first}\nexec {reload}\n"
             )
             script.chmod(stat.S_IRWXU)
         usual = {
@@ -79,6 +80,10 @@ class Yard:
     def break_reload(self, name: str, times: int = 1) -> None:
         """Let the next reloads fail."""
         (self.directory / f"broken-{name}").write_text("x" * times)
+
+    def strand(self, name: str, times: int = 2) -> None:
+        """Let the next reload fail after it had its effect, and those after it without any: what was switched to stays."""
+        (self.directory / f"broken-{name}").write_text("e" + "x" * (times - 1))
 
     def write(self) -> None:
         """Write the configuration file."""

@@ -243,7 +243,7 @@ def test_a_reload_that_fails_is_rolled_back_and_the_same_certificate_is_good_the
 
 def test_a_reload_that_goes_on_failing_leaves_the_target_stranded_and_says_so(certpush, yard):
     yard.serve("wiki")
-    yard.break_reload("wiki", times=9)
+    yard.strand("wiki", times=9)
     ended = certpush("deploy")
     assert ended.code == 3
     assert "STRANDED" in ended.out

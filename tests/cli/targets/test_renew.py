@@ -139,7 +139,7 @@ def test_status_tells_who_waits_after_failures_until_when_and_why(certpush, two)
     assert re.search(
         r"wiki: waiting until \d\d-\d\d \d\d:\d\d UTC, because it failed once; the last time: .*reload", certpush("status").err
     )
-    two.break_reload("wiki", times=2)
+    two.strand("wiki")
     assert certpush("renew", "wiki").code == 3
     assert "waiting" not in certpush("status").err, "what was left half-way is tried by each run"
     assert certpush("renew", "wiki").code == 0

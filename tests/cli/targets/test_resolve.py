@@ -13,13 +13,14 @@ pytestmark = pytest.mark.timeout(60)
 
 @pytest.fixture
 def stranded(certpush, yard):
-    """A target whose second certificate is there, half-way, because its reload failed on the way forth and back."""
+    """A target that still serves its second certificate, because the reload on the way back failed; the first is in its files again."""
     yard.serve("wiki", "names = ['wiki.home.example']")
     assert certpush("deploy").code == 0
     yard.first = yard.served("wiki")
-    yard.break_reload("wiki", times=9)
+    yard.strand("wiki", times=9)
     assert certpush("deploy", "--force").code == 3
     yard.break_reload("wiki", times=0)
+    yard.second = yard.served("wiki")
     return yard
 
 
@@ -37,8 +38,8 @@ def test_what_is_there_is_shown_and_the_way_back_is_finished(certpush, stranded)
     assert (document["exit"], document["error"]["type"]) == (2, "ConfigError")
     (one,) = document["unresolved"]
     assert one["record"]["phase"] == "stranded"
-    assert [seen["fingerprint"] for seen in one["served"]] == [stranded.first]
-    assert one["there"] == [{"fingerprint": stranded.first, "known": "before"}]
+    assert [seen["fingerprint"] for seen in one["served"]] == [stranded.second] != [stranded.first]
+    assert {seen["fingerprint"]: seen["known"] for seen in one["there"]} == {stranded.first: "before", stranded.second: "wanted"}
     assert certpush("status", "--output=json").document["targets"][0]["standing"] == "stranded"
 
     ended = certpush("resolve", "wiki", "--finish", "--reason", "nginx was wedged", "--output=json")

@@ -130,7 +130,7 @@ def test_one_endpoint_of_two_that_is_silent_counts(certpush, yard):
 
 def test_stranded_stays_so_until_it_is_settled(certpush, yard):
     yard.serve("wiki")
-    yard.break_reload("wiki", times=2)  # the switch, and the way back
+    yard.strand("wiki")  # the switch, and the way back
     assert certpush("deploy").code == 3
     assert status(certpush)["standing"] == "stranded"
     assert certpush("deploy").code == 0
