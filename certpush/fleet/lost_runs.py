@@ -15,7 +15,7 @@ from certpush.errors import CertpushError
 from certpush.fleet.observing import enabled, hearing_of, place_of, run_for
 from certpush.kit.memory import PassingMemory
 from certpush.kit.tls import utc_now
-from certpush.model import Event, Receipt
+from certpush.model import Action, Event, Plan, Receipt
 from certpush.observer import ENDED
 from certpush.plugins import PluginLoader
 from certpush.references import References
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from certpush.fleet.hearing import Hearing
 
 _log = logging.getLogger(__name__)
+_RAN = Plan(Action.NOTHING, "the run came to its end")  # also where something waits for its window: what was told was not about that
 
 
 class LostRuns:
@@ -80,4 +81,4 @@ def _well(receipts: Iterable[Receipt]) -> list[Receipt]:
     targets: defaultdict[str, list[Receipt]] = defaultdict(list)
     for one in receipts:
         targets[one.target.partition("/")[0]].append(one)
-    return [replace(members[0], target=name) for name, members in targets.items() if all(one.error is None for one in members)]
+    return [replace(members[0], target=name, plan=_RAN) for name, members in targets.items() if all(one.error is None for one in members)]

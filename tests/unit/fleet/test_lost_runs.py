@@ -69,7 +69,8 @@ def test_each_trouble_is_told_once_and_its_end_once(here, told, tmp_path):
     assert told() == ""
     lost.tell(here, ConfigError("observer.chat.urll: unknown key"))
     assert "unknown key" in told()
-    lost.over(here, [replace(GOOD, target="wiki/one"), replace(GOOD, target="wiki/two"), receipt_for("mail", TargetUnreachable("gone"))])
+    waits = replace(GOOD, target="wiki/one", plan=Plan(Action.WAIT, "due, and its window is closed"))
+    lost.over(here, [waits, replace(GOOD, target="wiki/two"), receipt_for("mail", TargetUnreachable("gone"))])
     assert "recovered: wiki" in (last := told())
     assert "mail" not in last
     lost.over(here, [GOOD])
