@@ -111,6 +111,10 @@ reload = ["{self.directory}/reload"]
     def break_reload(self, times: int) -> None:
         (self.directory / "broken").write_text("x" * times)
 
+    def strand(self) -> None:
+        """The next reload fails after it had its effect, and the one after it without any: what was switched to stays."""
+        (self.directory / "broken").write_text("ex")
+
 
 def write_reload(directory: Path, nginx: Nginx) -> None:
     """A reload command that fails as often as ``broken`` has letters."""
@@ -119,7 +123,8 @@ def write_reload(directory: Path, nginx: Nginx) -> None:
 #!/bin/sh
 if [ -s {directory}/broken ]; then
   left=$(cat {directory}/broken)
-  printf %s "${{left#x}}" > {directory}/broken
+  printf %s "${{left#?}}" > {directory}/broken
+  case "$left" in e*) {" ".join(nginx.reload_command)} ;; esac
   echo "nginx: [emerg] broken on purpose" >&2
   exit 1
 fi

@@ -141,7 +141,7 @@ def test_errors(site):
     site.break_reload(1)
     forced = text.replace("fleet.deploy()", "fleet.deploy(force=True)")
     assert ran(site, forced).startswith("wiki ")
-    site.break_reload(2)
+    site.strand()
     assert ran(site, forced) == "a person is needed at once: wiki\n"
     site.more = "surprise = 1"
     refused = run(site, text)

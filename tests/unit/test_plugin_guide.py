@@ -31,12 +31,13 @@ CLIENT = '''
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from certpush.testing.device import DeviceGone, DeviceRefuses, MemoryDevice
+from certpush.testing.device import DeviceGone, DeviceRefuses, LoginRefused, MemoryDevice
 
 STATE = Path(__file__).with_name("nas.json")
 
 class NasOffline(Exception): ...
 class NasRefused(Exception): ...
+class NasLoginRefused(Exception): ...
 
 @dataclass
 class Active:
@@ -53,7 +54,10 @@ class NasClient:
         if self._host != "127.0.0.1":
             raise NasOffline(f"no route to {self._host}")
         device = MemoryDevice.at(STATE)
-        device.login(self._token)
+        try:
+            device.login(self._token)
+        except LoginRefused:
+            raise NasLoginRefused("401") from None
         return device
 
     def active_certificate(self) -> Active | None:

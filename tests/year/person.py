@@ -45,8 +45,11 @@ class Person:
         self.counts[told or "nothing"] += 1
         if told == "danger":
             assert event.in_danger, f"{name}: told of a danger that is none"
-            since = event.at - self._danger_told.get(name, event.at - _DANGER_EVERY)
-            assert since < timedelta(0) or since >= _DANGER_EVERY, f"{name}: told of its danger twice within a day"
+            before = self._danger_told.get(name, event.at - _DANGER_EVERY)
+            since = event.at - before
+            assert since < timedelta(0) or since >= _DANGER_EVERY or _ended_between(event, before), (
+                f"{name}: told of its danger twice within a day"
+            )
             self._danger_told[name] = event.at
         if event.in_danger and told == "stranded":
             self._told_in_passing(event)
@@ -88,3 +91,8 @@ class Person:
     def knows_that_all_is_well(self) -> bool:
         """Whether they heard of an end of each trouble that they heard of."""
         return not self._waits_for_the_end
+
+
+def _ended_between(event: Event, before: datetime) -> bool:
+    """Whether the certificate ended since they were told of its danger: that is news of its own."""
+    return event.validity is not None and before < event.validity.not_after <= event.at

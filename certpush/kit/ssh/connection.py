@@ -174,8 +174,8 @@ class SshConnection:
         with translate(BROKEN, where=self.where), self._watch(within.total_seconds(), "handing over files"):
             try:
                 sftp = paramiko.SFTPClient.from_transport(self._transport)
-            except (paramiko.SSHException, paramiko.SFTPError, EOFError) as error:
-                if not self.alive:
+            except (paramiko.SSHException, paramiko.SFTPError, EOFError, OSError) as error:  # OSError: its channel is closed already
+                if isinstance(error, TimeoutError) or not self.alive:
                     raise
                 raise TargetRefused(
                     f"{self.where}: there is no SFTP",

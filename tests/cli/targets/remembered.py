@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -42,9 +42,12 @@ class Remembered:
         usual |= {"finished": began + timedelta(seconds=9) if outcome else None}
         record = Deployment(id=f"{self.count:016x}", target=target, **usual | more)
         journal = Journal(open_state_directory(self.state) / "journal.sqlite3")
-        journal.begin(record)
+        on_its_way = replace(record, phase=Phase.STAGED, outcome=None, finished=None) if notes else record
+        journal.begin(on_its_way)
         for note in notes:
-            journal.enter(record, began, note)
+            journal.enter(on_its_way, began, note)
+        if notes:
+            journal.enter(record, began)
         journal.close()
         return record
 
