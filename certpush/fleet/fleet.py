@@ -279,7 +279,8 @@ class Fleet:
         from certpush.fleet.workers import all_of
 
         opener = self._held.looking() if remembering else self._held.forgetful()
-        jobs = [partial(statuses_of, spec, opener, remembering=remembering) for spec in self.select(words)]
+        failed = opener.journal.setbacks.waits().keys()
+        jobs = [partial(statuses_of, spec, opener, failed=failed, remembering=remembering) for spec in self.select(words)]
         looked = all_of(jobs, self._held.slots, threading.Event(), at_first=_LOOKS_AT_FIRST) if len(jobs) > 1 else (job() for job in jobs)
         return chain.from_iterable(looked)
 

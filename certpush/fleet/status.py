@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -49,30 +50,32 @@ class _Life(NamedTuple):
         return cls(not_before, not_after, due, danger_from(not_before, not_after, certificate.danger_left))
 
 
-def statuses_of(spec: TargetSpec, opener: Opener, *, remembering: bool = True) -> list[TargetStatus]:
+def statuses_of(spec: TargetSpec, opener: Opener, *, failed: Collection[str], remembering: bool = True) -> list[TargetStatus]:
     """Look at one target, or at each of its members in their order; changes nothing, raises nothing for one that does not answer.
 
+    ``failed`` are the names of those that may wait after failures: of the others the journal is not asked for that.
     ``remembering`` is False where the journal cannot be read: what is held is then what should be served.
     """
     if spec.endpoints and spec.verify != "files":  # a handshake needs neither the plugin nor a login, and members have no such endpoints
-        return [_status_of(_Subject(spec.name, spec, spec.certificate), opener, remembering=remembering)]
+        return [_status_of(_Subject(spec.name, spec, spec.certificate), opener, failed, remembering=remembering)]
     try:
         members = opener.members(spec)
     except CertpushError as error:
-        return [_unlisted(spec, opener, error, remembering=remembering)]
-    return [_status_of(_Subject(one.name, spec, one.certificate, one), opener, remembering=remembering) for one in members]
+        return [_unlisted(spec, opener, error, failed, remembering=remembering)]
+    return [_status_of(_Subject(one.name, spec, one.certificate, one), opener, failed, remembering=remembering) for one in members]
 
 
-def _unlisted(spec: TargetSpec, opener: Opener, error: CertpushError, *, remembering: bool) -> TargetStatus:
+def _unlisted(spec: TargetSpec, opener: Opener, error: CertpushError, failed: Collection[str], *, remembering: bool) -> TargetStatus:
     """Nobody can say now which members there are; what the journal knows of the target and of them is told."""
     known = opener.journal.newest(spec.name)
     lost = next((one for one in known if _lost(one)), None)
     last = lost or next(iter(known), None)
     standing = _lost(last) or _kept_out(error, remembering=remembering)
-    return TargetStatus(spec.name, spec.kind, standing, problems=(_in_words(error),), last=last, waiting=_waiting(spec.name, opener))
+    waiting = _waiting(spec.name, opener, failed)
+    return TargetStatus(spec.name, spec.kind, standing, problems=(_in_words(error),), last=last, waiting=waiting)
 
 
-def _status_of(subject: _Subject, opener: Opener, *, remembering: bool) -> TargetStatus:
+def _status_of(subject: _Subject, opener: Opener, failed: Collection[str], *, remembering: bool) -> TargetStatus:
     last = opener.journal.last(subject.name)
     sight = _look(subject, opener)
     view, served, certificate = sight.view, tuple(sight.view.served.values()), subject.certificate
@@ -101,13 +104,13 @@ def _status_of(subject: _Subject, opener: Opener, *, remembering: bool) -> Targe
         due=life.due if ours else None,
         danger=life.danger if ours else None,
         last=last,
-        waiting=_waiting(subject.name, opener),
+        waiting=_waiting(subject.name, opener, failed),
     )
 
 
-def _waiting(name: str, opener: Opener) -> Waiting | None:
+def _waiting(name: str, opener: Opener, failed: Collection[str]) -> Waiting | None:
     """Why nothing is tried on it unattended just now; what was left half-way does not wait."""
-    setback = opener.journal.setbacks.of(name)
+    setback = opener.journal.setbacks.of(name) if name in failed else None
     if setback is None or not setback.holds(opener.clock()) or opener.journal.unfinished(name):
         return None
     from certpush.model import Waiting

@@ -130,7 +130,7 @@ class Row:
 
     @property
     def standings(self) -> dict[str, Standing]:
-        return {one.target: one.standing for one in statuses_of(self.spec, self.opener())}
+        return {one.target: one.standing for one in statuses_of(self.spec, self.opener(), failed=())}
 
 
 @pytest.fixture
@@ -420,7 +420,7 @@ def test_each_member_stands_as_it_does(deployed):
 
 def test_members_that_cannot_be_listed_are_one_unreachable_target_with_its_last_deployment(deployed):
     deployed.devices["three"].power(on=False)
-    (status,) = statuses_of(deployed.spec, deployed.opener())
+    (status,) = statuses_of(deployed.spec, deployed.opener(), failed=())
     assert (status.target, status.standing) == ("row", Standing.UNREACHABLE)
     assert status.last.target == "row/three"
     assert "nothing answers" in status.problems[0]
@@ -432,7 +432,7 @@ def test_members_that_cannot_be_listed_are_stranded_while_one_of_them_is(deploye
     )
     deployed.deploy()
     deployed.devices["three"].power(on=False)
-    (status,) = statuses_of(deployed.spec, deployed.opener())
+    (status,) = statuses_of(deployed.spec, deployed.opener(), failed=())
     assert (status.target, status.standing, status.last.target) == ("row", Standing.STRANDED, "row/two")
 
 
@@ -448,7 +448,7 @@ def test_members_that_cannot_be_listed_are_stranded_while_one_of_them_is(deploye
 )
 def test_what_a_member_serves_is_shown_where_it_cannot_be_asked(deployed, error, standing):
     deployed.wraps["two"] = at("inspect", Raise(error))
-    one, two, three = statuses_of(deployed.spec, deployed.opener())
+    one, two, three = statuses_of(deployed.spec, deployed.opener(), failed=())
     assert (one.standing, two.standing, three.standing) == (Standing.OK, standing, Standing.OK)
     assert two.problems == (f"{error.message}\n{error.hint.replace('NAME', 'row/two')}",)
     assert two.served[0].fingerprint == deployed.served["two"]
@@ -469,7 +469,7 @@ def test_a_target_that_cannot_be_opened_has_the_reason(deployed):
 def test_without_the_journal_what_is_held_should_be_served(deployed):
     def standings() -> list[Standing]:
         opener = replace(deployed.opener(), journal=Journal(None))
-        return [one.standing for one in statuses_of(deployed.spec, opener, remembering=False)]
+        return [one.standing for one in statuses_of(deployed.spec, opener, failed=(), remembering=False)]
 
     assert standings() == [Standing.OK] * 3
     deployed.devices["two"].select("device-default")
