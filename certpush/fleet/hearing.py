@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from certpush.errors import CertpushError
-from certpush.fleet.observing import place_of
+from certpush.kit.boundary import place_of
 from certpush.model import Event
 from certpush.observer import Observer
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from certpush.config import Configuration
 from certpush.errors import CertpushError
-from certpush.fleet.observing import enabled, hearing_of, place_of, run_for
+from certpush.fleet.observing import enabled, hearing_of, run_for
+from certpush.kit.boundary import place_of
 from certpush.kit.memory import PassingMemory
 from certpush.kit.tls import utc_now
 from certpush.model import Action, Event, Plan, Receipt
@@ -48,7 +49,7 @@ class LostRuns:
             self._hear(configuration, _well(receipts))
             self._memories.clear()
 
-    def _hear(self, configuration: Configuration, receipts: Iterable[Receipt]) -> None:
+    def _hear(self, configuration: Configuration, receipts: Sequence[Receipt]) -> None:
         loader = PluginLoader()
         try:
             hearings = list(self._hearings(configuration, loader))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import traceback
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -18,6 +17,7 @@ from certpush.config.configuration import unknown
 from certpush.errors import CertpushError, ConfigError, ObserverFailed, StateError
 from certpush.fleet.opening import Opener
 from certpush.fleet.validity import validity_of
+from certpush.kit.boundary import place_of
 from certpush.kit.settings import SecretReader, Settings, convert
 from certpush.kit.tls import utc_now
 from certpush.model import Event, Receipt, Secret, Validity
@@ -217,9 +217,3 @@ class ObservedRun:
                     self._hearings[called] = Hearing(name=called, open=partial(_Overhearing, listener), alone=nullcontext)
                     self._hearings[called].start()
             return [*self._hearings.values()]
-
-
-def place_of(error: BaseException) -> str:
-    """The type and the place only: the text may hold the observer's own token."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} at {last.filename}:{last.lineno}"

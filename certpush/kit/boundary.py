@@ -39,3 +39,11 @@ def _nearest(table: Mapping[type[BaseException], Translation], raised: type[Base
 def _words(error: BaseException, where: str) -> str:
     said: Any = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return f"{where}: {escaped(str(said))}" if where else escaped(str(said))
+
+
+def place_of(error: BaseException) -> str:
+    """The type and the place only, of what a plugin raised: its text may hold a secret."""
+    import traceback  # mostly nothing is raised
+
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {last.filename}:{last.lineno}"

@@ -14,6 +14,7 @@ from certpush.hookspecs import hookimpl
 from certpush.target import TargetKind
 from certpush.testing.contract import TargetCase
 from certpush.testing.device import MemoryDevice
+from certpush.testing.faults.fault import AnyFault
 from certpush.testing.memory import MemorySettings, memory_kind
 from certpush.testing.memory_case import memory_case
 
@@ -21,17 +22,10 @@ _NAME = "undeclared"
 
 
 @dataclass(frozen=True)
-class DeclarationFault:
-    """As ``Fault``; ``target`` is what an entry point of an installed distribution names."""
+class DeclarationFault(AnyFault):
+    """``target`` is what an entry point of an installed distribution names."""
 
     target: type
-    caught_by: str
-    because: str
-
-    @property
-    def name(self) -> str:
-        """Which fault it is, for test ids."""
-        return self.target.__name__
 
     @contextlib.contextmanager
     def on_trial(self, folder: Path) -> Iterator[TargetCase[MemorySettings]]:

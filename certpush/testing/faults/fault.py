@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from certpush.target import Target, TargetKind
 from certpush.testing.contract import TargetCase
@@ -21,21 +22,28 @@ def unchanged(kind: TargetKind[MemorySettings]) -> TargetKind[MemorySettings]:
 
 
 @dataclass(frozen=True)
-class Fault:
+class AnyFault:
     """``target`` must fail the test ``caught_by``, with a message that contains ``because``."""
 
-    target: Callable[[MemorySettings], Target]
+    target: Callable[..., Any]
     caught_by: str
     because: str
-    claims: Callable[[TargetKind[MemorySettings]], TargetKind[MemorySettings]] = unchanged
-    """What its kind says of itself, made from what the honest one says."""
-    settings: Callable[[MemorySettings], MemorySettings] | None = None
-    patience: timedelta = timedelta(seconds=10)
 
     @property
     def name(self) -> str:
         """Which fault it is, for test ids."""
         return getattr(self.target, "__name__", repr(self.target))
+
+
+@dataclass(frozen=True)
+class Fault(AnyFault):
+    """A target of the memory kind that breaks its promise."""
+
+    target: Callable[[MemorySettings], Target]
+    claims: Callable[[TargetKind[MemorySettings]], TargetKind[MemorySettings]] = unchanged
+    """What its kind says of itself, made from what the honest one says."""
+    settings: Callable[[MemorySettings], MemorySettings] | None = None
+    patience: timedelta = timedelta(seconds=10)
 
     @contextlib.contextmanager
     def on_trial(self, folder: Path) -> Iterator[TargetCase[MemorySettings]]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from certpush.errors import TargetUnreachable
 from certpush.model import CertificateBundle, CertificateRequest, DnsName, Staged
 from certpush.target import Member, TargetKind
 from certpush.testing.contract import TargetCase
 from certpush.testing.device import DEFAULT, MemoryDevice
+from certpush.testing.faults.fault import AnyFault
 from certpush.testing.memory import MemorySettings, MemoryTarget
 from certpush.testing.memory_case import memory_cluster_case
 from certpush.testing.memory_cluster import MemoryClusterSettings, members
@@ -22,17 +22,8 @@ Listed = tuple[Member[MemoryClusterSettings], ...]
 
 
 @dataclass(frozen=True)
-class ClusterFault:
-    """As ``Fault``; ``target`` lists the members, or is what the kind opens for each."""
-
-    target: Callable[..., Any]
-    caught_by: str
-    because: str
-
-    @property
-    def name(self) -> str:
-        """Which fault it is, for test ids."""
-        return self.target.__name__
+class ClusterFault(AnyFault):
+    """``target`` lists the members, or is what the kind opens for each."""
 
     @contextlib.contextmanager
     def on_trial(self, folder: Path) -> Iterator[TargetCase[MemoryClusterSettings]]:

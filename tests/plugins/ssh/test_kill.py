@@ -14,7 +14,9 @@ import pytest
 from certpush.errors import NoWayBack, RescueFired, TargetRefused
 from certpush.kit.remote import rescue, shell
 from certpush.kit.settings import Duration
+from certpush.model import Installed, Staged
 from certpush.testing.lab.process import wait_until
+from certpush_ssh.settings import SshTargetSettings
 from certpush_ssh.target import SshTarget
 from conftest import STRIDE
 from plugins.ssh.conftest import LocalBox
@@ -90,6 +92,13 @@ def fresh(box: LocalBox, settings, old) -> dict[str, object]:
     return tree(box.tls)
 
 
+def a_fresh_instance_goes_back(box: LocalBox, settings: SshTargetSettings, before: Installed, staged: Staged) -> None:
+    """And leaves nothing behind; what is there then is for the caller to compare."""
+    with contextlib.closing(SshTarget(settings)) as target:
+        target.rollback(before, staged, None)
+    everything_is_tidy(box)
+
+
 def everything_is_tidy(box: LocalBox) -> None:
     assert leftovers(box.tls) == []
     assert processes(box.tls) == []
@@ -124,11 +133,9 @@ def test_killed_before_any_command_a_fresh_instance_goes_back_and_the_next_run_c
                 assert death.reached >= point
         over = death.reached < point
         death.at = 0
-        with contextlib.closing(SshTarget(settings)) as target:
-            target.rollback(before, staged, None)
+        a_fresh_instance_goes_back(local_box, settings, before, staged)
         assert tree(local_box.tls) == before_tree, point
         assert served.read_bytes() == old.fullchain_pem, point
-        everything_is_tidy(local_box)
         deploy(settings, new)
         assert installed(settings) == new.fingerprint, point
         assert served.read_bytes() == new.fullchain_pem, point

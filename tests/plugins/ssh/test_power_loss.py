@@ -18,7 +18,7 @@ from certpush_ssh.target import SshTarget
 from cli.frame.disk import CALLS, OPTIONS, Disk, Tree, put
 from conftest import STRIDE, not_run
 from plugins.ssh.conftest import LocalBox
-from plugins.ssh.test_kill import everything_is_tidy
+from plugins.ssh.test_kill import a_fresh_instance_goes_back
 from plugins.ssh.test_rescue import deploy, installed
 from plugins.trees import tree
 
@@ -90,10 +90,8 @@ def test_from_whatever_a_power_cut_leaves_there_a_fresh_instance_goes_back(local
     for point in [*states][:: 1 if STRIDE == 1 else len(states) // MOST]:
         put(states[point], local_box.tls)
         shutil.copy(certificate, served)
-        with contextlib.closing(SshTarget(settings)) as target:
-            target.rollback(before, staged, None)
+        a_fresh_instance_goes_back(local_box, settings, before, staged)
         assert tree(local_box.tls) == before_tree, point
         assert served.read_bytes() == old.fullchain_pem, point
-        everything_is_tidy(local_box)
     deploy(settings, new)
     assert installed(settings) == new.fingerprint
