@@ -11,12 +11,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from certpush import Fleet
 from certpush.kit.tls import look
-from certpush.model import Endpoint, Receipt, read_certificates
+from certpush.model import Endpoint, Receipt, Served, read_certificates
 from certpush.testing import self_signed
 from certpush.testing.lab.nginx import Nginx
+from certpush.testing.lab.process import wait_until
 from certpush.testing.lab.sshd import Sshd
 from conftest import need
 
@@ -95,18 +97,20 @@ reload = ["{self.directory}/reload"]
 
     @property
     def served(self) -> str:
-        return look(self.endpoint, (), datetime.now(UTC)).fingerprint
+        """What a client is shown; none looks while an old worker answers beside the new one."""
+        return self._looked().fingerprint
 
     @property
     def seen_by_clients(self) -> str:
         """What a client that trusts the CA's root finds wrong; empty when all is well."""
-        return look(self.endpoint, read_certificates(self.ca.root_pem), datetime.now(UTC)).problem
+        return self._looked(*read_certificates(self.ca.root_pem)).problem
 
-    def await_served(self, fingerprint: str) -> None:
-        """Several looks in a row: for a moment after a reload nginx's old worker answers, too."""
-        in_a_row = 0
-        while in_a_row < 5:
-            in_a_row = in_a_row + 1 if self.served == fingerprint else 0
+    def await_served(self, fingerprint: str, seconds: float = 20) -> None:
+        wait_until(lambda: self.served == fingerprint, "it is served", seconds)
+
+    def _looked(self, *roots: x509.Certificate) -> Served:
+        wait_until(lambda: self.nginx.settled, "the old workers go")
+        return look(self.endpoint, roots, datetime.now(UTC))
 
     def break_reload(self, times: int) -> None:
         (self.directory / "broken").write_text("x" * times)

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -83,8 +82,5 @@ def test_the_host_rescues_itself_when_we_die_right_after_the_switch(site):
         env={**os.environ},
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
-    until = time.monotonic() + 45
-    while site.served != first.now and time.monotonic() < until:
-        time.sleep(0.2)
-    assert site.served == first.now  # nobody but the host itself did that
+    site.await_served(first.now, seconds=45)  # nobody but the host itself does that
     assert site.deploy().outcome is Outcome.ROTATED

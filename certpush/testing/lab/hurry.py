@@ -13,6 +13,7 @@ from functools import partialmethod
 from pathlib import Path
 
 from certpush.rotation.rotation import Patience
+from certpush.testing.lab.process import children
 
 _PROC = Path("/proc")
 _SOONER_SECONDS = 0.1
@@ -48,18 +49,6 @@ def timers(below: str | Path, among: Iterable[int] | None = None) -> list[int]:
 def _armed(pid: int, script: str) -> bool:
     folder, _, name = script.rpartition("/")
     return name == "run" and (_PROC / f"{pid}/root{folder}/armed").exists()
-
-
-def children(pid: int) -> list[int]:
-    """The processes that this one started; none where it has ended."""
-    with contextlib.suppress(OSError):
-        return [int(one) for one in (_PROC / f"{pid}/task/{pid}/children").read_text().split()]
-    return []
-
-
-def descendants(pid: int) -> list[int]:
-    """The same with theirs."""
-    return [one for child in children(pid) for one in (child, *descendants(child))]
 
 
 def _command(pid: int) -> list[str]:

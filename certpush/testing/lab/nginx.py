@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Self
 
-from certpush.testing.lab.process import LabError, NotPossibleHere, ServerProcess, answers, free_port
+from certpush.testing.lab.process import LabError, NotPossibleHere, ServerProcess, answers, children, free_port
 from certpush.testing.lab.tools import find_nginx
 from certpush.testing.server import HousedServer
 
@@ -44,6 +44,11 @@ class Nginx(HousedServer):
     def running(self) -> bool:
         """Whether it runs now."""
         return self._process is not None and self._process.running
+
+    @property
+    def settled(self) -> bool:
+        """Whether no old worker accepts any more: for 0.1 s after a reload the master leaves it beside the new one."""
+        return not self.running or len(children(self.pid)) <= 1
 
     @property
     def reload_command(self) -> list[str]:

@@ -17,7 +17,18 @@ from certpush.errors import CertpushError
 from certpush.testing.lab.heir import Heir, heir
 from certpush.testing.own_directory import OwnDirectory
 
-__all__ = ["LabError", "NotPossibleHere", "OwnDirectory", "ServerProcess", "answers", "find_program", "free_port", "wait_until"]
+__all__ = [
+    "LabError",
+    "NotPossibleHere",
+    "OwnDirectory",
+    "ServerProcess",
+    "answers",
+    "children",
+    "descendants",
+    "find_program",
+    "free_port",
+    "wait_until",
+]
 
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
@@ -62,6 +73,18 @@ def answers(host: str, port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def children(pid: int) -> list[int]:
+    """The processes that this one started; none where it has ended."""
+    with contextlib.suppress(OSError):
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
+
+
+def descendants(pid: int) -> list[int]:
+    """The same with theirs, which sessions and groups of their own do not hide."""
+    return [one for child in children(pid) for one in (child, *descendants(child))]
 
 
 def wait_until(true: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from certpush.testing.lab.account import Account, in_namespace
-from certpush.testing.lab.process import NotPossibleHere, ServerProcess, answers, free_port
+from certpush.testing.lab.process import NotPossibleHere, ServerProcess, answers, descendants, free_port
 from certpush.testing.lab.ssh_keys import fingerprint, public_line, write_key
 from certpush.testing.lab.tools import find_sshd
 from certpush.testing.server import HousedServer
@@ -134,7 +134,7 @@ class Sshd(HousedServer):
     def stop(self) -> None:
         """End it with all its sessions, as a power failure would; address and keys stay."""
         if self._process:
-            sessions = _descendants(self._process.pid)
+            sessions = descendants(self._process.pid)  # they outlive the server that took them in
             self._process.stop()
             for pid in sessions:
                 with contextlib.suppress(ProcessLookupError):
@@ -220,12 +220,3 @@ def _own_name() -> str:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
         raise NotPossibleHere(f"nobody can log in as {os.geteuid()}: there is no such account") from None
-
-
-def _descendants(pid: int) -> list[int]:
-    """Sessions outlive the server that took them in (sshd gives each a session of its own), so they are looked for one by one."""
-    try:
-        own = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except OSError:
-        return []
-    return [found for child in map(int, own.split()) for found in (child, *_descendants(child))]

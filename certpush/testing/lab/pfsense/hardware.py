@@ -11,8 +11,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from certpush.testing.lab import hurry
-from certpush.testing.lab.process import LabError, NotPossibleHere, find_program, wait_until
+from certpush.testing.lab.process import LabError, NotPossibleHere, descendants, find_program, wait_until
 
 _INIT = Path(__file__).with_name("init.py")
 _MOUNTS = Path(__file__).parent / "skeleton/lab/mounts.sh"
@@ -39,7 +38,7 @@ class Hardware:
     @property
     def processes(self) -> list[int]:
         """What runs in it, as this machine counts; nothing where it is switched off."""
-        return hurry.descendants(self._on.pid) if self._on is not None and self.on else []
+        return descendants(self._on.pid) if self._on is not None and self.on else []
 
     def path(self, inside: str) -> Path:
         """Where a path of the tree can be reached from outside; a link in it must not be absolute."""
