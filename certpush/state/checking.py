@@ -1,21 +1,25 @@
-"""Look through the whole state, and change nothing: every record, every bundle, what hangs in the air, what is open to others."""
+"""Look through the whole state, or a backup, and change nothing: every record, every bundle, what hangs in the air, what is open."""
 
 from __future__ import annotations
 
 import stat
+import tempfile
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from certpush.errors import StateError
+from certpush.kit.files import Directory
 from certpush.model import Deployment, Finding, Outcome, Phase, Severity
 from certpush.state.directory import RESTORING
 from certpush.state.escrow import Escrow, certificate_in
 from certpush.state.journal import Journal
-from certpush.state.snapshot import ASIDE, CERTIFICATES, JOURNAL
+from certpush.state.snapshot import ASIDE, CERTIFICATES, JOURNAL, Snapshot, write_snapshot
 
 Found = tuple[str, Finding]
 """Where, and what."""
 _FROM_BACKUP = "put a backup back (`certpush state restore FILE --replace`)"
+_TO_CHECK = ".to-check-"
 
 
 def check_state(directory: Path, targets: Collection[str] | None = None) -> Iterator[Found]:
@@ -35,6 +39,32 @@ def check_state(directory: Path, targets: Collection[str] | None = None) -> Iter
         yield from _journal(journal, escrow, targets)
     finally:
         journal.close()
+
+
+def check_backup(snapshot: Snapshot, home: Path, targets: Collection[str] | None = None) -> tuple[Found, ...]:
+    """The same of what a backup holds, unpacked for as long as that takes into a private folder below ``home``.
+
+    Raises:
+        StateError: it cannot be unpacked there.
+
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix=_TO_CHECK, dir=home) as folder:
+            with Directory.open(folder) as unpacked:
+                write_snapshot(snapshot, unpacked)
+            return tuple(_in_a_backup(check_state(Path(folder), targets)))
+    except OSError as error:
+        raise StateError(
+            f"the backup cannot be unpacked in {home}: {error.strerror}", hint="free space on its disk, and check its rights"
+        ) from error
+
+
+def _in_a_backup(found: Iterator[Found]) -> Iterator[Found]:
+    """What is to be done about a state is no advice about a copy of one; and who may open it is said of the copy's folder."""
+    for where, finding in found:
+        if where != "state":
+            hint = "take another backup; a restore refuses this one" if finding.severity is Severity.ERROR else ""
+            yield where, replace(finding, hint=hint)
 
 
 def _directory(directory: Path) -> Iterator[Found]:

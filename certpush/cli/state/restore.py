@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from certpush.cli.console import Console, safe
+from certpush.cli.console import Console
 from certpush.cli.exits import OK
 from certpush.cli.receipts import moment
-from certpush.cli.state.place import configuration_for, passphrase_of
-from certpush.errors import ConfigError
+from certpush.cli.state.place import configuration_for, read_backup
 from certpush.kit.tls import utc_now
-from certpush.state.backup import LARGEST, Backup, unpack
+from certpush.state.backup import Backup
 from certpush.state.restore import restore
-
-_WHICH = "name the file that `certpush state backup` wrote"
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Read, look through, put in place."""
-    backup = unpack(_read(arguments.file), passphrase_of(arguments.passphrase))
+    backup = read_backup(arguments.file, arguments.passphrase)
     directory = configuration_for(arguments.config).state_directory.absolute()
     kept = restore(backup, directory, utc_now(), replace=arguments.replace)
     console.document.update(
@@ -31,22 +27,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     )
     _tell(console, backup, directory, kept)
     return OK
-
-
-def _read(name: str) -> bytes:
-    try:
-        if name == "-":
-            text = sys.stdin.buffer.read(LARGEST + 1)
-        else:
-            with Path(name).open("rb") as file:
-                text = file.read(LARGEST + 1)
-    except OSError as error:
-        raise ConfigError(
-            f"{safe(name)} cannot be read: {error.strerror}", hint="name the file that `certpush state backup` wrote"
-        ) from None
-    if len(text) > LARGEST:
-        raise ConfigError(f"{safe(name)} is larger than any backup", hint=_WHICH)
-    return text
 
 
 def _tell(console: Console, backup: Backup, directory: Path, kept: Path | None) -> None:

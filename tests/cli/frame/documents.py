@@ -186,7 +186,7 @@ token = "file:{self.directory}/token"
         return [self.place.document("state", "backup", f"{self.directory}/backup.tar")]
 
     def state_check(self) -> Documents:
-        return [self.place.document("state", "check")]
+        return [self.place.document("state", "check"), self.place.document("state", "check", f"{self.directory}/backup.tar")]
 
     def state_restore(self) -> Documents:
         backup = f"{self.directory}/backup.tar"

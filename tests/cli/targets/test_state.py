@@ -81,6 +81,70 @@ def test_a_damaged_record_is_named_and_the_exit_code_says_it(certpush, known):
     assert "certpush state restore FILE --replace" in ended.out
 
 
+def test_a_backup_is_looked_through_where_it_is(certpush, home, known, monkeypatch, tmp_path):
+    (tmp_path / "word").touch(mode=0o600)
+    (tmp_path / "word").write_text("correct horse")
+    word = f"--passphrase=file:{tmp_path}/word"
+    assert certpush("state", "backup", "all.bin", word).code == 0
+    before = known.everything()
+    ended = certpush("state", "check", "all.bin", word)
+    assert ended.code == 0
+    assert "1 records, each as it was written" in ended.out
+    assert "it stands in no configuration any more" in ended.out
+    (home / ".config" / "certpush" / "certpush.toml").unlink()  # on a machine that has the file alone
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "work"))
+    ended = certpush("state", "check", "all.bin", word, "--output=json")
+    assert (ended.code, ended.document["file"], ended.document["files"]) == (0, str(tmp_path / "work" / "all.bin"), 4)
+    assert [one["code"] for one in ended.document["findings"]] == ["bundles", "records"]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((tmp_path / "work" / "all.bin").read_bytes())))
+    assert certpush("state", "check", "-", word, "--output=json").document["file"] == "-"
+    assert known.everything() == before
+    assert [one.name for one in (tmp_path / "work").iterdir()] == ["all.bin"]
+
+
+def test_a_backup_of_a_damaged_state_is_found_out_before_it_is_needed(certpush, known):
+    (key,) = known.directory.glob("certificates/*/2*/key.pem")
+    key.write_text("cut")
+    assert certpush("state", "backup", "all.tar").code == 0
+    ended = certpush("state", "check", "all.tar")
+    assert ended.code == 5
+    assert "cannot be read, or its key is not the certificate's" in ended.out
+    assert "take another backup; a restore refuses this one" in ended.out
+    assert "rm -r" not in ended.out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["none.tar"], 2, "none.tar cannot be read"),
+        (["notes"], 5, "this is no backup of certpush's state"),
+        (["--passphrase=env:WORD"], 2, "--passphrase is for a backup, and none is named"),
+    ],
+)
+def test_what_is_no_backup_is_said(certpush, known, tmp_path, words, code, says):
+    (tmp_path / "work" / "notes").write_text("mine")
+    ended = certpush("state", "check", *words)
+    assert ended.code == code
+    assert says in ended.err
+    assert "hint: " in ended.err
+
+
+def test_where_it_cannot_be_unpacked_that_is_said(certpush, known, monkeypatch):
+    assert certpush("state", "backup", "all.tar").code == 0
+    monkeypatch.setattr("certpush.state.checking.write_snapshot", raises(OSError(28, "No space left on device")))
+    ended = certpush("state", "check", "all.tar")
+    assert ended.code == 5
+    assert "No space left on device" in ended.err
+    assert not [*known.directory.glob(".to-check-*")]
+
+
+def raises(error):
+    def call(*_):
+        raise error
+
+    return call
+
+
 def test_what_is_wrong_ends_with_the_next_step(certpush, home, known):
     ended = certpush("state", "restore", "none.tar")
     assert ended.code == 2
