@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-JOBS ?= 6
+JOBS ?= 8
 # A shell may forbid what Python keeps of a module that it has compiled: a thousand processes would each do it anew.
 unexport PYTHONDONTWRITEBYTECODE
 

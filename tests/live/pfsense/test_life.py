@@ -78,7 +78,7 @@ def test_a_page_may_be_left_without_saving(box):
 def test_a_reboot_ends_all_and_keeps_the_disk(box, ssh):
     served = box.served()
     ssh(box, "nohup sleep 1000 </dev/null >/dev/null 2>&1 & touch /tmp/a /var/run/b /cf/conf/c /root/d")
-    assert [process.command for process in box.processes()] == ["sleep 1000"]
+    wait_until(lambda: [process.command for process in box.processes()] == ["sleep 1000"], "it runs")
     box.reboot()
     assert box.processes() == ()
     assert not {"/tmp/a", "/var/run/b"} & set(box.files())
