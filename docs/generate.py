@@ -14,8 +14,8 @@ from pathlib import Path
 
 import reference_pages
 
+from certpush.cli.commands import COMMANDS, GROUPS
 from certpush.cli.exits import MEANINGS
-from certpush.cli.main import COMMANDS, GROUPS
 from certpush.cli.options import parser_for
 from certpush.config import CertificateKeys, DefaultKeys, EndpointTable, FleetKeys, ObserverKeys, StateKeys, TargetKeys
 from certpush.kit.description import Field, describe

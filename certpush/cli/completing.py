@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from certpush.cli.main import COMMANDS, split
+from certpush.cli.commands import COMMANDS, split
 from certpush.cli.options import everywhere
 
 TAKES_TARGETS = ("deploy", "renew", "status", "check", "history", "doctor")

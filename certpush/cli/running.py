@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol, cast
 
+from certpush.cli.commands import COMMANDS, split
 from certpush.cli.console import Console
 from certpush.cli.exits import OK, code_of
 from certpush.cli.logs import set_up_logging
@@ -66,25 +67,19 @@ def run_command(name: str, words: Sequence[str]) -> int:
 
 def _whole_name(name: str, module: Command, words: Sequence[str]) -> str:
     """The command with its subcommand, where the words name one: ``ca health``."""
-    from certpush.cli.main import split
-
     subcommand, _ = split(words)
     return f"{name} {subcommand}" if subcommand in getattr(module, "SUBCOMMANDS", ()) else name
 
 
 def _parsed(name: str, module: Command, words: Sequence[str]) -> argparse.Namespace:
-    from certpush.cli.main import COMMANDS
-
     parser = parser_for(name, COMMANDS[name])
     module.configure(parser)
     return parser.parse_args(words)
 
 
-def run_plugin_command(name: str, words: Sequence[str]) -> int:
-    """Run a command that a configured plugin adds; an unknown one ends in the nearest known name."""
+def unknown_command(name: str, words: Sequence[str]) -> int:
+    """Say that there is no such command, and which is the nearest; gives the exit code."""
     import difflib
-
-    from certpush.cli.main import COMMANDS
 
     near = difflib.get_close_matches(name, COMMANDS, n=1)
     hint = f"did you mean `certpush {near[0]}`?" if near else "certpush --help lists the commands"
@@ -107,8 +102,6 @@ def show(text: str, code: int, words: Sequence[str], *, command: str = "") -> in
 
 def interrupted(words: Sequence[str]) -> int:
     """Say that Ctrl-C came before the command began; gives the exit code."""
-    from certpush.cli.main import COMMANDS, split
-
     command, _ = split(words)
     return _end(Interrupted("interrupted", hint="nothing was begun"), words, command=command if command and command in COMMANDS else "")
 

@@ -355,7 +355,7 @@ class Fleet:
         """
         from certpush.fleet.observing import try_observer
 
-        return try_observer(name, self.configuration, self._held)
+        return try_observer(name, self.configuration, self._held.plugins(), self._held.read_secret)
 
     # --- trust ---
 

@@ -25,7 +25,6 @@ from certpush.observer import ENDED, Observer, ObserverKind, Run
 
 if TYPE_CHECKING:  # most runs have no observer
     from certpush.fleet.hearing import Hearing
-    from certpush.fleet.held import Held
     from certpush.kit.memory import Memory
     from certpush.plugins import Listener, PluginLoader
     from certpush.state.lock import Locks
@@ -118,7 +117,7 @@ def hearing_of(
     return Hearing(name=spec.name, open=opened, alone=alone, phases=kind.phases, deadline=spec.deadline)
 
 
-def try_observer(name: str, configuration: Configuration, held: Held) -> str:
+def try_observer(name: str, configuration: Configuration, plugins: PluginLoader, read_secret: SecretReader) -> str:
     """Have the observer of this name do once what it is there for; gives what was done.
 
     Raises:
@@ -129,8 +128,8 @@ def try_observer(name: str, configuration: Configuration, held: Held) -> str:
     if name not in configuration.observers:
         raise unknown("observer", name, configuration.observers, "add an [observer.NAME] table; `certpush observer kinds` lists the kinds")
     spec = configuration.observers[name]
-    kind = held.plugins().load_observer(spec.kind)
-    settings = read_observer(spec, kind, held.read_secret)
+    kind = plugins.load_observer(spec.kind)
+    settings = read_observer(spec, kind, read_secret)
     try:
         done: str = kind.open(settings, run_for(spec, "test", configuration, utc_now)).test()
     except CertpushError:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from certpush.cli.main import COMMANDS, split
+from certpush.cli.commands import COMMANDS, split
 from certpush.cli.options import parser_for
 from certpush.config import load
 from certpush.errors import ConfigError

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from certpush.cli.main import COMMANDS
+from certpush.cli.commands import COMMANDS
 from conftest import not_run
 from docs.reading import PAGES, ROOT, blocks, name_of, named_files, shell_commands
 

@@ -21,7 +21,9 @@ from live.faithful import KEY, Answer, World, digest_of, jwt, request, rfc3339, 
 CREDENTIALS = Authority("Credentials")
 CREDENTIAL = CREDENTIALS.issue("client.example.com", lifetime=timedelta(days=2))
 SHORT_CREDENTIAL = CREDENTIALS.issue("client.example.com", lifetime=timedelta(minutes=30))
-RSA_CREDENTIAL = CREDENTIALS.issue(key=KeySpec.RSA_2048)
+# Outliving what is asked for by them: an end at the credential's own would make each lifetime that of its moment.
+ED25519_CREDENTIAL = CREDENTIALS.issue(key=PrivateKey(ed25519.Ed25519PrivateKey.generate()), lifetime=timedelta(days=2))
+RSA_CREDENTIAL = CREDENTIALS.issue(key=KeySpec.RSA_2048, lifetime=timedelta(days=2))
 ADMIN = JwkProvisioner.make(p2c=1000)
 SHORT = JwkProvisioner.make(
     "short",
@@ -527,7 +529,7 @@ BY_CERTIFICATE: dict[str, tuple[int, Ask]] = {
     "revocation": (200, lambda w: w.revoke(99, ott=by_certificate(w, purpose="revoke", sub="99"))),
     "then renewal": (201, lambda w: [one := sign_by(w), w.send("POST", "/renew", client=one)]),
     "signed with RSA": (201, lambda w: sign_by(w, credential=RSA_CREDENTIAL)),
-    "signed with Ed25519": (201, lambda w: sign_by(w, credential=CREDENTIALS.issue(key=PrivateKey(ed25519.Ed25519PrivateKey.generate())))),
+    "signed with Ed25519": (201, lambda w: sign_by(w, credential=ED25519_CREDENTIAL)),
 }
 
 ALL = {

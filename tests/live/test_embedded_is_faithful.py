@@ -18,7 +18,7 @@ from cryptography import x509
 from certpush.testing.authority import Authority, EmbeddedCa, JwkProvisioner, Pki
 from certpush.testing.lab.step_ca import RealCa
 from live.faithful import World, comparable, described, request, shown
-from live.faithful_cases import ADMIN, ALL, CREDENTIAL, CSR, OTHERS, SHORT, expired
+from live.faithful_cases import ADMIN, ALL, CREDENTIAL, CSR, OTHERS, SHORT, SHORT_CREDENTIAL, expired, sign_by
 from live.faithful_odd_cases import ODD, ODD_X5C
 from live.faithful_wire import WIRE, exchange
 from live.record_step_ca import FIXTURES, refusals
@@ -44,6 +44,11 @@ def test_same(worlds, status, ask):
     assert real[-1].status == status, real[-1]
     expected, given = ([pprint.pformat(one.comparable(), width=150) for one in answers] for answers in (real, embedded))
     assert given == expected, "\n".join(difflib.ndiff("\n".join(expected).splitlines(), "\n".join(given).splitlines()))
+
+
+def test_a_certificate_ends_with_the_one_that_asked_for_it(worlds):
+    for world in worlds:
+        assert sign_by(world, credential=SHORT_CREDENTIAL).leaf.not_valid_after_utc == SHORT_CREDENTIAL.not_after
 
 
 @pytest.mark.parametrize(("status", "ask"), list(ODD.values()), ids=list(ODD))

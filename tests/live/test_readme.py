@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from certpush import config
-from certpush.cli.main import COMMANDS
+from certpush.cli.commands import COMMANDS
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 

@@ -64,7 +64,7 @@ def _again(ours: dict[str, str], scope: Scope) -> str:
 
 def _as_installed(ours: dict[str, str]) -> argparse.Namespace:
     """The words that led to the units, read again."""
-    from certpush.cli.main import COMMANDS
+    from certpush.cli.commands import COMMANDS
     from certpush.cli.options import parser_for
     from certpush.cli.schedule import configure
 

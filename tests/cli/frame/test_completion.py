@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from certpush.cli import completing
+from certpush.cli.commands import COMMANDS
 from certpush.cli.completing import TAKES_A_TARGET, TAKES_TARGETS, configuration_tables, names_in, parser_for_line
-from certpush.cli.main import COMMANDS
 from certpush.config import default_state_directory, from_tables, locate
 from cli.frame.conftest import environment
 from conftest import need

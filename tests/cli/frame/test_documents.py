@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from certpush import errors
-from certpush.cli import main
+from certpush.cli.commands import COMMANDS as BUILT_IN
 from certpush.cli.trust_store.places import Deed
 from certpush.model import Action, Known, Outcome, Phase, Severity, Standing, WayBackKind
 from cli.frame.documents import COMMANDS, Documents, all_documents
@@ -58,7 +58,7 @@ def of(made: dict[str, Documents], title: str) -> Documents:
 
 
 def test_every_command_has_its_section_and_is_run() -> None:
-    modules = {name: importlib.import_module(f"certpush.cli.{name}") for name in main.COMMANDS}
+    modules = {name: importlib.import_module(f"certpush.cli.{name}") for name in BUILT_IN}
     commands = {
         f"{name} {subcommand}".rstrip() for name, module in modules.items() for subcommand in getattr(module, "SUBCOMMANDS", None) or [""]
     }

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from certpush.cli.main import COMMANDS
+from certpush.cli.commands import COMMANDS
 from cli.frame.conftest import environment, file_target
 
 HEAVY = (
@@ -62,7 +62,13 @@ def imported(with_nothing: set[str], home: Path, *words: str) -> set[str]:
 @pytest.mark.parametrize("words", [("--help",), ("-h",), ("--version",), ()])
 def test_help_and_version_import_nothing_of_certpush_but_the_table(with_nothing, tmp_path, words):
     seen = imported(with_nothing, tmp_path, *words)
-    assert {one for one in seen if one.startswith("certpush")} == {"certpush", "certpush._version", "certpush.cli", "certpush.cli.main"}
+    assert {one for one in seen if one.startswith("certpush")} == {
+        "certpush",
+        "certpush._version",
+        "certpush.cli",
+        "certpush.cli.commands",
+        "certpush.cli.main",
+    }
     assert not seen & {*HEAVY, "argparse", "dataclasses", "importlib", "logging", "tomllib"}
 
 

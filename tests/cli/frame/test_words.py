@@ -9,7 +9,8 @@ import re
 
 import pytest
 
-from certpush.cli.main import COMMANDS, GROUPS, help_text, run, split
+from certpush.cli.commands import COMMANDS, GROUPS, split
+from certpush.cli.main import help_text, run
 from certpush.cli.options import parser_for
 from certpush.errors import ConfigError
 
