@@ -175,8 +175,7 @@ def test_the_end_of_the_input_is_a_no(place):
 def test_ctrl_c_at_a_question_is_a_no(place):
     with OnTerminal(place, "revoke", "12", columns=120) as terminal:
         terminal.until(lambda screen: any("[yes/no]" in line for line in screen.lines), "the question")
-        terminal.type("\x03")
-        assert terminal.end() == 1
+        assert terminal.stop("\x03") == 1
         assert any("interrupted" in line for line in terminal.screen.lines)
 
 

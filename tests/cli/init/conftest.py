@@ -54,7 +54,7 @@ class Terminal:
         ends = time.monotonic() + PATIENCE
         while (found := self.shown.find(text, self._read_to)) < 0:
             assert time.monotonic() < ends, f"never shown: {text!r}; shown so far:\n{self.shown}"
-            assert self._more(), f"it ended without showing {text!r}; shown:\n{self.shown}"
+            assert self._listens(), f"it ended without showing {text!r}; shown:\n{self.shown}"
         self._read_to = found + len(text)
         return self
 
@@ -67,9 +67,17 @@ class Terminal:
 
     def ends(self) -> int:
         """Wait for the end; gives the exit code."""
-        ends = time.monotonic() + PATIENCE
-        while self._more():
+        return self.stops("")
+
+    def stops(self, key: str) -> int:
+        """Press it until that is heard (Python misses a signal that comes just before it begins to read); gives the exit code."""
+        ends, heard = time.monotonic() + PATIENCE, ""
+        self.types(key, "")
+        while self._listens():
             assert time.monotonic() < ends, f"it does not end; shown:\n{self.shown}"
+            if heard == self.shown:
+                self.types(key, "")
+            heard = self.shown
         return self._reap()
 
     def close(self) -> None:
@@ -83,10 +91,13 @@ class Terminal:
         self.process = 0
         return os.waitstatus_to_exitcode(status)
 
-    def _more(self) -> bool:
-        ready, _, _ = select.select([self._fd], [], [], PATIENCE)
+    def _listens(self) -> bool:
+        """Whether the other side is there still; what it shows within a second is read."""
+        ready, _, _ = select.select([self._fd], [], [], 1)
+        if not ready:
+            return True
         try:
-            text = os.read(self._fd, 65536) if ready else b""
+            text = os.read(self._fd, 65536)
         except OSError:  # Linux says so when the other side of a terminal is closed
             return False
         self.shown += text.decode(errors="replace").replace("\r\n", "\n")

@@ -48,7 +48,7 @@ def test_a_person_presses_enter(ca, person, terminal):
 def test_a_person_may_want_another_ca(ca, person, terminal):
     bootstrap(ca, person.home / ".step")
     shown = terminal().answers("Use that CA", "perhaps").sees("neither yes nor no").answers("Use that CA", "no")
-    assert shown.sees("URL of the CA").sees(": ").types("\x03", "").ends() == 1
+    assert shown.sees("URL of the CA").sees(": ").stops("\x03") == 1
 
 
 def test_a_root_file_without_a_fingerprint_will_do(ca, person, known):
@@ -93,14 +93,14 @@ def test_a_broken_bootstrap_stops_a_script_and_not_a_person(ca, person, known, t
     ended = person.init(*known[4:])
     assert ended.code == 2
     assert "defaults.json is not a JSON table" in ended.err
-    assert terminal().sees("is not a JSON table").sees("URL of the CA").sees(": ").types("\x03", "").ends() == 1
+    assert terminal().sees("is not a JSON table").sees("URL of the CA").sees(": ").stops("\x03") == 1
     assert person.init(*known).code == 0
 
 
 def test_a_bootstrap_of_a_ca_that_is_gone_is_no_dead_end(person, terminal):
     put(person.home / ".step/config/defaults.json", {"ca-url": "https://127.0.0.1:9", "fingerprint": "0" * 64})
     shown = terminal().answers("Use that CA", "").sees("connection refused")
-    assert shown.sees("URL of the CA").sees(": ").types("\x03", "").ends() == 1
+    assert shown.sees("URL of the CA").sees(": ").stops("\x03") == 1
 
 
 def test_a_password_file_of_steps_that_others_can_read_is_no_dead_end_for_a_person(ca, person, password_file, terminal):

@@ -136,29 +136,29 @@ def test_only_a_machine_reads_json_so_nothing_is_asked(terminal):
 @pytest.mark.parametrize("end", ["\x03", "\x04"], ids=["ctrl-c", "end of input"])
 def test_stopping_leaves_nothing(ca, person, terminal, end):
     def stopped(shown):
-        assert shown.ends() == 1
+        assert shown.sees(": ").stops(end) == 1
         assert "nothing was written" in shown.shown
         assert "Traceback" not in shown.shown
         assert person.files == {}
         assert person.folders == []
 
-    stopped(terminal().sees("URL of the CA").sees(": ").types(end, ""))
-    stopped(terminal().answers("URL of the CA", ca.url).sees("Fingerprint").sees(": ").types(end, ""))
+    stopped(terminal().sees("URL of the CA"))
+    stopped(terminal().answers("URL of the CA", ca.url).sees("Fingerprint"))
     shown = terminal().answers("URL of the CA", ca.url).answers("Fingerprint", ca.fingerprint)
-    stopped(shown.sees("Password").sees(": ").types(end, ""))
-    stopped(trusting(terminal(), ca).sees("How long").sees(": ").types(end, ""))
-    stopped(trusting(terminal(), ca).answers("How long", "").sees("Name for").sees(": ").types(end, ""))
+    stopped(shown.sees("Password"))
+    stopped(trusting(terminal(), ca).sees("How long"))
+    stopped(trusting(terminal(), ca).answers("How long", "").sees("Name for"))
 
 
 def test_an_arrow_key_is_no_answer(ca, person, terminal):
     shown = terminal().answers("URL of the CA", f"{ca.url}\x1b[D").sees("arrow key").answers("URL of the CA", ca.url)
-    assert shown.sees("Fingerprint").sees(": ").types("\x03", "").ends() == 1
+    assert shown.sees("Fingerprint").sees(": ").stops("\x03") == 1
 
 
 def test_bytes_that_are_no_text_are_no_answer(person, terminal):
     shown = terminal().sees("URL of the CA").sees(": ")
     os.write(shown._fd, b"\xff\xfe\n")
-    assert shown.sees("error:").answers("URL of the CA", "").sees("error:").types("\x03", "").ends() == 1
+    assert shown.sees("error:").answers("URL of the CA", "").sees("error:").stops("\x03") == 1
 
 
 # --- which provisioner, and how long ----------------------------------------------------------
