@@ -75,26 +75,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
     """Order them for ``--dist worksteal``, which begins by cutting the list into equal pieces, one for each worker.
 
-    Each piece begins with some of the modules that ask for long, the longest first; what is quick comes last, when those
-    who have nothing left take from others. A module stays together: what it makes for its tests is made once.
+    Each piece begins with its part of what asks for long, the longest first; what is quick comes last, when those who
+    have nothing left take from others. A module, or a class, stays together: what it makes for its tests is made once.
     """
-    modules: dict[str, list[pytest.Item]] = {}
+    groups: dict[tuple[str, object], list[pytest.Item]] = {}
     for item in items:
-        modules.setdefault(str(item.path), []).append(item)
-    asked = {name: max(map(_minutes_asked, module)) for name, module in modules.items()}
-    long = sorted((name for name in modules if asked[name]), key=lambda name: asked[name], reverse=True)
-    quick = (item for name, module in modules.items() if not asked[name] for item in module)
+        groups.setdefault((str(item.path), getattr(item, "cls", None)), []).append(item)
+    asked = {name: max(map(_minutes_asked, group)) for name, group in groups.items()}
+    pieces: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    burden = [0] * workers
+    for name in sorted((name for name in groups if asked[name]), key=lambda name: asked[name], reverse=True):
+        least = burden.index(min(burden))
+        pieces[least] += groups[name]
+        burden[least] += asked[name] * len(groups[name])
+    quick = (item for name, group in groups.items() if not asked[name] for item in group)
     order: list[pytest.Item] = []
-    for number in range(workers):
-        first = [item for name in long[number::workers] for item in modules[name]]
-        room = (len(items) - len(order)) // (workers - number) - len(first)
-        order += [*first, *islice(quick, max(0, room))]
+    for number, piece in enumerate(pieces):
+        room = (len(items) - len(order)) // (workers - number) - len(piece)
+        order += [*piece, *islice(quick, max(0, room))]
     return [*order, *quick]
 
 
 def _minutes_asked(item: pytest.Item) -> int:
+    """What it may take; who waits for a real server asks for one."""
     timeout = item.get_closest_marker("timeout")
-    return timeout.args[0] // 60 if timeout and timeout.args[0] > 60 else 0
+    more = timeout.args[0] // 60 if timeout and timeout.args[0] > 60 else 0
+    return max(more, 1 if item.get_closest_marker("live") else 0)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

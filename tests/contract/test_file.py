@@ -5,6 +5,8 @@ import pytest
 from certpush_file import conformance
 from certpush_file.conformance import folder  # noqa: F401 - a fixture
 
+pytestmark = pytest.mark.timeout(120)
+
 
 class TestSingleFiles(conformance.TestSingleFiles):
     pass

@@ -47,6 +47,8 @@ from certpush.testing.faulty import Raise
 from certpush.testing.memory_cluster import memory_cluster_kind
 from flow.conftest import Clock, Instead, PkiIssuer, at
 
+pytestmark = pytest.mark.timeout(120)
+
 NAMES = ("one", "two", "three")
 ALL = tuple(f"row/{name}" for name in NAMES)
 

@@ -139,13 +139,13 @@ def test_the_machine_itself_hands_the_old_file_to_haproxy_when_nobody_confirms(b
             user=sshd.user,
             identity=Secret(sshd.client_key_path.read_text()),
             host_key=sshd.host_key_fingerprint,
-            rescue_after=Duration(seconds=4),
+            rescue_after=Duration(seconds=30),
         )
         new = CA.issue("localhost", "127.0.0.1")
         with contextlib.closing(open_target(settings)) as target:
             target.inspect()
             target.activate(target.stage(new), new)
             is_served(server, new)
-            hurry.pass_time(timedelta(seconds=4), lambda: hurry.timers(server.tls))
+            hurry.pass_time(timedelta(seconds=30), lambda: hurry.timers(server.tls))
             is_served(server, before)
             assert target.inspect().fingerprint == before.fingerprint

@@ -37,6 +37,8 @@ from cli.targets.proxmox_desk import (
 from plugins.conftest import mint
 from plugins.proxmox.conftest import install, posts
 
+pytestmark = pytest.mark.timeout(120)
+
 __all__ = ["desk", "mint", "patience", "start_node"]  # fixtures
 
 # --- exit 2: the configuration ------------------------------------------------------------------

@@ -98,7 +98,7 @@ def test_a_daemon_is_detached_and_writes_its_id(box, sh):
     sh("daemon -f -p /var/run/x.pid sleep 1000")
     wait_until(lambda: box.path("/var/run/x.pid").exists(), "the file")
     pid = int(sh("cat /var/run/x.pid")[0])
-    assert [process.command for process in box.processes() if process.pid == pid] == ["sleep 1000"]
+    wait_until(lambda: [process.command for process in box.processes() if process.pid == pid] == ["sleep 1000"], "it runs")
     sh(f"kill {pid}")
     wait_until(lambda: not box.path("/var/run/x.pid").exists(), "its end")
     wait_until(lambda: box.processes() == (), "the end of the daemon")

@@ -217,7 +217,7 @@ def test_a_renewed_authority_of_the_same_name_is_gone_back_from_with_the_old_cha
 
 def test_killed_after_the_first_switch_the_firewall_goes_back_alone(box, opened, bundle):
     former = box.served()
-    target = opened(rescue_after=Duration(seconds=2))
+    target = opened(rescue_after=Duration(seconds=6))
     staged = target.stage(bundle)
     target.activate(staged, bundle)
     assert box.served() == bundle.fingerprint
@@ -231,7 +231,7 @@ def test_killed_after_the_first_switch_the_firewall_goes_back_alone(box, opened,
 
 
 def test_confirmed_it_stays_and_nothing_is_left(box, opened, bundle):
-    target = opened(rescue_after=Duration(seconds=2))
+    target = opened()
     staged = target.stage(bundle)
     target.activate(staged, bundle)
     target.confirm(staged)
@@ -254,7 +254,7 @@ def test_what_the_timer_keeps_is_roots_alone_and_holds_no_key(box, opened, bundl
 
 
 def test_a_timer_does_not_undo_what_another_administrator_chose(box, opened, bundle):
-    target = opened(rescue_after=Duration(seconds=2))
+    target = opened(rescue_after=Duration(seconds=6))
     target.activate(target.stage(bundle), bundle)
     box.as_administrator('$config["system"]["webgui"]["ssl-certref"] = "66b1c2d3e4f5b";')
     wait_until(lambda: not box.path(RESCUE).exists(), "the timer ends")

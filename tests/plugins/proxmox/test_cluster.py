@@ -15,6 +15,8 @@ from certpush.testing.lab.proxmox import Answer, Broken, ProxmoxCluster
 from certpush_proxmox.ve import ProxmoxSettings, certpush_target, members
 from plugins.proxmox.conftest import CUSTOM, Site, exit_code, posts
 
+pytestmark = pytest.mark.timeout(120)
+
 ALL = ["pve1.home.example", "pve2.home.example", "pve3.home.example", "127.0.0.1", "127.0.0.2", "127.0.0.3"]
 AUDIT = {"/": {"Sys.Audit"}, "/nodes": {"Sys.Modify", "Sys.Audit"}}
 

@@ -25,6 +25,8 @@ from certpush.testing.lab.proxmox import Answer, Broken
 from certpush_proxmox.upload import former, ready
 from plugins.proxmox.conftest import exit_code, install, move, posts
 
+pytestmark = pytest.mark.timeout(120)
+
 
 def test_the_first_deployment_and_the_next(one, node):
     receipt = one.deploy_one()

@@ -14,6 +14,8 @@ from certpush.model import Outcome, WayBackKind
 from certpush.testing.lab.proxmox import ProxmoxBackup, ProxmoxDatacenter, ProxmoxMail, ProxmoxNode
 from plugins.proxmox.conftest import Site, exit_code
 
+pytestmark = pytest.mark.timeout(120)
+
 SEED = base64.b32encode(b"a secret of twenty b").decode()
 
 

@@ -20,6 +20,8 @@ from certpush_ssh.target import SshTarget
 from conftest import STRIDE
 from plugins.ssh.test_rescue import confirmed, deploy, installed, leftovers, masked, processes, rolled_back, switched
 
+pytestmark = pytest.mark.timeout(120)
+
 LAYOUTS = pytest.mark.parametrize("layout", ["files", "managed"])
 # `/bin/sh` of Debian; of Red Hat, Arch and macOS; of Alpine and OpenWrt; of Android and MirBSD.
 SHELLS = ("dash", "bash", "busybox", "mksh")

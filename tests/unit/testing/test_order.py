@@ -22,8 +22,8 @@ class Item:
     def path(self) -> Path:
         return Path(self.module)
 
-    def get_closest_marker(self, _name: str) -> pytest.Mark:
-        return pytest.mark.timeout(self.seconds).mark
+    def get_closest_marker(self, name: str) -> pytest.Mark | None:
+        return pytest.mark.timeout(self.seconds).mark if name == "timeout" else None
 
 
 SOME = [Item(f"quick{number // 10}", number) for number in range(60)]
@@ -33,8 +33,8 @@ LONG = [Item(f"long{module}", number, 120 * module) for module in (1, 2, 3) for 
 def test_each_worker_begins_with_its_part_of_the_long_ones_the_longest_first():
     order = dealt([*SOME, *LONG], 2)
     half = len(order) // 2
-    assert [item.module for item in order[:6]] == ["long3"] * 3 + ["long1"] * 3
-    assert [item.module for item in order[half : half + 3]] == ["long2"] * 3
+    assert [item.module for item in order[:4]] == ["long3"] * 3 + ["quick0"]
+    assert [item.module for item in order[half : half + 6]] == ["long2"] * 3 + ["long1"] * 3
 
 
 @pytest.mark.parametrize("workers", [1, 2, 6, 100])
