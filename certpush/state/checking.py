@@ -74,6 +74,9 @@ def _directory(directory: Path) -> Iterator[Found]:
     for kept in sorted(directory.glob(f"{ASIDE}*")):
         message = f"{kept.name} is kept from before a restore, and holds private keys"
         yield "state", Finding(Severity.INFO, "kept-aside", message, f"remove it when you need it no more: rm -r {kept}")
+    for left in sorted(directory.glob(f"{_TO_CHECK}*")):
+        message = f"{left.name} is left of a check that was killed, and holds the private keys of a backup"
+        yield "state", Finding(Severity.INFO, "left-behind", message, f"rm -r {left}")
     open_to_others = [path for path in _private(directory) if stat.S_IMODE(path.lstat().st_mode) & 0o077]
     for path in open_to_others:
         mode = stat.S_IMODE(path.lstat().st_mode)

@@ -112,3 +112,10 @@ def test_a_restore_that_was_interrupted_and_what_one_left_is_told(state):
     problems = found(state)
     assert problems["restoring"][1] == "error"
     assert problems["kept-aside"][1] == "info"
+
+
+def test_what_a_killed_check_of_a_backup_left_is_named(state):
+    (state.directory / ".to-check-x1").mkdir(mode=0o700)
+    where, severity, text = found(state)["left-behind"]
+    assert (where, severity) == ("state", "info")
+    assert f"rm -r {state.directory}/.to-check-x1" in text
