@@ -12,9 +12,9 @@ from certpush.cli.console import Console
 from certpush.cli.exits import OK, SAFETY
 from certpush.cli.findings import show_findings
 from certpush.cli.receipts import moment
-from certpush.cli.state.place import configuration_for, read_backup
+from certpush.cli.state.place import configuration_for, configuration_if_any, read_backup
 from certpush.cli.stopping import ended_by_signals
-from certpush.config import Configuration, load, locate
+from certpush.config import Configuration
 from certpush.errors import ConfigError
 from certpush.state.checking import Found, check_backup, check_state
 from certpush.state.directory import open_state_directory
@@ -44,8 +44,7 @@ def _show(console: Console, found: Iterable[Found]) -> int:
 def _in_a_backup(arguments: argparse.Namespace, console: Console) -> Iterable[Found]:
     """Whoever has but the backup at hand looks through it without a configuration."""
     backup = read_backup(arguments.file, arguments.passphrase)
-    found = locate(arguments.config, os.environ)
-    configuration = load(found, os.environ) if found else None
+    configuration = configuration_if_any(arguments.config)
     file = "-" if arguments.file == "-" else os.path.abspath(arguments.file)  # noqa: PTH100 - only to name it
     console.document.update(file=file, files=len(backup.snapshot.files), made=moment(backup.made))
     console.line(f"{len(backup.snapshot.files)} files of {backup.made:%Y-%m-%d %H:%M} UTC")

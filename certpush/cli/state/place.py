@@ -16,6 +16,17 @@ from certpush.state.backup import LARGEST, Backup, unpack
 _WHICH = "name the file that `certpush state backup` wrote"
 
 
+def configuration_if_any(explicit: str | None) -> Configuration | None:
+    """The configuration, where there is one.
+
+    Raises:
+        ConfigError: it is wrong, or one was named that is not there.
+
+    """
+    found = locate(explicit, os.environ)
+    return None if found is None else load(found, os.environ)
+
+
 def configuration_for(explicit: str | None) -> Configuration:
     """The configuration, which says where the state is.
 
@@ -23,13 +34,13 @@ def configuration_for(explicit: str | None) -> Configuration:
         ConfigError: there is none, or it is wrong.
 
     """
-    found = locate(explicit, os.environ)
+    found = configuration_if_any(explicit)
     if found is None:
         raise ConfigError(
             "there is no configuration, which says where the state is",
             hint="put certpush.toml back first, or name it with --config; `certpush init` writes one",
         )
-    return load(found, os.environ)
+    return found
 
 
 def passphrase_of(reference: str | None) -> Secret | None:

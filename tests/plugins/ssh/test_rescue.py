@@ -22,6 +22,7 @@ from certpush_ssh.target import SshTarget
 
 LAYOUTS = pytest.mark.parametrize("layout", ["files", "managed"])
 SOON = Duration(seconds=2)
+LATER = Duration(seconds=5)  # than a stalled machine needs from a switch to what disarms it
 
 
 def noting(tls: Path, word: str) -> tuple[str, ...]:
@@ -160,14 +161,15 @@ def test_a_reload_that_fails_at_first_is_tried_again(local_box, mint):
 
 
 def test_confirmed_nothing_of_the_timer_is_left_and_it_never_comes(local_box, mint):
-    settings = local_box.files(reload=noting(local_box.tls, "reload"))
+    settings = local_box.files(rescue_after=LATER, reload=noting(local_box.tls, "reload"))
     deploy(settings, mint())
     new = mint()
     _, staged = switched(settings, new)
     assert processes(local_box.tls) != []
     confirmed(settings, staged)
-    assert processes(local_box.tls) == []  # so nothing is there that could come
+    assert processes(local_box.tls) == []
     assert leftovers(local_box.tls) == []
+    time.sleep(LATER.total_seconds() + 0.5)  # nothing can be waited for: that nothing comes is what is tested
     assert installed(settings) == new.fingerprint
     assert notes(local_box.tls) == ["reload", "reload"]
 
@@ -268,12 +270,13 @@ def test_rollback_waits_for_a_rescue_that_is_at_work_and_finds_all_in_order(loca
 
 
 def test_rollback_disarms_the_timer(local_box, mint):
-    settings = local_box.files(reload=noting(local_box.tls, "reload"))
+    settings = local_box.files(rescue_after=LATER, reload=noting(local_box.tls, "reload"))
     deploy(settings, mint())
     before, staged = switched(settings, mint())
     rolled_back(settings, before, staged)
-    assert processes(local_box.tls) == []  # so nothing is there that could come
+    assert processes(local_box.tls) == []
     assert leftovers(local_box.tls) == []
+    time.sleep(LATER.total_seconds() + 0.5)  # nothing can be waited for: that nothing comes is what is tested
     assert notes(local_box.tls) == ["reload"] * 3
 
 
