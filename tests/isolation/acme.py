@@ -52,6 +52,20 @@ def gigabyte():
         os.write(1, piece)
 
 
+def slow(begun):
+    """The first time until another ends it."""
+    if not begun.exists():
+        begun.touch()
+        time.sleep(600)
+
+
+def leave_after(folder):
+    """When two others are under way."""
+    while len([*folder.glob("*.slow")]) < 2:
+        time.sleep(0.01)
+    os._exit(8)
+
+
 def raises():
     raise RuntimeError("the token is canary-token-of-the-device")
 
@@ -67,8 +81,6 @@ DEEDS = {
     "detach": lambda: fork(detached=True),
     "gigabyte": gigabyte,
     "garbage": garbage,
-    "leave-later": lambda: (time.sleep(0.6), os._exit(8)),
-    "slow": lambda: time.sleep(1.2),
     "memory": lambda: bytearray(64 * 1024**3),
 }
 ANSWERS = {
@@ -90,8 +102,17 @@ class Acme(MemoryTarget):
             return ANSWERS[self._how](kind)
         done = real()
         if verb == self._at:
-            DEEDS[self._how]()
+            self._misbehave(verb)
         return done
+
+    def _misbehave(self, verb):
+        state = Path(self._settings.state)
+        if self._how == "slow":
+            slow(state.with_suffix(f".{verb}.slow"))
+        elif self._how == "leave-later":
+            leave_after(state.parent)
+        else:
+            DEEDS[self._how]()
 
     def inspect(self):
         return self._do("inspect", super().inspect, Installed)

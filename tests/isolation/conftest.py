@@ -72,8 +72,8 @@ def opened(kind: TargetKind, device: MemoryDevice) -> Callable[..., Target]:
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deadlines that a test can wait for."""
-    short = dict.fromkeys(("stage", "activate", "inspect", "check", "hear", "close", "identify", "members"), timedelta(seconds=1.5))
+    """Deadlines that a test can wait for: only for what hangs, since what works may take as long where the machine is busy."""
+    short = dict.fromkeys(("stage", "activate", "hear"), timedelta(seconds=4))
     monkeypatch.setattr(limits, "DEADLINES", MappingProxyType({**limits.DEADLINES, **short}))
 
 

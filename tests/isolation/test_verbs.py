@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -17,7 +16,7 @@ from certpush.testing.authority import Authority
 from certpush.testing.leaks import find_leak
 from conftest import not_run
 
-pytestmark = pytest.mark.usefixtures("soon", "nothing_left")
+pytestmark = pytest.mark.usefixtures("nothing_left")
 
 TOKEN = "canary-token-of-the-device"
 NAMES = CertificateRequest.of("nas.lan", "192.0.2.7")
@@ -145,12 +144,12 @@ def test_where_it_ended_the_next_verb_begins_anew(opened, device, bundle):
     assert device.served() == before.fingerprint
 
 
+@pytest.mark.usefixtures("soon")
 def test_what_ended_by_the_fault_of_another_target_is_asked_once_more_but_for_a_switch(opened, bundle):
     hanging, looking, switching = opened("stage:hang"), opened("inspect:slow"), opened("activate:slow")
     staged = switching.stage(bundle)
     with ThreadPoolExecutor(3) as threads:
         hung = threads.submit(hanging.stage, bundle)
-        time.sleep(0.7)
         looked, switched = threads.submit(looking.inspect), threads.submit(switching.activate, staged, bundle)
         assert "hung: no answer within" in str(hung.exception())
         assert looked.result().fingerprint == bundle.fingerprint

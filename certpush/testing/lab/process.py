@@ -76,10 +76,13 @@ def answers(host: str, port: int) -> bool:
 
 
 def children(pid: int) -> list[int]:
-    """The processes that this one started; none where it has ended."""
+    """The processes that this one started, in any of its threads; none where it has ended."""
+    found: list[int] = []
     with contextlib.suppress(OSError):
-        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return []
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):  # that thread has ended: what it started belongs to another now
+                found += map(int, (thread / "children").read_text().split())
+    return found
 
 
 def descendants(pid: int) -> list[int]:
