@@ -355,7 +355,7 @@ def test_a_server_that_falls_silent_while_we_connect_is_given_up(root_sshd, perc
         started = time.monotonic()
         with pytest.raises((TargetUnreachable, TargetAuthFailed)):
             connect(login(root_sshd, port=proxy.port, connect_timeout=Duration(seconds=1)))
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 25
 
 
 @pytest.mark.parametrize("deed", [connect, identify])
@@ -378,7 +378,7 @@ def test_a_server_that_is_endlessly_slow_is_given_up(root_sshd, chaos):
         started = time.monotonic()
         with pytest.raises(TargetUnreachable, match="took longer than"):
             connect(login(root_sshd, port=proxy.port, connect_timeout=Duration(seconds=1)))
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 25
 
 
 def test_a_machine_that_falls_silent_while_a_script_runs_is_given_up(own_sshd):

@@ -103,7 +103,7 @@ def test_one_that_hangs_is_left_behind_after_its_deadline(logged):
     go_on, begun = threading.Event(), time.monotonic()
     run(Ear(close=lambda: str(go_on.wait(20))), event(), deadline=timedelta(seconds=0.05))
     go_on.set()
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 15
     assert "observer chat did not come to its end within 0.05 s, and is left behind" in logged.text
 
 

@@ -12,14 +12,14 @@ from certpush.kit.ssh.watchdog import Watchdog
 
 
 def test_the_earliest_of_many_deadlines_is_kept_first_and_the_others_still_hold():
-    closed: list[str] = []
+    closed, bitten = [], threading.Event()
     with Watchdog(lambda: closed.append("late"), 30, "the late one"):
         time.sleep(0.05)  # the thread waits for the late one by now
         with (
             pytest.raises(TargetUnreachable, match=r"the early one took longer than 0\.05 s"),
-            Watchdog(lambda: closed.append("early"), 0.05, "the early one"),
+            Watchdog(lambda: (closed.append("early"), bitten.set()), 0.05, "the early one"),
         ):
-            time.sleep(0.4)
+            assert bitten.wait(20)
         assert closed == ["early"]
     assert closed == ["early"]
 
@@ -39,12 +39,12 @@ def test_many_deadlines_need_one_thread_and_none_once_they_are_over():
 
 
 def test_a_close_that_hangs_holds_up_no_other_deadline():
-    free = threading.Event()
+    free, bitten = threading.Event(), threading.Event()
 
     def both() -> None:
         with Watchdog(lambda: free.wait(20), 0.02, "the stuck one"):
-            with pytest.raises(TargetUnreachable, match="the other"), Watchdog(lambda: None, 0.2, "the other"):
-                time.sleep(0.6)
+            with pytest.raises(TargetUnreachable, match="the other"), Watchdog(bitten.set, 0.2, "the other"):
+                assert bitten.wait(15)
             free.set()
 
     with pytest.raises(TargetUnreachable, match="the stuck one"):
@@ -52,6 +52,8 @@ def test_a_close_that_hangs_holds_up_no_other_deadline():
 
 
 def test_what_is_over_in_time_is_not_bitten():
-    with Watchdog(lambda: pytest.fail("bitten"), 0.5, "what was quick"):
+    bitten: list[str] = []
+    with Watchdog(lambda: bitten.append("it"), 2, "what was quick"):
         pass
-    time.sleep(0.7)
+    time.sleep(2.5)  # nothing can be waited for: that nothing comes is what is tested
+    assert bitten == []

@@ -343,7 +343,7 @@ def test_all_tries_together_keep_to_one_deadline(ca, issuer, monkeypatch):
             issuer.sign(REQUEST, CSR)
     finally:
         done.set()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 9
 
 
 # --- a 401 without a reason -------------------------------------------------------------------

@@ -13,17 +13,18 @@ from unit.testing.proxmox.asking import AUTHORITY, CUSTOM, ask, connect, look, p
 
 
 def test_old_and_new_take_turns_until_the_old_are_gone(new):
-    with ProxmoxNode(overlap=1.5, first_new=0.2) as node:
+    with ProxmoxNode(overlap=3, first_new=0.2) as node:
         began = time.monotonic()
         assert upload(node, new).status == 200
         seen = []
         while not node.settled:
-            seen.append((time.monotonic() - began, look(node) == new.fingerprint))
-        assert not any(fresh for at, fresh in seen if at < 0.15)
-        mixed = [fresh for at, fresh in seen if 0.3 < at < 1.4]
+            begun, fresh = time.monotonic() - began, look(node) == new.fingerprint
+            seen.append((begun, time.monotonic() - began, fresh))
+        assert not any(fresh for _, ended, fresh in seen if ended < 0.2)
+        mixed = [fresh for begun, ended, fresh in seen if begun > 0.3 and ended < 2.9]
         assert mixed.count(True) > 2
         assert abs(mixed.count(True) - mixed.count(False)) <= 1
-        assert time.monotonic() - began == pytest.approx(1.5, abs=0.4)
+        assert time.monotonic() - began > 2.9
         assert {look(node) for _ in range(4)} == {new.fingerprint}
 
 
@@ -32,9 +33,9 @@ def test_by_default_old_workers_answer_for_more_than_five_seconds(new):
         began = time.monotonic()
         node.install(new)
         wait_until(lambda: look(node) == new.fingerprint, "the first new worker answers")
-        assert time.monotonic() - began < 1.5
+        assert not node.settled
         wait_until(lambda: node.settled, "the old workers are gone")
-        assert 5 < time.monotonic() - began < 6.5
+        assert time.monotonic() - began > 5
 
 
 def test_a_connection_stays_with_its_old_worker_until_that_ends(new):
