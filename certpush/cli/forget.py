@@ -35,6 +35,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     progress = Progress(console, asked_to_go_back=True)
     with Fleet.load(arguments.config, observe=progress.observe) as fleet:
+        fleet.forgettable(arguments.target, clean=arguments.clean, abandon=arguments.abandon)  # before anybody is asked
         _make_sure(arguments, console)
         with stoppable(console):
             with progress.shown():

@@ -19,7 +19,7 @@ from certpush.fleet.selecting import named, named_ever, select
 from certpush.kit.tls import utc_now
 
 if TYPE_CHECKING:  # each verb imports what it needs: who only looks at an endpoint loads no HTTP client and no plugin
-    from certpush.fleet.forgetting import Forgotten
+    from certpush.fleet.forgetting import Forgetting, Forgotten
     from certpush.fleet.opening import Opener
     from certpush.fleet.receipts import Receipts
     from certpush.model import (
@@ -235,17 +235,26 @@ class Fleet:
         """Stop managing a target or member, also one that is configured no more; ``clean`` leaves it as it was before certpush.
 
         Raises:
-            ConfigError: nothing is known of it.
+            ConfigError: nothing is known of it, or it is to be cleaned and configured no more.
             SafetyRefusal: something was left half-way there, and ``abandon`` was not said.
             LockHeld: a run works on it.
 
         """
+        return self._forgetting(self._held.changing(), name, clean=clean, abandon=abandon).forget()
+
+    def forgettable(self, name: str, *, clean: bool = False, abandon: bool = False) -> tuple[str, ...]:
+        """Which targets and members `forget` would forget, or why it would not, as far as that is known from here; changes nothing.
+
+        Raises:
+            ConfigError, SafetyRefusal: as `forget` does.
+
+        """
+        return self._forgetting(self._held.looking(), name, clean=clean, abandon=abandon).forgettable()
+
+    def _forgetting(self, opener: Opener, name: str, *, clean: bool, abandon: bool) -> Forgetting:
         from certpush.fleet.forgetting import Forgetting
 
-        opener = self._held.changing()
-        return Forgetting(
-            name=name, configuration=self.configuration, opener=opener, now=self._clock(), clean=clean, abandon=abandon
-        ).forget()
+        return Forgetting(name=name, configuration=self.configuration, opener=opener, now=self._clock(), clean=clean, abandon=abandon)
 
     def _observed(self, command: str, name: str, deed: Callable[[Opener], Receipt]) -> Receipt:
         """Do something to one target, as a run that observers hear."""

@@ -53,11 +53,10 @@ class Forgetting:
             LockHeld: a run works on it.
 
         """
-        names = self._known()
         with ExitStack() as held:
-            for name in sorted({self.name.partition("/")[0], *names}):
+            for name in sorted({self.name.partition("/")[0], *self._known()}):
                 held.enter_context(self.opener.locks.hold(name))
-            self._refuse_half_way(names)
+            names = self.forgettable()
             cleaned = self._clean() if self.clean else ()
             if any(one.error is not None for one in cleaned):
                 return Forgotten(names, cleaned=cleaned)
@@ -67,6 +66,19 @@ class Forgetting:
             for certificate in certificates:
                 self.opener.escrow.forget(certificate)
         return Forgotten(names, kept, certificates, cleaned)
+
+    def forgettable(self) -> tuple[str, ...]:
+        """Which targets and members it would forget; changes nothing.
+
+        Raises:
+            ConfigError, SafetyRefusal: as `forget` does.
+
+        """
+        names = self._known()
+        self._refuse_half_way(names)
+        if self.clean:
+            self._refuse_unreachable()
+        return names
 
     def _known(self) -> tuple[str, ...]:
         known = self.opener.journal.known(self.name)
@@ -84,16 +96,19 @@ class Forgetting:
                     hint=f"certpush resolve {name}; or, where the device is gone for good: certpush forget {self.name} --abandon",
                 )
 
-    def _clean(self) -> tuple[Receipt, ...]:
-        from certpush.rotation.clean import clean
-        from certpush.rotation.receipts import receipt_for
-
+    def _refuse_unreachable(self) -> None:
         whole = self.name.partition("/")[0]
         if whole not in self.configuration.targets:
             raise ConfigError(
                 f"{whole} is not configured any more, so nobody can reach it to clean up",
                 hint=f"put [target.{whole}] back for this, or leave out --clean",
             )
+
+    def _clean(self) -> tuple[Receipt, ...]:
+        from certpush.rotation.clean import clean
+        from certpush.rotation.receipts import receipt_for
+
+        whole = self.name.partition("/")[0]
         spec = named(self.configuration.targets, whole)
         receipts = []
         for member in reversed(self._members(whole)):  # the canary last: what serves everybody else is changed first

@@ -64,3 +64,25 @@ def test_what_was_left_half_way_is_not_forgotten_unless_it_is_abandoned(certpush
     assert "certpush resolve nas" in ended.err
     assert certpush("forget", "nas", "--abandon", "--yes").code == 0
     assert certpush("history", "--output=json").document["deployments"][0]["target"] == "wiki"
+
+
+def test_what_cannot_be_forgotten_is_said_before_anybody_is_asked(certpush, known, monkeypatch):
+    monkeypatch.setattr("certpush.cli.asking.can_ask", lambda: True)
+    monkeypatch.setattr("certpush.cli.asking.agreed", lambda *_: pytest.fail("somebody was asked"))
+    known.deployed("nas", 1, phase=Phase.STRANDED)
+    known.deployed("gone", 2)
+    for words, code, why in (
+        (["nus"], 2, "nothing is known of 'nus'"),
+        (["nas"], 5, "certpush resolve nas"),
+        (["gone", "--clean"], 2, "gone is not configured any more"),
+    ):
+        ended = certpush("forget", *words)
+        assert ended.code == code
+        assert why in ended.err
+    assert len(certpush("history", "--output=json").document["deployments"]) == 3
+
+
+def test_a_look_at_what_would_be_forgotten_makes_nothing(certpush, tmp_path, yard):
+    yard.serve("wiki")
+    assert certpush("forget", "wiki").code == 2
+    assert not (tmp_path / "state").exists()
