@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from certpush.testing.authority import Authority, EmbeddedCa, JwkProvisioner
 from certpush.testing.lab import NotPossibleHere, find_tool, hurry, missing_tools
@@ -28,6 +29,8 @@ from certpush.testing.lab.step_ca import RealCa, find_step_ca
 
 # How far the sweeps step from one point at which a run is killed to the next. `make soak` takes every one.
 STRIDE = 1 if os.environ.get("THOROUGH") == "1" else 3
+PATIENCE = 20 if STRIDE == 1 else 3
+"""Times the limit that a test names: it is to end what hangs, and a machine with other work than ours is none that hangs."""
 FAST_P2C = 1000  # 600 000 rounds guard a password; here they would only cost time
 
 
@@ -53,9 +56,11 @@ def pytest_configure() -> None:
     """Nothing of how the run was started may matter: a shell's background job ignores Ctrl-C, and hands that down.
 
     Some tests give a home of their own; the step-ca that was found stays in use there. The servers here are near, and
-    each look may follow the one before it sooner.
+    each look may follow the one before it sooner. How long an example takes says more of what else runs here than of it.
     """
     hurry.looks()
+    settings.register_profile("beside others", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("beside others")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # nohup, or a session without a terminal
@@ -67,9 +72,9 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What asks for more time than others begins first, on all workers: else all would wait at the end for one that began last."""
     items[:] = dealt(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
-    for item in items if STRIDE == 1 else ():  # who soaks has time, beside whatever else the machine does
+    for item in items:
         for mark in [*item.iter_markers("timeout")][:1]:
-            item.add_marker(pytest.mark.timeout(20 * mark.args[0]), append=False)
+            item.add_marker(pytest.mark.timeout(PATIENCE * mark.args[0]), append=False)
 
 
 def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:

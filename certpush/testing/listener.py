@@ -97,11 +97,13 @@ class Listener:
                 self._spawn(self._threads, functools.partial(self._serve, connection, handle))
 
     def _serve(self, connection: socket.socket, handle: socket.socket) -> None:
-        with contextlib.suppress(OSError), connection:
-            self._answer(connection)
-        with self._lock:
-            self._handles.discard(handle)
-            handle.close()
+        try:
+            with contextlib.suppress(OSError), connection:
+                self._answer(connection)
+        finally:
+            with self._lock:
+                self._handles.discard(handle)
+                handle.close()
 
     def _spawn(self, group: set[threading.Thread], work: Callable[[], None]) -> None:
         def run() -> None:

@@ -82,7 +82,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, ET.Elemen
     classes = [(AN_SSH_KIND if one.in_steps_sh else A_FILE_KIND).format(one=one) for one in BROKEN]
     tests = [f"Test{one.name}::{one.caught_by}" for one in BROKEN]
     settings = f"pythonpath = {Path(__file__).parents[1]}\nmarkers = live\n"
-    return verdicts_on(tmp_path_factory, "broken-kinds", HEAD + "".join(classes), tests, settings=settings, seconds=280)
+    return verdicts_on(tmp_path_factory, "broken-kinds", HEAD + "".join(classes), tests, settings=settings, seconds=800)
 
 
 @pytest.mark.parametrize("one", BROKEN, ids=[one.name for one in BROKEN])

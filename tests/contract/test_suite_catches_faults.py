@@ -32,7 +32,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, ET.Elemen
     """Run the contract test of each fault that must catch it, as a plugin author would, and read the report."""
     classes = [THE_TEST_OF_A_PLUGIN.format(number=number, fault=fault) for number, fault in enumerate(FAULTS)]
     tests = [f"Test{fault.name}::{fault.caught_by}" for fault in FAULTS]
-    return verdicts_on(tmp_path_factory, "faults", HEAD + "".join(classes), tests, seconds=110)
+    return verdicts_on(tmp_path_factory, "faults", HEAD + "".join(classes), tests, seconds=400)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])

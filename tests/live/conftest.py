@@ -105,7 +105,7 @@ reload = ["{self.directory}/reload"]
         """What a client that trusts the CA's root finds wrong; empty when all is well."""
         return self._looked(*read_certificates(self.ca.root_pem)).problem
 
-    def await_served(self, fingerprint: str, seconds: float = 20) -> None:
+    def await_served(self, fingerprint: str, seconds: float = 60) -> None:
         wait_until(lambda: self.served == fingerprint, "it is served", seconds)
 
     def _looked(self, *roots: x509.Certificate) -> Served:

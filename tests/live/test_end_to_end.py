@@ -82,5 +82,5 @@ def test_the_host_rescues_itself_when_we_die_right_after_the_switch(site):
         env={**os.environ},
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
-    site.await_served(first.now, seconds=45)  # nobody but the host itself does that
+    site.await_served(first.now, seconds=90)  # nobody but the host itself does that
     assert site.deploy().outcome is Outcome.ROTATED

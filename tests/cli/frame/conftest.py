@@ -22,7 +22,7 @@ import pytest
 from certpush.testing import self_signed
 from certpush.testing.lab.tls import TlsServer
 
-PATIENCE_SECONDS = 40.0
+PATIENCE_SECONDS = 120.0
 _INHERITED = ("COVERAGE_", "PYTHONPATH")
 
 

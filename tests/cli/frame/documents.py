@@ -314,7 +314,7 @@ verify = "files"
         return folder
 
     def demo(self) -> Documents:
-        return [self.place.document("demo", seconds=120)]  # three times it looks for 6 s, and others use the machine, too
+        return [self.place.document("demo", seconds=400)]  # three times it looks for 6 s, and others use the machine, too
 
     def observer_test(self) -> Documents:
         with self.with_targets(f'{self.targets}\n[observer.page]\nkind = "metrics"\nfile = "{self.directory}/certpush.prom"\n'):
@@ -377,7 +377,7 @@ verify = "files"
         until(lambda: file.exists() and json.loads(file.read_bytes())["doing"] == "waiting", "the daemon's first run")
         alive = self.place.document("daemon", "--healthcheck", "--health-file", str(file))
         running.send_signal(signal.SIGTERM)
-        stopped: Document = json.loads(running.communicate(timeout=60)[0])
+        stopped: Document = json.loads(running.communicate(timeout=120)[0])
         # Made by hand, for they last only for a moment: before its first run, and after a reload that was refused.
         new = {**alive, "health": {**alive["health"], "doing": "working", "next": None, "last": None}}
         refused = {**alive, "health": {**alive["health"], "refused_configuration": "target.wiki.nmaes: unknown key"}}

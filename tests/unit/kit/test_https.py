@@ -538,7 +538,7 @@ PIECES = st.sampled_from([b"\r\n", b"\r\n\r\n", b"\0", b"\xff", b":", b" ", b"9"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\nTransfer-Encoding: identity\r\nSet-Cookie: a=b; Max-Age=1\r\n\r\n"
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.integers(0, len(HEAD)), st.integers(0, 20), PIECES), min_size=1, max_size=3))
 def test_whatever_bytes_are_answered_an_error_of_ours_comes_of_it_or_an_answer(appliance, changes):
     answer = HEAD + b'{"data": 1}'

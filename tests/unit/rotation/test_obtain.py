@@ -392,7 +392,7 @@ def test_a_ca_that_ends_with_the_certificate_is_long_enough():
 # --- the boundaries, by search ----------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(starts=st.integers(-120, 120), ends=st.integers(-60, 60))
 def test_a_certificate_is_taken_exactly_while_it_is_valid(starts, ends):
     issued = answer(starts=NOW + (starts - 1000) * SECOND if starts < 0 else NOW + starts * SECOND, ends=NOW + (ends + 200) * SECOND)
@@ -402,7 +402,7 @@ def test_a_certificate_is_taken_exactly_while_it_is_valid(starts, ends):
     assert accepted(late, request_for(lifetime=None)) is (ends > 0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(hours=st.integers(1, 24 * 400), off=st.integers(-30, 30))
 def test_a_lifetime_is_taken_when_two_minutes_shorter_or_nine_longer_and_within_a_hundredth(hours, off):
     wanted, left = hours * HOUR, hours * HOUR + off * MINUTE
@@ -415,7 +415,7 @@ def test_a_lifetime_is_taken_when_two_minutes_shorter_or_nine_longer_and_within_
 NAMES = tuple(parse_name(one) for one in ("a.lan", "b.lan", "*.lan", "192.0.2.1", "2001:db8::1"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(has=st.sets(st.sampled_from(NAMES)), wanted=st.sets(st.sampled_from(NAMES), min_size=1))
 def test_a_certificate_is_taken_only_for_exactly_the_names_asked_for(has, wanted):
     issued = answer(names=tuple(has))
@@ -438,7 +438,7 @@ HOSTS = st.lists(LABEL, min_size=1, max_size=4).map(".".join).map(parse_name)
 ADDRESSES = st.ip_addresses().map(str).map(parse_name)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(names=st.lists(HOSTS | ADDRESSES, min_size=1, max_size=5, unique=True))
 def test_a_signing_request_asks_for_every_name_and_for_nothing_else(names):
     csr = x509.load_pem_x509_csr(build_csr(CertificateRequest(tuple(names)), KEY))

@@ -35,7 +35,7 @@ def check(*ders: bytes) -> None:
     check_issued(Issued(leaf, tuple(chain), (ROOT.certificate,)), REQUEST, KEY, NOW, allow_short_chain=True)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(which=st.integers(0, 1), changes=CHANGES)
 def test_a_certificate_with_any_byte_changed_is_refused_in_words(which, changes):
     changed = bytearray(DERS[which])
@@ -49,7 +49,7 @@ def test_a_certificate_with_any_byte_changed_is_refused_in_words(which, changes)
     assert refused.value.message.isprintable()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(content=st.binary(max_size=300))
 def test_any_bytes_are_refused_in_words(content):
     with pytest.raises(BundleInvalid):

@@ -172,7 +172,7 @@ def test_names_that_some_target_needs_come_before_its_being_due():
 # --- when it is due -------------------------------------------------------------------------------------
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(name=st.text(min_size=1, max_size=64), share=st.fractions(Fraction(1, 10), Fraction(9, 10), max_denominator=100))
 def test_jitter_moves_a_renewal_earlier_by_a_twentieth_at_most_and_never_later(name, share):
     lives = OURS.not_after - OURS.not_before
@@ -181,7 +181,7 @@ def test_jitter_moves_a_renewal_earlier_by_a_twentieth_at_most_and_never_later(n
     assert latest - lives / 20 <= moment <= latest
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(name=st.text(min_size=1, max_size=64), share=st.fractions(Fraction(1, 10), Fraction(9, 10), max_denominator=100))
 def test_from_its_moment_on_it_is_due_and_before_it_is_not(name, share):
     wanted = spec(name=name, renew_at=share)

@@ -61,7 +61,7 @@ CHANGES = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 20), PIECES), min_s
 
 
 @pytest.mark.parametrize(("body", "read"), ANSWERS.values(), ids=ANSWERS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(changes=CHANGES)
 def test_an_answer_with_anything_changed_is_read_or_refused(body, read, changes):
     for place, length, piece in changes:
@@ -72,7 +72,7 @@ def test_an_answer_with_anything_changed_is_read_or_refused(body, read, changes)
 
 
 @pytest.mark.parametrize("read", [read for _, read in ANSWERS.values()], ids=ANSWERS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(body=st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(read, body):
     with contextlib.suppress(CertpushError):
@@ -86,7 +86,7 @@ def test_a_provisioner_whose_name_is_no_text_hides_no_other():
     assert found.name == "admin"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(der=st.binary(max_size=200))
 def test_a_certificate_of_any_bytes_has_no_names(der):
     assert own_names(der) == ()

@@ -206,7 +206,7 @@ def test_whatever_happened_to_the_bytes_they_are_refused_or_read_as_another_pars
     assert _sorted(tree(after)) == _sorted(expected(tree(source), Edit((new_ca(),), (new_cert(),), NEW_CERT)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(depth=st.integers(MAX_DEPTH - 5, MAX_DEPTH + 5))
 def test_depth_is_bounded_where_we_look_and_exactly(depth):
     nested = b"<a>" * depth + b"</a>" * depth
