@@ -16,7 +16,7 @@ from certpush.errors import TargetRefused
 from certpush.kit.ssh import connect, session
 from certpush.kit.ssh.firewall import Changed, Program
 from certpush.kit.ssh.session import TO_THE_LOG, Session, Steps, Told, armed
-from certpush.kit.ssh.settings import SshSettings
+from certpush.kit.ssh.settings import FREEBSD, SshSettings
 from certpush_opnsense.troubles import failure
 
 _HERE = resources.files(__package__)
@@ -52,7 +52,7 @@ class Box:
     """The firewall's shell. One connection, made when it is first needed."""
 
     def __init__(self, login: SshSettings) -> None:
-        sudo = session.FREEBSD if login.sudo else False
+        sudo = FREEBSD if login.sudo else False
         self._session = Session(lambda: connect(login), user=login.user, sudo=sudo, folder=".certpush-opnsense")
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from certpush.errors import TargetRefused
 from certpush.kit.ssh import session
 from certpush.kit.ssh.session import Session, Steps, Told
+from certpush.kit.ssh.settings import FREEBSD
 from certpush_pfsense.config_xml.reading import MAX_BYTES, Config, read
 from certpush_pfsense.pair import connect
 from certpush_pfsense.troubles import failure
@@ -38,7 +39,7 @@ class Box:
     """The box's shell: one connection, made when it is first needed."""
 
     def __init__(self, settings: PfSenseSettings) -> None:
-        sudo = session.FREEBSD if settings.sudo else False
+        sudo = FREEBSD if settings.sudo else False
         self._session = Session(lambda: connect(settings), user=settings.user, sudo=sudo, folder=".certpush-pfsense")
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -15,9 +14,7 @@ from certpush.target import Member
 from certpush_proxmox.api import Api
 from certpush_proxmox.nodes import Cluster, Node, audit, look_at_cluster, who_answers
 from certpush_proxmox.product import Product
-
-if TYPE_CHECKING:
-    from certpush_proxmox.ve import ProxmoxSettings
+from certpush_proxmox.ve_settings import ProxmoxSettings
 
 
 def members(product: Product, settings: ProxmoxSettings, request: CertificateRequest) -> tuple[Member[ProxmoxSettings], ...]:

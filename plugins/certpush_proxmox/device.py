@@ -17,9 +17,9 @@ from certpush.kit.tls import look
 from certpush.model import Endpoint, JsonValue
 from certpush_proxmox.api import Api
 from certpush_proxmox.certificates import Seen, seen
-from certpush_proxmox.preflight import grant, who_asks
 from certpush_proxmox.product import Product, Removal
 from certpush_proxmox.refusals import Proxied, ReloadFailed, RightsMissing
+from certpush_proxmox.rights import grant, who_asks
 from certpush_proxmox.settings import LoginSettings
 
 _log = logging.getLogger(__name__)
@@ -178,8 +178,8 @@ class Device:
         except RightsMissing as error:
             path = self.product.rights.format(node=self.node)
             needed = self.product.needs.format(privilege=self.product.privilege, path=path)
-            message = f"{error.message} ({who_asks(self)} needs {needed})"
-            raise RightsMissing(message, hint=grant(self, path)) from error
+            message = f"{error.message} ({who_asks(self.api.settings)} needs {needed})"
+            raise RightsMissing(message, hint=grant(self.product, self.api.settings, path)) from error
 
     def _compare(self, answer: JsonValue, fingerprint: str) -> None:
         told = seen(self.product, answer).written

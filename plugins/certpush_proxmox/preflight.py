@@ -12,6 +12,7 @@ from certpush.kit import findings as found
 from certpush.kit.command import escaped
 from certpush.kit.settings import format_duration
 from certpush.model import JsonValue
+from certpush_proxmox.rights import grant, may, who_asks
 
 if TYPE_CHECKING:
     from certpush_proxmox.device import Device
@@ -54,29 +55,8 @@ def rights(device: Device) -> Iterator[Finding]:
     if may(answer, path, privilege):
         yield found.ok("rights", f"{privilege} on {path}")
         return
-    missing = f"{device.api.where}: {who_asks(device)} may not change the certificate: {privilege} is missing on {path}"
-    yield found.error("rights", missing, grant(device, path))
-
-
-def may(permissions: Mapping[str, JsonValue], path: str, privilege: str) -> bool:
-    """Whether the privilege reaches this path: the nearest path that is listed decides, from above only what is handed down."""
-    nearest = path
-    while True:
-        listed = permissions.get(nearest)
-        if isinstance(listed, dict) and (listed or nearest == path):
-            return privilege in listed and (nearest == path or bool(listed[privilege]))
-        if nearest == "/":
-            return False
-        nearest = nearest.rpartition("/")[0] or "/"
-
-
-def grant(device: Device, path: str) -> str:
-    """The commands that give what is missing."""
-    settings = device.api.settings
-    token = getattr(settings, "token_id", None)
-    user = settings.user or str(token).partition("!")[0]
-    commands = [one.format(path=path, user=user, token=token) for one in device.product.grants if token or "{token}" not in one]
-    return "on the device, as root: " + "; ".join(commands)
+    missing = f"{device.api.where}: {who_asks(device.api.settings)} may not change the certificate: {privilege} is missing on {path}"
+    yield found.error("rights", missing, grant(device.product, device.api.settings, path))
 
 
 def optional(device: Device, *path: str) -> JsonValue:
@@ -139,11 +119,6 @@ def pinned_backups(device: Device) -> Iterator[Finding]:
                 f"the storage {name} pins the certificate of the backup server {server}, and fails once that one gets another",
                 f"when {server} has certificates of your CA and this node trusts its root: pvesm set {name} --delete fingerprint",
             )
-
-
-def who_asks(device: Device) -> str:
-    """The login, as a person knows it."""
-    return getattr(device.api.settings, "token_id", None) or device.api.settings.user or "the login"
 
 
 def _table(answer: JsonValue) -> Mapping[str, JsonValue]:

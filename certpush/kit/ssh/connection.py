@@ -14,7 +14,7 @@ import paramiko
 from certpush.errors import CertpushError, TargetError, TargetRefused, TargetUnreachable
 from certpush.kit.boundary import Translation, translate
 from certpush.kit.command import OUTPUT_LIMIT, escaped
-from certpush.kit.ssh.session import FREEBSD
+from certpush.kit.ssh.settings import FREEBSD
 from certpush.kit.ssh.watchdog import Watchdog
 from certpush.records import record
 

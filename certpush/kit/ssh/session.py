@@ -27,8 +27,6 @@ _log = logging.getLogger(__name__)
 _FAILED = 65  # the exit status with which `fail` of steps.sh says that a step could not be taken
 STEPS = resources.files(__package__).joinpath("steps.sh").read_text(encoding="ascii")
 """The shell functions that every kind brings along: telling, failing, tools, and the machine's own way back."""
-FREEBSD = "/usr/local/bin"
-"""Where FreeBSD has sudo, for ``sudo=``; a login's PATH may be without it."""
 SLACK = timedelta(seconds=30)
 """For everything in a script but the commands of the configuration."""
 TO_THE_LOG = 'say() { logger -t certpush -- "$*" 2>/dev/null || :; }\n'

@@ -17,6 +17,8 @@ from certpush.model import Secret, parse_name
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535), Doc("port of the SSH server")]
 
+FREEBSD = "/usr/local/bin"
+"""Where FreeBSD has sudo, for `SshConnection.run`; a login's PATH may be without it."""
 _USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@\\+-]{0,63}\$?")
 _PIN = re.compile(r"SHA256:([A-Za-z0-9+/]{43})=?")
 _JUMP = re.compile(r"(?P<user>[^@:\[\]]+)@(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^@:\[\]]+))(?::(?P<port>\d{1,5}))?")

@@ -15,7 +15,8 @@ from certpush.model import Secret
 from certpush.testing import Cluster, TargetCase, TargetContract
 from certpush.testing.lab.proxmox import ProxmoxCluster, ProxmoxNode
 from certpush_proxmox.conformance import WRONG, reload_fails
-from certpush_proxmox.ve import ProxmoxSettings, certpush_target
+from certpush_proxmox.ve import certpush_target
+from certpush_proxmox.ve_settings import ProxmoxSettings
 
 
 class TestProxmox(TargetContract):

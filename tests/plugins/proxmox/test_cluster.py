@@ -12,7 +12,8 @@ from certpush.kit.trust import Trust
 from certpush.model import CertificateRequest, Endpoint, Outcome, Secret
 from certpush.testing.lab.process import wait_until
 from certpush.testing.lab.proxmox import Answer, Broken, ProxmoxCluster
-from certpush_proxmox.ve import ProxmoxSettings, certpush_target, members
+from certpush_proxmox.ve import certpush_target, members
+from certpush_proxmox.ve_settings import ProxmoxSettings
 from plugins.proxmox.conftest import CUSTOM, Site, exit_code, posts
 
 pytestmark = pytest.mark.timeout(120)

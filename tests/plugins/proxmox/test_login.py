@@ -16,7 +16,8 @@ from certpush_proxmox.datacenter import PDM, DatacenterSettings
 from certpush_proxmox.login import Desk, ticket, token_header
 from certpush_proxmox.mail import API, MailSettings
 from certpush_proxmox.refusals import LoginRefused
-from certpush_proxmox.ve import PVE, ProxmoxSettings
+from certpush_proxmox.ve import PVE
+from certpush_proxmox.ve_settings import ProxmoxSettings
 
 SECRET = "12345678-1234-1234-1234-123456789abc"
 SEED = base64.b32encode(b"12345678901234567890").decode()

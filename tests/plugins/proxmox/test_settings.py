@@ -9,7 +9,7 @@ from certpush.kit.settings import convert
 from certpush.model import Endpoint, Secret
 from certpush_proxmox.backup import BackupSettings
 from certpush_proxmox.mail import MailSettings
-from certpush_proxmox.ve import ProxmoxSettings
+from certpush_proxmox.ve_settings import ProxmoxSettings
 
 TOKEN = {"token_id": "certpush@pve!deploy", "token": "file:/t"}
 CANARY = "0f2cd9a5-canary-4f5e-9b0a-1c2d3e4f5a6b"
