@@ -22,7 +22,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from certpush.testing.authority import Authority, EmbeddedCa, JwkProvisioner
-from certpush.testing.lab import NotPossibleHere, find_tool, hurry, missing_tools
+from certpush.testing.lab import NotPossibleHere, find_tool, hurry, missing_tools, process
 from certpush.testing.lab.nginx import Nginx
 from certpush.testing.lab.sshd import Sshd
 from certpush.testing.lab.step_ca import RealCa, find_step_ca
@@ -52,6 +52,10 @@ def not_run(reason: str) -> NoReturn:
     pytest.skip(f"not run: {reason}")
 
 
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+
+
 def pytest_configure() -> None:
     """Nothing of how the run was started may matter: a shell's background job ignores Ctrl-C, and hands that down.
 
@@ -59,6 +63,7 @@ def pytest_configure() -> None:
     each look may follow the one before it sooner. How long an example takes says more of what else runs here than of it.
     """
     hurry.looks()
+    process.PORTS = process.PORTS[WORKER::WORKERS]  # what one has found free, and will use in a moment, no other one finds
     settings.register_profile("beside others", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("beside others")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -71,7 +76,7 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What asks for more time than others begins first, on all workers: else all would wait at the end for one that began last."""
-    items[:] = dealt(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+    items[:] = dealt(items, WORKERS)
     for item in items:
         for mark in [*item.iter_markers("timeout")][:1]:
             item.add_marker(pytest.mark.timeout(PATIENCE * mark.args[0]), append=False)

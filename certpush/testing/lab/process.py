@@ -32,8 +32,8 @@ __all__ = [
 
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
-_PORTS = range(20_000, 32_768)
-"""Below those that systems give to outgoing connections (Linux: from 32768 on)."""
+PORTS = range(20_000, 32_768)
+"""Below those that systems give to outgoing connections (Linux: from 32768 on). Who starts servers in several processes deals them out."""
 
 
 class LabError(CertpushError):
@@ -51,7 +51,7 @@ def free_port(host: str = "127.0.0.1") -> int:
     goes out, and what starts a second later would find its port taken.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for port in random.SystemRandom().sample(_PORTS, 100):
+    for port in random.SystemRandom().sample(PORTS, 100):
         with socket.socket(family) as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
