@@ -26,8 +26,8 @@ test: $(VENV)/.ready ## all tests, with coverage gates
 test-fast: $(VENV)/.ready ## the tests without real servers
 	$(BIN)/python -m pytest -q -n $(JOBS) -m "not live"
 
-soak: $(VENV)/.ready ## kill -9 at every single point, and twenty years, which takes hours; `make test` takes every third of some
-	THOROUGH=1 $(BIN)/python -m pytest -q -n $(JOBS) tests/live/test_kill.py tests/plugins/ssh/test_kill.py tests/plugins/file/test_kill.py tests/plugins/proxmox/test_kill.py tests/plugins/pfsense/test_kill.py tests/cli/frame/test_syscalls.py tests/year
+soak: $(VENV)/.ready ## kill -9 at every single point, twenty years, and examples that were never tried, which takes hours; `make test` takes every third of some
+	THOROUGH=1 $(BIN)/python -m pytest -q -n $(JOBS) tests/live/test_kill.py tests/plugins/ssh/test_kill.py tests/plugins/file/test_kill.py tests/plugins/proxmox/test_kill.py tests/plugins/pfsense/test_kill.py tests/cli/frame/test_syscalls.py tests/year $$(grep -rl '^from hypothesis' --include='test_*.py' tests)
 
 lint: $(VENV)/.ready ## types, style, layers, generated documentation
 	$(BIN)/ruff check

@@ -60,11 +60,12 @@ def pytest_configure() -> None:
     """Nothing of how the run was started may matter: a shell's background job ignores Ctrl-C, and hands that down.
 
     Some tests give a home of their own; the step-ca that was found stays in use there. The servers here are near, and
-    each look may follow the one before it sooner. How long an example takes says more of what else runs here than of it.
+    each look may follow the one before it sooner. How long an example takes says more of what else runs here than of it;
+    those of `make test` are the same each time, and `make soak` looks for new ones.
     """
     hurry.looks()
     process.PORTS = process.PORTS[WORKER::WORKERS]  # what one has found free, and will use in a moment, no other one finds
-    settings.register_profile("beside others", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile("beside others", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=STRIDE != 1)
     settings.load_profile("beside others")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

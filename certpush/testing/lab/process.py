@@ -8,8 +8,10 @@ import random
 import shutil
 import socket
 import subprocess
+import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -34,6 +36,8 @@ START_SECONDS = 20.0
 STOP_SECONDS = 5.0
 PORTS = range(20_000, 32_768)
 """Below those that systems give to outgoing connections (Linux: from 32768 on). Who starts servers in several processes deals them out."""
+_FOUND: deque[int] = deque(maxlen=50)
+_FINDING = threading.Lock()
 
 
 class LabError(CertpushError):
@@ -48,14 +52,18 @@ def free_port(host: str = "127.0.0.1") -> int:
     """Find a port that nobody listens on now.
 
     Not one that the system would give for the asking: it gives those to every connection that
-    goes out, and what starts a second later would find its port taken.
+    goes out, and what starts a second later would find its port taken. Nor one that it found a
+    moment ago: whoever asked for that has perhaps not begun to listen.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for port in random.SystemRandom().sample(PORTS, 100):
-        with socket.socket(family) as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-            return port
+    with _FINDING:
+        for port in random.SystemRandom().sample(PORTS, 100):
+            with socket.socket(family) as probe, contextlib.suppress(OSError):
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((host, port))
+                if port not in _FOUND:
+                    _FOUND.append(port)
+                    return port
     raise LabError("no port is free here")
 
 
