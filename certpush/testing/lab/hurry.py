@@ -17,6 +17,8 @@ from certpush.testing.lab.process import children
 
 _PROC = Path("/proc")
 _SOONER_SECONDS = 0.1
+_LOOKS = 20
+"""So often nobody waits, in a row, before it is believed: one whose parent ends while the list is made is in no list."""
 
 
 def looks() -> None:
@@ -30,9 +32,11 @@ def pass_time(length: timedelta, waiting: Callable[[], Iterable[int]]) -> None:
 
     They must wait as `rescue` of steps.sh does, by `sleep 1` again and again.
     """
-    left, woken = math.ceil(length.total_seconds()), 0
+    left, woken, missed = math.ceil(length.total_seconds()), 0, 0
     until = time.monotonic() + length.total_seconds()
-    while left > 0 and time.monotonic() < until and (those := [*waiting()]):
+    while left > 0 and time.monotonic() < until and missed < _LOOKS:
+        those = [*waiting()]
+        missed = 0 if those else missed + 1
         for child in (child for pid in those for child in children(pid) if child != woken and _command(child)[-2:] == ["sleep", "1"]):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGTERM)
