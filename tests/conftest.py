@@ -31,6 +31,8 @@ from certpush.testing.lab.step_ca import RealCa, find_step_ca
 STRIDE = 1 if os.environ.get("THOROUGH") == "1" else 3
 PATIENCE = 20 if STRIDE == 1 else 3
 """Times the limit that a test names: it is to end what hangs, and a machine with other work than ours is none that hangs."""
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 FAST_P2C = 1000  # 600 000 rounds guard a password; here they would only cost time
 
 
@@ -50,10 +52,6 @@ def not_run(reason: str) -> NoReturn:
     if os.environ.get("REQUIRE_LIVE") == "1":
         pytest.fail(f"{reason} (REQUIRE_LIVE=1)", pytrace=False)
     pytest.skip(f"not run: {reason}")
-
-
-WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 
 
 def pytest_configure() -> None:

@@ -35,8 +35,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     progress = Progress(console, asked_to_go_back=True)
     with Fleet.load(arguments.config, observe=progress.observe) as fleet:
-        fleet.forgettable(arguments.target, clean=arguments.clean, abandon=arguments.abandon)  # before anybody is asked
-        _make_sure(arguments, console)
+        if not arguments.yes:
+            fleet.forgettable(arguments.target, clean=arguments.clean, abandon=arguments.abandon)  # before anybody is asked
+            _make_sure(arguments, console)
         with stoppable(console):
             with progress.shown():
                 forgotten = fleet.forget(arguments.target, clean=arguments.clean, abandon=arguments.abandon)
@@ -50,8 +51,6 @@ def _make_sure(arguments: argparse.Namespace, console: Console) -> None:
     from certpush.cli.asking import agreed, can_ask
     from certpush.errors import ConfigError, Interrupted
 
-    if arguments.yes:
-        return
     command = f"certpush forget {arguments.target}{' --clean' * arguments.clean}{' --abandon' * arguments.abandon} --yes"
     if console.json or not can_ask():
         raise ConfigError(f"{arguments.target}: nobody is here to be asked whether to forget it", hint=command)

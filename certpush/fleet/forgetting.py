@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
-from certpush.config import Configuration
+from certpush.config import Configuration, TargetSpec
 from certpush.errors import CertpushError, ConfigError, SafetyRefusal
 from certpush.fleet.members import MemberSpec
 from certpush.fleet.opening import Opener
@@ -54,7 +54,7 @@ class Forgetting:
 
         """
         with ExitStack() as held:
-            for name in sorted({self.name.partition("/")[0], *self._known()}):
+            for name in sorted({self._whole, *self._known()}):
                 held.enter_context(self.opener.locks.hold(name))
             names = self.forgettable()
             cleaned = self._clean() if self.clean else ()
@@ -80,6 +80,11 @@ class Forgetting:
             self._refuse_unreachable()
         return names
 
+    @property
+    def _whole(self) -> str:
+        """The target, also where one of its members is meant."""
+        return self.name.partition("/")[0]
+
     def _known(self) -> tuple[str, ...]:
         known = self.opener.journal.known(self.name)
         if known:
@@ -97,21 +102,19 @@ class Forgetting:
                 )
 
     def _refuse_unreachable(self) -> None:
-        whole = self.name.partition("/")[0]
-        if whole not in self.configuration.targets:
+        if self._whole not in self.configuration.targets:
             raise ConfigError(
-                f"{whole} is not configured any more, so nobody can reach it to clean up",
-                hint=f"put [target.{whole}] back for this, or leave out --clean",
+                f"{self._whole} is not configured any more, so nobody can reach it to clean up",
+                hint=f"put [target.{self._whole}] back for this, or leave out --clean",
             )
 
     def _clean(self) -> tuple[Receipt, ...]:
         from certpush.rotation.clean import clean
         from certpush.rotation.receipts import receipt_for
 
-        whole = self.name.partition("/")[0]
-        spec = named(self.configuration.targets, whole)
+        spec = named(self.configuration.targets, self._whole)
         receipts = []
-        for member in reversed(self._members(whole)):  # the canary last: what serves everybody else is changed first
+        for member in reversed(self._members(spec)):  # the canary last: what serves everybody else is changed first
             try:
                 receipts.append(clean(self.opener.rotation(spec, member, Wishes())))
             except CertpushError as error:
@@ -120,14 +123,13 @@ class Forgetting:
                 break
         return tuple(receipts)
 
-    def _members(self, whole: str) -> list[MemberSpec]:
-        spec = named(self.configuration.targets, whole)
-        return [one for one in self.opener.members(spec) if self.name in (whole, one.name)]
+    def _members(self, spec: TargetSpec) -> list[MemberSpec]:
+        return [one for one in self.opener.members(spec) if self.name in (self._whole, one.name)]
 
     def _certificates_alone(self, names: Sequence[str]) -> tuple[str, ...]:
         """The certificates that only these targets have: neither the journal nor the configuration knows another who does."""
-        escrow, whole = self.opener.escrow, self.name.partition("/")[0]
-        others = {one.certificate.name for one in self.configuration.targets.values() if one.name != whole}
+        escrow = self.opener.escrow
+        others = {one.certificate.name for one in self.configuration.targets.values() if one.name != self._whole}
         theirs = {*self.opener.journal.certificates_of(names), self.name, *escrow.of_members(self.name)}
         alone = theirs - others - set(self.configuration.certificates)
         return tuple(sorted(one for one in alone if any(escrow.examine(one))))

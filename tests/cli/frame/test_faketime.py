@@ -144,8 +144,8 @@ def test_by_a_clock_that_is_wrong_nothing_is_asked_of_the_ca_and_nothing_is_swit
     times.configure(ALWAYS)
     before, asked = times.served, len(times.ca.asked())
     for wrong, says in {
-        "+10m": r"the clocks differ by 6\d\d s \(here .*Z, there .*Z\)",
-        "+365d": r"the clocks differ by 31536\d\d\d s \(here .*Z, there .*Z\)",
+        "+10m": r"the clocks differ by 60\d s \(here .*Z, there .*Z\)",
+        "+365d": r"the clocks differ by 3153600\d s \(here .*Z, there .*Z\)",
         "-10m": r"this machine's clock was set back: here it is .* UTC, and the certificate that we hold begins .* UTC",
         "-365d": r"this machine's clock was set back: here it is .* UTC, and the certificate that we hold begins .* UTC",
     }.items():

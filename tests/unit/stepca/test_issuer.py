@@ -259,7 +259,7 @@ def test_a_wrong_password_is_found_out_here_and_sends_nothing(ca):
 def test_a_skewed_clock_is_refused_with_numbers_before_a_token_is_made(ca, minutes, monkeypatch):
     monkeypatch.setattr(proving, "credential_for", pytest.fail)
     clock = lambda: datetime.now(UTC) + timedelta(minutes=minutes)  # noqa: E731
-    with opened(ca, clock=clock) as issuer, pytest.raises(ClockSkew, match=r"differ by (5\d\d|6\d\d) s \(here .*Z, there .*Z\)"):
+    with opened(ca, clock=clock) as issuer, pytest.raises(ClockSkew, match=r"differ by (59\d|60\d) s \(here .*Z, there .*Z\)"):
         issuer.sign(REQUEST, CSR)
     assert ca.asked("POST /sign") == []
 
@@ -512,7 +512,7 @@ def test_a_certificate_that_is_not_valid_yet_shows_the_difference_of_the_clocks(
     bundle = authority.issue("127.0.0.1", starts=timedelta(minutes=9))
     with ScriptedCa(authority=authority, bundle=bundle) as ca, opened(ready(ca)) as issuer:
         ca.routes["GET /health"] = Reply(body={}, date=ahead)
-        with pytest.raises(ClockSkew, match=r"differ by (5\d\d|600) s"):
+        with pytest.raises(ClockSkew, match=r"differ by (59\d|600) s"):
             issuer.sign(REQUEST, CSR)
 
 

@@ -120,16 +120,8 @@ class PfSense(ObservedBox):
         self.run("/bin/sh", "-c", "/etc/rc.restart_webgui </dev/null >/dev/null 2>&1")
 
     def pass_time(self, length: timedelta) -> None:
-        """Let so much time pass for the timer that brings the old certificate back, and for nobody else.
-
-        A restart of the GUI that is under way ends first: in so much time it would.
-        """
-        with contextlib.suppress(LabError):  # one that takes longer is what somebody wants to see
-            wait_until(lambda: not self._restarting(), "the end of the GUI's restart", length.total_seconds())
+        """Let so much time pass for the timer that brings the old certificate back, and for nobody else."""
         hurry.pass_time(length, lambda: hurry.timers("", self._hardware.processes))
-
-    def _restarting(self) -> bool:
-        return any("rc.restart_webgui" in one.command for one in self.all_processes())
 
     def unblock(self) -> None:
         """Let sshguard forget the address that it blocked."""

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from certpush.testing.lab.process import LabError, NotPossibleHere, descendants, find_program, wait_until
+from certpush.testing.lab.process import LabError, NotPossibleHere, children, descendants, find_program, wait_until
 
 _INIT = Path(__file__).with_name("init.py")
 _MOUNTS = Path(__file__).parent / "skeleton/lab/mounts.sh"
@@ -107,9 +107,9 @@ class Hardware:
     def _init(self) -> int:
         if self._on is None or not self.on:
             raise LabError("the box is switched off")
-        children = Path(f"/proc/{self._on.pid}/task/{self._on.pid}/children")
-        wait_until(lambda: bool(children.read_text().split()), "process 1 of the box")
-        return int(children.read_text().split()[0])
+        outside = self._on.pid
+        wait_until(lambda: bool(children(outside)), "process 1 of the box")
+        return children(outside)[0]
 
     def _make_disk(self, size: str) -> subprocess.Popen[bytes]:
         disk = subprocess.Popen(  # noqa: S603 -- our own

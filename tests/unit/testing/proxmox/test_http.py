@@ -79,8 +79,9 @@ def test_expired_tokens_and_disabled_users_are_strangers(node):
 
 
 def test_a_401_does_not_wait_for_the_body(node):
-    got, _ = talk(node, request("POST /api2/json/nodes/pve1/certificates/custom HTTP/1.1", "Content-Length: 1000"))
+    got, seconds = talk(node, request("POST /api2/json/nodes/pve1/certificates/custom HTTP/1.1", "Content-Length: 1000"))
     assert status_line(got) == "HTTP/1.1 401 No ticket"
+    assert seconds < 4.9, "an idle connection has five seconds"
 
 
 # --- what is no request -----------------------------------------------------------------------
